@@ -35,7 +35,7 @@ struct buf {
 };
 void buf_put(struct buf *buf, const void *data, size_t len);
 void buf_putf(struct buf *buf, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-const char *buf_text(struct buf *buf); /* terminated view; valid until the next change */
+const char *buf_text(struct buf *buf);    /* terminated view; valid until the next change */
 void buf_drop(struct buf *buf, size_t n); /* drop n bytes from the front */
 void buf_done(struct buf *buf);
 

@@ -6,7 +6,8 @@
 
 #include <sys/types.h>
 
-/* Replace `path` by `data`: temporary file beside it, fsync, rename, fsync of the folder. -errno; the old file stays. */
+/* Replace `path` by `data`: temporary file beside it, fsync, rename, fsync of the folder. -errno; the old file stays.
+ */
 MUST_USE int file_write_whole(const char *path, const void *data, size_t len, mode_t mode);
 
 /* Read a file of at most `max_size` bytes into *ret (appended). -EFBIG when larger. */
@@ -15,7 +16,8 @@ MUST_USE int file_read_whole(const char *path, size_t max_size, struct buf *ret)
 /* Make a folder (and its parents) with `mode`; fine when it is there. */
 MUST_USE int file_make_dir(const char *path, mode_t mode);
 
-/* Move `from` to `to` for good: fsync of the file, rename (copy and unlink across file systems), fsync of the folder. */
+/* Move `from` to `to` for good: fsync of the file, rename (copy and unlink across file systems), fsync of the folder.
+ */
 MUST_USE int file_move(const char *from, const char *to);
 
 /* fsync a folder. */
