@@ -8,6 +8,7 @@
 
 #include "playlists/base/errors.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <uv.h>
 
