@@ -9,6 +9,7 @@
 #include "playlists/base/errors.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <uv.h>
 
@@ -18,7 +19,7 @@ struct frame {
     uint8_t type;
     uint8_t flags;
     uint32_t id;
-    const char *name; /* terminated; "" when none; borrowed for the call */
+    const char *name; /* terminated; "" (or NULL when sending) when none; borrowed for the call */
     const uint8_t *body;
     size_t body_len;
 };
@@ -26,8 +27,11 @@ struct frame {
 struct frame_conn; /* one side of one connection */
 
 typedef void (*frame_fn)(void *arg, const struct frame *frame);
-/* The connection is gone: 0 for an orderly end, else the reason. Not called after frame_conn_close(). */
+/* The connection is gone: 0 for an orderly end, else the reason. Called once, never after frame_conn_close(), never
+ * from inside frame_send(). The connection is still the owner's to close. */
 typedef void (*frame_gone_fn)(void *arg, int reason);
+/* Something was written; frame_queued() tells what is left. */
+typedef void (*frame_drained_fn)(void *arg);
 
 /* Take over an accepted or connected pipe (heap-allocated by the caller with malloc; consumed). */
 struct frame_conn *frame_conn_new(uv_pipe_t *pipe, frame_fn on_frame, frame_gone_fn on_gone, void *arg);

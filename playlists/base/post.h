@@ -6,21 +6,27 @@
  *
  * Frames (see frame.h for the layout):
  *   client -> link
- *     ATTACH       body: JSON {"will": {"topic", "payload"} | absent, "subscribe": [topics, at most 256]}
+ *     ATTACH       body: JSON {"will": {"topic", "payload"} | absent, "subscribe": [topics, at most 256]}; the first
+ *                  frame (only TIME may come before it), once per connection. The will is text (UTF-8), QoS 1, retained
  *     SUBSCRIBE    name: topic filter              UNSUBSCRIBE  name: topic filter
  *     PUBLISH      id, flags: POST_RETAIN | POST_QOS0, name: topic, body: payload (at most 64 KiB)
- *     FETCH        id, flags: POST_URGENT, name: SHA-256 in hex, body: JSON {"size": bytes}
- *     CANCEL       id of a FETCH
- *     TIME         body: JSON {"signed_ms": newest signed time}, for TLS: max(clock, signed, build)
+ *     FETCH        id, flags: POST_URGENT, name: SHA-256 in hex, body: JSON {"size": bytes}. A hash that is being
+ * fetched already takes on the new id, size and urgency; only the new id is answered CANCEL       id of a FETCH; also
+ * throws away what came so far TIME         body: JSON {"signed_ms": newest signed time}, for TLS: max(clock, signed,
+ * build). Replaces the last one, so that a time that is no longer believed can be taken back; outlives the connection
+ * A frame that breaks these rules, or a 257th subscription, ends the connection. One client at a time: a new connection
+ * takes the place of the old one, which is closed.
  *   link -> client
  *     ONLINE       the session stands and all subscriptions are acknowledged
- *     OFFLINE      body: why, one sentence; the link goes on trying by itself
- *     MESSAGE      flags: POST_RETAIN when it came as retained, name: topic, body: payload
- *     ACK          id: the broker acknowledged this PUBLISH (says nothing about its storage at the other end)
- *     NACK         id, body: why ("offline", "full", "too large"); this PUBLISH was dropped
- *     FETCHED      id, name: hash, body: JSON {"path", "size"}; the file is the client's now (move it away)
- *     NOT_FETCHED  id, name: hash, body: JSON {"why": sentence, "final": bool}; not final: the link itself retries
- *                  until cancelled, and this only tells; final (404, 410, larger than said): given up
+ *     OFFLINE      body: why, one sentence; the link goes on trying by itself. Told when a session ends and when an
+ * attempt fails for another reason than the last; comes before the NACKs of what the session took with it MESSAGE
+ * flags: POST_RETAIN when it came as retained, name: topic, body: payload. May come before ONLINE ACK          id: the
+ * broker acknowledged this PUBLISH (says nothing about its storage at the other end); never for POST_QOS0 NACK id,
+ * body: why ("offline", "full", "too large", "bad topic"); this PUBLISH was dropped. After "offline" it may have
+ * arrived nevertheless: send it again, the receiver counts it once FETCHED      id, name: hash, body: JSON {"path",
+ * "size"}; the file is the client's now (move it away) NOT_FETCHED  id, name: hash, body: JSON {"why": sentence,
+ * "final": bool}; not final: the link itself retries until cancelled, and this only tells, once per kind of failure;
+ * final (404, 410, larger than said, too many asked for, no media server configured): given up
  *
  * Loop thread only. */
 #ifndef LOA_POST_H
@@ -72,7 +78,8 @@ MUST_USE int post_new(uv_loop_t *loop, const char *socket_path, const struct pos
                       struct post **ret_post);
 void post_free(struct post *post); /* NULL is fine; no event comes after it; memory is released once the loop let go */
 
-/* Each returns 0, -ENOTCONN without a socket, -ENOBUFS when the queue to the link is full, -EMSGSIZE. */
+/* Each returns 0, -ENOTCONN without a socket, -ENOBUFS when the queue to the link is full, -EMSGSIZE, -EINVAL for a
+ * text that is not UTF-8. `will_topic` NULL: no will. */
 MUST_USE int post_attach(struct post *post, const char *will_topic, const void *will, size_t will_len,
                          const char *const *topics, size_t n_topics);
 MUST_USE int post_subscribe(struct post *post, const char *topic);
