@@ -12,6 +12,7 @@
 enum {
     TIMEKEEPER_AGREE_MS = 2000,
     TIMEKEEPER_STEP_MS = 500,
+    TIMEKEEPER_STORE_MS = 600000, /* a disciplined clock is written down this often */
 };
 #define TIMEKEEPER_HELD_MS INT64_C(259200000) /* 72 h */
 
@@ -25,7 +26,8 @@ struct clocks {
 /* Small value, stored in the vault (as it is, field by field) whenever `dirty` is set. Zero: never trusted. */
 struct timekeeper {
     int64_t offset_ms;     /* trusted now = elapsed + offset, in the boot named below */
-    int64_t trusted_at_ms; /* elapsed time of the last trusted moment, same boot */
+    int64_t trusted_at_ms; /* elapsed time of the last trusted moment, same boot; under a disciplined clock up to
+                              TIMEKEEPER_STORE_MS before it */
     int64_t newest_ms;     /* newest signed time ever seen; lower bound for expiry and TLS */
     char newest_kid[44];   /* who signed it: forgotten when that key is no longer trusted */
     char boot[37];
@@ -39,17 +41,23 @@ struct timekeeper {
 /* Adopt a stored value at start: keeps it only within the same boot; newest_ms stays. */
 void timekeeper_restore(struct timekeeper *tk, const struct clocks *clocks);
 
-/* A welcome of this session said `time_ms` (already verified; never past `limit_ms`, the exp of the trust in force). */
+/* A welcome of this session said `time_ms` (already verified). A time past `limit_ms`, the exp of the trust in force,
+ * is not believed: nothing changes. */
 void timekeeper_welcome(struct timekeeper *tk, const struct clocks *clocks, int64_t time_ms, int64_t limit_ms,
                         const char *kid);
 void timekeeper_session_ended(struct timekeeper *tk); /* signed falls back to held */
-void timekeeper_forget(struct timekeeper *tk);        /* its key is no longer trusted */
+void timekeeper_forget(
+    struct timekeeper *tk); /* its key is no longer trusted: the newest time and what was carried on from it */
 
+/* A clock that the kernel calls disciplined but that is before `build_ms` (the moment of this build) is not believed.
+ */
 struct time_now {
     enum time_grade grade;
-    int64_t now_ms;   /* trusted now; the wall clock when the grade is unknown (for stamps only) */
-    int64_t lower_ms; /* certainly not before this: for expiry without trusted time */
-    int64_t step_ms;  /* the wall clock stepped by this since the last look; 0: no */
+    int64_t now_ms; /* trusted now; the wall clock when the grade is unknown (for stamps only) */
+    int64_t
+        lower_ms; /* certainly not before this: for expiry; trusted now, or without it the newest signed or build time
+                   */
+    int64_t step_ms; /* the wall clock stepped by this since the last look; 0: no */
 };
 struct time_now timekeeper_look(struct timekeeper *tk, const struct clocks *clocks, int64_t build_ms);
 

@@ -1,5 +1,7 @@
 /* civil.h - civil time of an explicit zone (tz database), never the process's. Pure once a zone is loaded.
  *
+ * Any thread; a zone is constant once loaded.
+ *
  * Dates are days since 1970-01-01 in the proleptic Gregorian calendar. Zones come from TZif files (RFC 8536, version 2
  * and later, with the footer rule for times past the last transition). */
 #ifndef LOA_CIVIL_H
@@ -10,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* Days outside -700,000,000 .. 700,000,000 (about 1.9 million years) are taken for the nearer end, everywhere here. */
 int64_t civil_days(int year, int month, int day); /* month 1..12; day may overflow */
 void civil_date(int64_t days, int *ret_year, int *ret_month, int *ret_day);
 bool civil_date_valid(int year, int month, int day);
@@ -23,7 +26,9 @@ struct zone;
 /* Load by name ("Asia/Ho_Chi_Minh") from `dir` (NULL: /usr/share/zoneinfo). Names with "..", a leading '/', or other
  * bytes than A-Za-z0-9_+-/ are refused. The caller owns *ret. */
 MUST_USE int zone_load(const char *dir, const char *name, struct zone **ret, struct complaint *why);
-void zone_free(struct zone *zone);
+/* The same from the bytes of a TZif file. */
+MUST_USE int zone_parse(const char *name, const void *data, size_t len, struct zone **ret, struct complaint *why);
+void zone_free(struct zone *zone); /* NULL is fine */
 const char *zone_name(const struct zone *zone);
 
 int32_t zone_offset_s(const struct zone *zone, int64_t unix_s); /* seconds east of UTC at this instant */
