@@ -47,6 +47,7 @@ struct point {
     double scale;    /* value = raw * scale + offset, in `unit` */
     double offset;
     double min, max;      /* of the value, both included; -INFINITY/INFINITY when not limited */
+    double on, off;       /* values that mean yes and no, where the role is a switch, a fault or a trigger */
     const char *unit;     /* "" when none */
     const char *label_vi; /* what a person calls it; the name when the file gives none */
     const char *label_en;
