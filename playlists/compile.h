@@ -12,7 +12,14 @@
 enum rule_when { WHEN_ONCE, WHEN_DAILY };
 extern const char *const rule_when_names[];
 
-enum { RULE_TIMES_MAX = 48, PLAYLIST_ITEMS_MAX = 2000, HORIZON_DAYS = 30 };
+enum {
+    RULE_TIMES_MAX = 48,
+    PLAYLIST_ITEMS_MAX = 2000,
+    HORIZON_DAYS = 30,
+    LATE_DEFAULT_MS = 60000,
+    SHOW_DEFAULT_MS = 60000, /* a text without sound to follow, when the rule does not say how long */
+    END_MARGIN_MS = 2000,
+};
 
 struct rule {
     const char *id;
@@ -28,7 +35,9 @@ struct rule {
     struct texts kinds;   /* only these kinds; empty: all */
     enum air_class class;
     enum cut_policy policy;
-    int64_t late_ms, wait_ms, gain_mb, show_ms;
+    int64_t late_ms; /* below 0: LATE_DEFAULT_MS */
+    int64_t wait_ms, gain_mb;
+    int64_t show_ms; /* 0: as long as the sound, or SHOW_DEFAULT_MS without one */
     struct texts zones;
 };
 
@@ -50,8 +59,9 @@ struct compile_device {
 /* What was left out, and why. */
 struct compile_problem {
     const char *rule;
-    int64_t start_ms;
-    const char *why; /* "no such bulletin", "nothing in it for this device", "horizon shortened", ... */
+    int64_t start_ms; /* of the first occurrence that is left out by it */
+    const char *why;  /* "no such bulletin", "nothing in it for this device", "emergency needs an order", "horizon
+                         shortened" */
 };
 
 struct compile_result {
@@ -64,11 +74,18 @@ struct compile_result {
     size_t n_problems;
 };
 
+/* How long the item keeps its outputs: the longer of its sound and of the time its text stays. The agent's length_ms
+ * for the arbiter. */
+int64_t item_length_ms(const struct bulletin_use *use, int64_t show_ms);
+
 /* True when the rule's targets include the device. */
 bool rule_targets(const struct rule *rule, const struct compile_device *device);
 
-/* All occurrences with end_ms > from_ms and start_ms < until_ms. Order of rules and bulletins does not matter. At most
- * `max_items` (then the horizon shortens to the first that did not fit). All results live in `arena`. */
+/* All occurrences with end_ms > from_ms and start_ms < until_ms, by start, then id; bulletins once, in the order of
+ * their first use, approvals by hash. Order of rules, bulletins and approvals does not matter. At most `max_items`
+ * (then the horizon shortens to the first that did not fit). end_ms = start + late_ms + length + END_MARGIN_MS. An
+ * instant in a gap or overlap of the zone is zone_instant_s()'s; two times of a rule that fall on one instant are one
+ * occurrence. All results, texts too, live in `arena`. */
 void compile(const struct rule *rules, size_t n_rules, const struct compile_bulletin *bulletins, size_t n_bulletins,
              const struct compile_device *device, int64_t from_ms, int64_t until_ms, size_t max_items,
              struct arena *arena, struct compile_result *ret);
