@@ -1,0 +1,669 @@
+/* codec.c - see codec.h. jansson reads the JSON; writing is ours, straight from the table. */
+#include "playlists/codec.h"
+
+#include <inttypes.h>
+#include <jansson.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Where we are in the document, for sentences. */
+struct path {
+    const struct path *up;
+    const char *name; /* NULL at the top */
+    size_t index;
+    bool indexed;
+};
+
+enum { PATH_TEXT_MAX = 120, QUOTE_MAX = 40 };
+
+static void path_text(const struct path *path, char *ret, size_t cap)
+{
+    if (!path || !path->name) {
+        ret[0] = '\0';
+        return;
+    }
+    path_text(path->up, ret, cap);
+    size_t used = strlen(ret);
+    snprintf(ret + used, cap - used, "%s%s", used ? "." : "", path->name);
+    used = strlen(ret);
+    if (path->indexed)
+        snprintf(ret + used, cap - used, "[%zu]", path->index);
+}
+
+/* Put the path before the sentence and hand `code` on. */
+static int at_path(const struct path *path, struct complaint *why, int code)
+{
+    char text[PATH_TEXT_MAX];
+    path_text(path, text, sizeof(text));
+    if (text[0])
+        complain_prefix(why, "%s", text);
+    return code;
+}
+
+/* The same for a sentence that begins with a member of the object at `path`. */
+static int below_path(const struct path *path, struct complaint *why, int code)
+{
+    char text[PATH_TEXT_MAX];
+    path_text(path, text, sizeof(text));
+    if (!text[0] || !why)
+        return code;
+    struct complaint old = *why;
+    return complain(why, code, "%s.%s", text, old.text);
+}
+
+/* A foreign text made fit for a sentence: short, valid UTF-8, without control characters. */
+static const char *quoted(const char *text, size_t len, char ret[QUOTE_MAX + 8])
+{
+    if (!utf8_valid(text, len))
+        return "(no UTF-8 text)";
+    size_t n = len < QUOTE_MAX ? len : QUOTE_MAX;
+    while (n < len && n > 0 && ((unsigned char)text[n] & 0xC0) == 0x80)
+        n--;
+    for (size_t i = 0; i < n; i++)
+        ret[i] = (unsigned char)text[i] < 0x20 || text[i] == 0x7F ? '?' : text[i];
+    strcpy(ret + n, n < len ? "..." : "");
+    return ret;
+}
+
+/* --- forms of texts --- */
+
+static bool all_of(const char *text, size_t len, const char *set)
+{
+    return strlen(text) == len && strspn(text, set) == len;
+}
+
+#define LOWER  "abcdefghijklmnopqrstuvwxyz"
+#define UPPER  "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+#define DIGITS "0123456789"
+
+static bool is_any(const char *text, size_t len)
+{
+    (void)text;
+    (void)len;
+    return true;
+}
+
+static bool is_text(const char *text, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        if (((unsigned char)text[i] < 0x20 && !strchr("\t\n\r", text[i])) || text[i] == 0x7F)
+            return false;
+    return true;
+}
+
+static bool is_line(const char *text, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        if ((unsigned char)text[i] < 0x20 || text[i] == 0x7F)
+            return false;
+    return true;
+}
+
+static bool is_id(const char *text, size_t len)
+{
+    return strlen(text) == len && id_valid(text);
+}
+
+static bool is_word(const char *text, size_t len)
+{
+    return all_of(text, len, LOWER DIGITS "_-.");
+}
+
+static bool is_token(const char *text, size_t len)
+{
+    return all_of(text, len, UPPER LOWER DIGITS "_-");
+}
+
+static bool is_hash(const char *text, size_t len)
+{
+    return strlen(text) == len && hash_valid(text);
+}
+
+static bool is_key(const char *text, size_t len)
+{
+    unsigned char bytes[32];
+    return len == 43 && b64url_decode(text, len, bytes, sizeof(bytes)) == (int)sizeof(bytes);
+}
+
+static bool is_audience(const char *text, size_t len)
+{
+    (void)len;
+    if (strcmp(text, "all") == 0 || strcmp(text, "controller") == 0)
+        return true;
+    if (strncmp(text, "dev/", 4) == 0)
+        return id_valid(text + 4);
+    return strncmp(text, "area/", 5) == 0 && id_valid(text + 5);
+}
+
+static bool is_occurrence(const char *text, size_t len)
+{
+    const char *dot = strchr(text, '.');
+    size_t id_len = dot ? (size_t)(dot - text) : len;
+    char id[41];
+    if (id_len >= sizeof(id))
+        return false;
+    memcpy(id, text, id_len);
+    id[id_len] = '\0';
+    if (!id_valid(id))
+        return false;
+    return !dot || (len - id_len - 1 >= 1 && len - id_len - 1 <= 13 && all_of(dot + 1, len - id_len - 1, DIGITS));
+}
+
+static bool is_lang(const char *text, size_t len)
+{
+    return all_of(text, len, LOWER);
+}
+
+static bool is_zone(const char *text, size_t len)
+{
+    return all_of(text, len, UPPER LOWER DIGITS "_+-/") && text[0] != '/' && text[len - 1] != '/' &&
+           !strstr(text, "//");
+}
+
+struct form {
+    bool (*fits)(const char *text, size_t len);
+    size_t min, max; /* bytes; 0, 0: the field says */
+    const char *right;
+};
+
+static const struct form forms[FORMS] = {
+    [FORM_ANY] = {is_any, 0, 0, "text"},
+    [FORM_TEXT] = {is_text, 0, 0, "text without control characters"},
+    [FORM_LINE] = {is_line, 0, 0, "one line without control characters"},
+    [FORM_ID] = {is_id, 1, 40, "an id: 1 to 40 of a-z, 0-9 and '-', not beginning or ending with '-'"},
+    [FORM_WORD] = {is_word, 1, 64, "a word: 1 to 64 of a-z, 0-9, '_', '-' and '.'"},
+    [FORM_TOKEN] = {is_token, 1, 64, "1 to 64 of A-Z, a-z, 0-9, '_' and '-'"},
+    [FORM_NONCE] = {is_token, 8, 64, "a nonce: 8 to 64 of A-Z, a-z, 0-9, '_' and '-'"},
+    [FORM_HASH] = {is_hash, 64, 64, "a SHA-256: 64 hex digits in lower case"},
+    [FORM_KEY] = {is_key, 43, 43, "32 bytes in base64url: 43 characters"},
+    [FORM_AUDIENCE] = {is_audience, 1, 64, "all, controller, dev/<id> or area/<id>"},
+    [FORM_OCCURRENCE] = {is_occurrence, 1, 54, "an occurrence: <id>.<start in Unix seconds>"},
+    [FORM_LANG] = {is_lang, 2, 3, "a language tag: 2 or 3 of a-z"},
+    [FORM_ZONE] = {is_zone, 1, 64, "a name of the tz database, such as Asia/Ho_Chi_Minh"},
+    [FORM_NAME] = {is_line, 1, 40, "one of the names of this member"},
+};
+
+static void list_names(const char *const *names, int64_t min, int64_t max, char *ret, size_t cap)
+{
+    ret[0] = '\0';
+    for (int64_t i = 0; names[i]; i++) {
+        size_t used = strlen(ret);
+        if (i >= min && i <= max)
+            snprintf(ret + used, cap - used, "%s%s", used ? ", " : "", names[i]);
+    }
+}
+
+static int name_index(const char *const *names, const char *text)
+{
+    for (int i = 0; names[i]; i++)
+        if (strcmp(names[i], text) == 0)
+            return i;
+    return -1;
+}
+
+static int refuse_name(const struct field *f, int64_t min, int64_t max, const char *text, struct complaint *why)
+{
+    char listed[240], q[QUOTE_MAX + 8];
+    list_names(f->names, min, max, listed, sizeof(listed));
+    return complain(why, ERR_FORMAT, "is \"%s\", it must be one of %s", quoted(text, strlen(text), q), listed);
+}
+
+/* The check that reading and writing share. `text` is terminated; `len` bytes may hold no NUL. */
+static int check_text(const struct field *f, const char *text, size_t len, struct complaint *why)
+{
+    const struct form *form = &forms[f->form];
+    size_t min = form->max ? form->min : (size_t)f->min;
+    size_t max = form->max ? form->max : (size_t)f->max;
+    char q[QUOTE_MAX + 8];
+    if (!utf8_valid(text, len))
+        return complain(why, ERR_FORMAT, "is not UTF-8 text without NUL");
+    if (form->max == 0 && (len < min || len > max))
+        return complain(why, ERR_LIMIT, "has %zu bytes, it must have %zu to %zu", len, min, max);
+    if (len < min || len > max || !form->fits(text, len))
+        return complain(why, ERR_FORMAT, "is \"%s\", it must be %s", quoted(text, len, q), form->right);
+    if (f->form == FORM_NAME && name_index(f->names, text) < 0)
+        return refuse_name(f, 0, INT64_MAX, text, why);
+    return 0;
+}
+
+static int check_int(const struct field *f, int64_t value, struct complaint *why)
+{
+    if (value < f->min || value > f->max)
+        return complain(why, ERR_LIMIT, "is %" PRId64 ", it must be %" PRId64 " to %" PRId64, value, f->min, f->max);
+    return 0;
+}
+
+static int check_real(const struct field *f, double value, struct complaint *why)
+{
+    if (!isfinite(value) || value < (double)f->min || value > (double)f->max)
+        return complain(why, ERR_LIMIT, "is %g, it must be %" PRId64 " to %" PRId64, value, f->min, f->max);
+    return 0;
+}
+
+static int check_count(const struct field *f, size_t n, struct complaint *why)
+{
+    if (n < (size_t)f->min || n > (size_t)f->max)
+        return complain(why, ERR_LIMIT, "has %zu entries, it must have %" PRId64 " to %" PRId64, n, f->min, f->max);
+    return 0;
+}
+
+static int check_choice(const struct field *f, int value, const char *text, struct complaint *why)
+{
+    if (value < f->min || value > f->max)
+        return refuse_name(f, f->min, f->max, text, why);
+    return 0;
+}
+
+static int check_distinct(const struct texts *texts, struct complaint *why)
+{
+    for (size_t i = 0; i < texts->n; i++)
+        for (size_t j = 0; j < i; j++)
+            if (strcmp(texts->at[i], texts->at[j]) == 0)
+                return complain(why, ERR_FORMAT, "names \"%s\" twice, each may stand once", texts->at[i]);
+    return 0;
+}
+
+/* --- reading --- */
+
+struct reader {
+    struct arena *arena;
+    struct complaint *why;
+};
+
+static const char *json_word(const json_t *value)
+{
+    static const char *const words[] = {
+        [JSON_OBJECT] = "an object",   [JSON_ARRAY] = "a list", [JSON_STRING] = "a text", [JSON_INTEGER] = "an integer",
+        [JSON_REAL] = "a real number", [JSON_TRUE] = "true",    [JSON_FALSE] = "false",   [JSON_NULL] = "null"};
+    return words[json_typeof(value)];
+}
+
+static int wrong_type(const json_t *value, const char *wanted, struct complaint *why)
+{
+    return complain(why, ERR_FORMAT, "is %s, it must be %s", json_word(value), wanted);
+}
+
+static int read_shape(const struct reader *r, const struct shape *shape, const json_t *value, const struct path *path,
+                      void *ret);
+
+static int read_text(const struct reader *r, const struct field *f, const json_t *value, const char **ret)
+{
+    if (!json_is_string(value))
+        return wrong_type(value, "a text", r->why);
+    int err = check_text(f, json_string_value(value), json_string_length(value), r->why);
+    if (err == 0)
+        *ret = arena_strndup(r->arena, json_string_value(value), json_string_length(value));
+    return err;
+}
+
+static int read_texts(const struct reader *r, const struct field *f, const json_t *value, const struct path *path,
+                      struct texts *ret)
+{
+    if (!json_is_array(value))
+        return at_path(path, r->why, wrong_type(value, "a list of texts", r->why));
+    size_t n = json_array_size(value);
+    int err = check_count(f, n, r->why);
+    if (err)
+        return at_path(path, r->why, err);
+    ret->at = arena_alloc(r->arena, n * sizeof(*ret->at));
+    ret->n = n;
+    for (size_t i = 0; i < n; i++) {
+        struct path here = {path->up, path->name, i, true};
+        err = read_text(r, f, json_array_get(value, i), &ret->at[i]);
+        if (err)
+            return at_path(&here, r->why, err);
+    }
+    err = check_distinct(ret, r->why);
+    return err ? at_path(path, r->why, err) : 0;
+}
+
+static int read_list(const struct reader *r, const struct field *f, const json_t *value, const struct path *path,
+                     char *base)
+{
+    if (!json_is_array(value))
+        return at_path(path, r->why, wrong_type(value, "a list", r->why));
+    size_t n = json_array_size(value);
+    int err = check_count(f, n, r->why);
+    if (err)
+        return at_path(path, r->why, err);
+    char *items = arena_alloc(r->arena, n * f->shape->size);
+    for (size_t i = 0; i < n; i++) {
+        struct path here = {path->up, path->name, i, true};
+        err = read_shape(r, f->shape, json_array_get(value, i), &here, items + i * f->shape->size);
+        if (err)
+            return err;
+    }
+    *(void **)(void *)(base + f->offset) = items;
+    *(size_t *)(void *)(base + f->count_offset) = n;
+    return 0;
+}
+
+static int read_object(const struct reader *r, const struct field *f, const json_t *value, const struct path *path,
+                       char *base)
+{
+    void *object = arena_alloc(r->arena, f->shape->size);
+    int err = read_shape(r, f->shape, value, path, object);
+    if (err == 0)
+        *(void **)(void *)(base + f->offset) = object;
+    return err;
+}
+
+static int read_number(const struct reader *r, const struct field *f, const json_t *value, void *at)
+{
+    if (f->kind == FIELD_REAL) {
+        if (!json_is_number(value))
+            return wrong_type(value, "a number", r->why);
+        *(double *)at = json_number_value(value);
+        return check_real(f, *(double *)at, r->why);
+    }
+    if (!json_is_integer(value))
+        return wrong_type(value, "an integer", r->why);
+    *(int64_t *)at = json_integer_value(value);
+    return check_int(f, *(int64_t *)at, r->why);
+}
+
+static int read_choice(const struct reader *r, const struct field *f, const json_t *value, int *ret)
+{
+    if (!json_is_string(value))
+        return wrong_type(value, "a text", r->why);
+    *ret = name_index(f->names, json_string_value(value));
+    return check_choice(f, *ret, json_string_value(value), r->why);
+}
+
+static int read_field(const struct reader *r, const struct field *f, const json_t *value, const struct path *path,
+                      char *base)
+{
+    void *at = base + f->offset;
+    int err = 0;
+    switch (f->kind) {
+    case FIELD_INT:
+    case FIELD_REAL:
+        err = read_number(r, f, value, at);
+        break;
+    case FIELD_BOOL:
+        if (!json_is_boolean(value))
+            err = wrong_type(value, "true or false", r->why);
+        *(bool *)at = json_is_true(value);
+        break;
+    case FIELD_CHOICE:
+        err = read_choice(r, f, value, at);
+        break;
+    case FIELD_TEXT:
+        err = read_text(r, f, value, at);
+        break;
+    case FIELD_TEXTS:
+        return read_texts(r, f, value, path, at);
+    case FIELD_OBJECT:
+        return read_object(r, f, value, path, base);
+    case FIELD_LIST:
+        return read_list(r, f, value, path, base);
+    }
+    return err ? at_path(path, r->why, err) : 0;
+}
+
+static int read_shape(const struct reader *r, const struct shape *shape, const json_t *value, const struct path *path,
+                      void *ret)
+{
+    if (!json_is_object(value))
+        return at_path(path, r->why, wrong_type(value, "an object", r->why));
+    for (size_t i = 0; i < shape->n_fields; i++) {
+        const struct field *f = &shape->fields[i];
+        struct path here = {path, f->name, 0, false};
+        const json_t *member = json_object_get(value, f->name);
+        int err = 0;
+        if (member)
+            err = read_field(r, f, member, &here, ret);
+        else if (f->required)
+            err = at_path(&here, r->why, complain(r->why, ERR_FORMAT, "is missing"));
+        if (err)
+            return err;
+    }
+    int err = shape->check ? shape->check(ret, r->why) : 0;
+    return err ? below_path(path, r->why, err) : 0;
+}
+
+bool codec_depth_ok(const char *text, size_t len, int max_depth)
+{
+    int depth = 0;
+    bool in_string = false;
+    for (size_t i = 0; i < len; i++) {
+        char c = text[i];
+        if (in_string) {
+            if (c == '\\')
+                i++;
+            else if (c == '"')
+                in_string = false;
+        } else if (c == '"') {
+            in_string = true;
+        } else if (c == '{' || c == '[') {
+            if (++depth > max_depth)
+                return false;
+        } else if (c == '}' || c == ']') {
+            depth--;
+        }
+    }
+    return true;
+}
+
+int codec_decode(const struct shape *shape, const void *data, size_t len, size_t max_len, struct arena *arena,
+                 void **ret, struct complaint *why)
+{
+    if (len > max_len)
+        return complain(why, ERR_LIMIT, "has %zu bytes, it must have at most %zu", len, max_len);
+    if (!codec_depth_ok(data, len, CODEC_DEPTH_MAX))
+        return complain(why, ERR_LIMIT, "is nested deeper than %d levels", CODEC_DEPTH_MAX);
+    json_error_t error;
+    json_t *json = json_loadb(data, len, JSON_REJECT_DUPLICATES, &error);
+    if (!json) {
+        char q[QUOTE_MAX + 8];
+        return complain(why, ERR_FORMAT, "is not the JSON of one object: %s (line %d, column %d)",
+                        quoted(error.text, strlen(error.text), q), error.line, error.column);
+    }
+    struct reader r = {arena, why};
+    struct path top = {0};
+    void *value = arena_alloc(arena, shape->size);
+    int err = read_shape(&r, shape, json, &top, value);
+    json_decref(json);
+    if (err == 0)
+        *ret = value;
+    return err;
+}
+
+/* --- writing --- */
+
+static int write_shape(const struct shape *shape, const void *value, const struct path *path, struct buf *ret,
+                       struct complaint *why);
+
+static void put_string(struct buf *ret, const char *text)
+{
+    buf_put(ret, "\"", 1);
+    for (const char *p = text; *p;) {
+        size_t plain = 0;
+        while (p[plain] && p[plain] != '"' && p[plain] != '\\' && (unsigned char)p[plain] >= 0x20)
+            plain++;
+        buf_put(ret, p, plain);
+        p += plain;
+        if (!*p)
+            break;
+        if (*p == '"' || *p == '\\')
+            buf_putf(ret, "\\%c", *p);
+        else
+            buf_putf(ret, "\\u%04x", (unsigned)*p);
+        p++;
+    }
+    buf_put(ret, "\"", 1);
+}
+
+/* The shortest digits that read back as the same number. */
+static void put_real(struct buf *ret, double value)
+{
+    char text[40];
+    for (int digits = 15; digits <= 17; digits++) {
+        snprintf(text, sizeof(text), "%.*g", digits, value);
+        if (strtod(text, NULL) == value)
+            break;
+    }
+    char *comma = strchr(text, ','); /* a locale that somebody set */
+    if (comma)
+        *comma = '.';
+    buf_put(ret, text, strlen(text));
+}
+
+static int write_text(const struct field *f, const char *text, struct buf *ret, struct complaint *why)
+{
+    if (!text)
+        return complain(why, ERR_FORMAT, "is missing");
+    int err = check_text(f, text, strlen(text), why);
+    if (err == 0)
+        put_string(ret, text);
+    return err;
+}
+
+static int write_texts(const struct field *f, const struct texts *texts, const struct path *path, struct buf *ret,
+                       struct complaint *why)
+{
+    int err = check_count(f, texts->n, why);
+    if (err)
+        return at_path(path, why, err);
+    buf_put(ret, "[", 1);
+    for (size_t i = 0; i < texts->n; i++) {
+        struct path here = {path->up, path->name, i, true};
+        if (i > 0)
+            buf_put(ret, ",", 1);
+        err = write_text(f, texts->at[i], ret, why);
+        if (err)
+            return at_path(&here, why, err);
+    }
+    buf_put(ret, "]", 1);
+    err = check_distinct(texts, why);
+    return err ? at_path(path, why, err) : 0;
+}
+
+static int write_list(const struct field *f, const char *items, size_t n, const struct path *path, struct buf *ret,
+                      struct complaint *why)
+{
+    int err = check_count(f, n, why);
+    if (err)
+        return at_path(path, why, err);
+    buf_put(ret, "[", 1);
+    for (size_t i = 0; i < n; i++) {
+        struct path here = {path->up, path->name, i, true};
+        if (i > 0)
+            buf_put(ret, ",", 1);
+        err = write_shape(f->shape, items + i * f->shape->size, &here, ret, why);
+        if (err)
+            return err;
+    }
+    buf_put(ret, "]", 1);
+    return 0;
+}
+
+static int write_choice(const struct field *f, int value, struct buf *ret, struct complaint *why)
+{
+    int n = 0;
+    while (f->names[n])
+        n++;
+    int err = check_choice(f, value, value >= 0 && value < n ? f->names[value] : "(no name)", why);
+    if (err == 0)
+        put_string(ret, f->names[value]);
+    return err;
+}
+
+/* Nothing to say: an optional member that holds its default. */
+static bool is_default(const struct field *f, const char *base)
+{
+    const void *at = base + f->offset;
+    switch (f->kind) {
+    case FIELD_INT:
+        return *(const int64_t *)at == 0;
+    case FIELD_REAL:
+        return *(const double *)at == 0.0;
+    case FIELD_BOOL:
+        return !*(const bool *)at;
+    case FIELD_CHOICE:
+        return *(const int *)at == 0;
+    case FIELD_TEXT:
+    case FIELD_OBJECT:
+        return *(void *const *)at == NULL;
+    case FIELD_TEXTS:
+        return ((const struct texts *)at)->n == 0;
+    case FIELD_LIST:
+        return *(const size_t *)(const void *)(base + f->count_offset) == 0;
+    }
+    return false;
+}
+
+static int write_field(const struct field *f, const char *base, const struct path *path, struct buf *ret,
+                       struct complaint *why)
+{
+    const void *at = base + f->offset;
+    int err = 0;
+    switch (f->kind) {
+    case FIELD_INT:
+        err = check_int(f, *(const int64_t *)at, why);
+        buf_putf(ret, "%" PRId64, *(const int64_t *)at);
+        break;
+    case FIELD_REAL:
+        err = check_real(f, *(const double *)at, why);
+        if (err == 0)
+            put_real(ret, *(const double *)at);
+        break;
+    case FIELD_BOOL:
+        buf_putf(ret, "%s", *(const bool *)at ? "true" : "false");
+        break;
+    case FIELD_CHOICE:
+        err = write_choice(f, *(const int *)at, ret, why);
+        break;
+    case FIELD_TEXT:
+        err = write_text(f, *(const char *const *)at, ret, why);
+        break;
+    case FIELD_TEXTS:
+        return write_texts(f, at, path, ret, why);
+    case FIELD_OBJECT:
+        if (*(void *const *)at)
+            return write_shape(f->shape, *(void *const *)at, path, ret, why);
+        err = complain(why, ERR_FORMAT, "is missing");
+        break;
+    case FIELD_LIST:
+        return write_list(f, *(const char *const *)at, *(const size_t *)(const void *)(base + f->count_offset), path,
+                          ret, why);
+    }
+    return err ? at_path(path, why, err) : 0;
+}
+
+static int write_shape(const struct shape *shape, const void *value, const struct path *path, struct buf *ret,
+                       struct complaint *why)
+{
+    bool first = true;
+    buf_put(ret, "{", 1);
+    for (size_t i = 0; i < shape->n_fields; i++) {
+        const struct field *f = &shape->fields[i];
+        if (!f->required && is_default(f, value))
+            continue;
+        struct path here = {path, f->name, 0, false};
+        buf_putf(ret, "%s\"%s\":", first ? "" : ",", f->name);
+        int err = write_field(f, value, &here, ret, why);
+        if (err)
+            return err;
+        first = false;
+    }
+    buf_put(ret, "}", 1);
+    int err = shape->check ? shape->check(value, why) : 0;
+    return err ? below_path(path, why, err) : 0;
+}
+
+int codec_encode(const struct shape *shape, const void *value, size_t max_len, struct buf *ret, struct complaint *why)
+{
+    size_t before = ret->len;
+    struct path top = {0};
+    int err = write_shape(shape, value, &top, ret, why);
+    if (err == 0 && ret->len - before > max_len)
+        err = complain(why, ERR_LIMIT, "would have %zu bytes, it must have at most %zu", ret->len - before, max_len);
+    if (err) {
+        ret->len = before;
+        buf_put(ret, "", 0);
+    }
+    return err;
+}
