@@ -45,14 +45,14 @@ struct bus_request {
     uint16_t values[BUS_VALUES_MAX]; /* to write; coils are 0 or 1 */
     bool urgent;                     /* before all others, and also to a unit that is backed off */
     bool multiple_only;              /* write one value with function 15/16 too */
-    uint32_t pause_ms;               /* since the last exchange with this unit, at least; at most 1000 */
+    uint32_t pause_ms;               /* since the last exchange on this bus, at least; at most 200 */
 };
 
 /* result: 0 and `values` (count of the request; read only), or
- *   -ETIMEDOUT, -ECONNREFUSED and other connection errors, -EHOSTDOWN (backed off, not sent), ERR_DEVICE (an answer
- *   that does not belong to the request), ERR_LIMIT (the device refused by a Modbus exception, see `exception`),
- *   -ECANCELED (bus_free, or replaced by a newer urgent write to the same place).
- * `values` is borrowed for the call. */
+ *   -ETIMEDOUT, -ECONNREFUSED and other connection errors, -EHOSTUNREACH (the host's name is not resolved yet),
+ * -EHOSTDOWN (backed off, not sent), ERR_DEVICE (an answer that does not belong to the request), ERR_LIMIT (the device
+ * refused by a Modbus exception, see `exception`), -ECANCELED (bus_free, or replaced by a newer urgent write to the
+ * same place). `values` is borrowed for the call. */
 struct bus_answer {
     int result;
     uint8_t exception; /* Modbus exception code, 0 when none */

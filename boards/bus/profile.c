@@ -224,7 +224,7 @@ static int read_bus(struct profile_reader *reader, const struct cfg_node *root)
     if (r == 0 && bus) {
         r = cfg_int(bus, "max_read", false, 2, 125, &max_read, reader->why);
         r = r < 0 ? r : cfg_int(bus, "max_write", false, 1, 123, &max_write, reader->why);
-        r = r < 0 ? r : cfg_int(bus, "pause_ms", false, 0, 1000, &pause, reader->why);
+        r = r < 0 ? r : cfg_int(bus, "pause_ms", false, 0, 200, &pause, reader->why);
         r = r < 0 ? r : cfg_bool(bus, "multiple_only", false, &p->multiple_only, reader->why);
     }
     p->max_read = (uint16_t)max_read;

@@ -1,0 +1,190 @@
+/* wire_tcp.c - Modbus TCP over libmodbus (see wire.h).
+ *
+ * libmodbus waits with select() and keeps its time-out anew for each byte unless the byte time-out is zero: then the
+ * response time-out bounds the whole answer, since Linux's select() counts it down. Its own checks do not look at the
+ * unit, so it carries raw frames here and pdu.c judges them. The connection is made here, without blocking, since
+ * modbus_connect() has a time-out of its own. */
+#include "boards/bus/pdu.h"
+#include "boards/bus/wire.h"
+
+#include "playlists/base/bytes.h"
+#include "playlists/base/clock.h"
+
+#include <errno.h>
+#include <modbus/modbus.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/select.h>
+#include <unistd.h>
+
+enum { MBAP_LEN = 6 }; /* header before the unit */
+
+struct wire {
+    modbus_t *modbus;     /* owned, with its socket; NULL: not connected */
+    uint16_t transaction; /* libmodbus counts from 0 in each context, one up before each request */
+    bool unconnected;
+};
+
+struct wire *wire_new(void)
+{
+    return xcalloc(1, sizeof(struct wire));
+}
+
+void wire_close(struct wire *wire)
+{
+    if (!wire->modbus)
+        return;
+    modbus_close(wire->modbus);
+    modbus_free(wire->modbus);
+    wire->modbus = NULL;
+}
+
+void wire_free(struct wire *wire)
+{
+    if (!wire)
+        return;
+    wire_close(wire);
+    free(wire);
+}
+
+bool wire_unconnected(const struct wire *wire)
+{
+    return wire->unconnected;
+}
+
+static int64_t left_ns(int64_t deadline_ns)
+{
+    return deadline_ns - clock_elapsed_ns();
+}
+
+/* Wait until a connect has ended. 0 or -errno. */
+static int await_connect(int fd, int64_t deadline_ns)
+{
+    int64_t left = left_ns(deadline_ns);
+    if (left <= 0)
+        return -ETIMEDOUT;
+    struct pollfd pfd = {.fd = fd, .events = POLLOUT};
+    struct timespec wait = {.tv_sec = left / 1000000000, .tv_nsec = left % 1000000000};
+    int n = ppoll(&pfd, 1, &wait, NULL);
+    if (n == 0)
+        return -ETIMEDOUT;
+    if (n < 0)
+        return -errno;
+    int error = 0;
+    socklen_t len = sizeof(error);
+    if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0)
+        return -errno;
+    return -error;
+}
+
+static int open_socket(const struct sockaddr_storage *to, int64_t deadline_ns, int *ret_fd)
+{
+    int fd = socket(to->ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -errno;
+    int r = 0;
+    int on = 1;
+    socklen_t len = to->ss_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
+    if (fd >= FD_SETSIZE) /* select() beyond it writes past its set */
+        r = -EMFILE;
+    else if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) < 0)
+        r = -errno;
+    else if (connect(fd, (const struct sockaddr *)to, len) < 0)
+        r = errno == EINPROGRESS ? await_connect(fd, deadline_ns) : -errno;
+    if (r < 0) {
+        close(fd);
+        return r;
+    }
+    *ret_fd = fd;
+    return 0;
+}
+
+static int open_wire(struct wire *wire, const struct sockaddr_storage *to, int64_t deadline_ns)
+{
+    int fd = -1;
+    int r = open_socket(to, deadline_ns, &fd);
+    if (r < 0)
+        return r;
+    modbus_t *modbus = modbus_new_tcp(NULL, 502); /* the address is not used: the socket is ours */
+    if (!modbus) {
+        close(fd);
+        return -ENOMEM;
+    }
+    modbus_set_socket(modbus, fd);
+    modbus_set_error_recovery(modbus, MODBUS_ERROR_RECOVERY_NONE);
+    modbus_set_byte_timeout(modbus, 0, 0);
+    wire->modbus = modbus;
+    wire->transaction = 0;
+    return 0;
+}
+
+/* Closed by the other side, or holding bytes that no request of ours is waiting for. */
+static bool is_stale(const struct wire *wire)
+{
+    char byte;
+    ssize_t n = recv(modbus_get_socket(wire->modbus), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    return n >= 0 || (errno != EAGAIN && errno != EWOULDBLOCK);
+}
+
+/* Errors of libmodbus about an answer's form all mean: not to be believed. */
+static int code_of(int error)
+{
+    return error >= MODBUS_ENOBASE || error <= 0 ? ERR_DEVICE : -error;
+}
+
+static int exchange(struct wire *wire, const struct bus_request *request, int64_t deadline_ns, uint16_t *ret_values,
+                    uint8_t *ret_exception)
+{
+    uint8_t frame[PDU_MAX];
+    size_t len = pdu_request(request, frame);
+    if (modbus_send_raw_request(wire->modbus, frame, (int)len) < 0)
+        return code_of(errno);
+    wire->transaction++;
+    int64_t left_us = left_ns(deadline_ns) / 1000;
+    if (left_us <= 0)
+        return -ETIMEDOUT;
+    modbus_set_response_timeout(wire->modbus, (uint32_t)(left_us / 1000000), (uint32_t)(left_us % 1000000));
+    uint8_t answer[MODBUS_MAX_ADU_LENGTH];
+    int n = modbus_receive_confirmation(wire->modbus, answer);
+    if (n < 0)
+        return code_of(errno);
+    if (n <= MBAP_LEN || (answer[0] << 8 | answer[1]) != wire->transaction || answer[2] || answer[3] ||
+        (answer[4] << 8 | answer[5]) != n - MBAP_LEN)
+        return ERR_DEVICE;
+    return pdu_answer(request, answer + MBAP_LEN, (size_t)(n - MBAP_LEN), ret_values, ret_exception);
+}
+
+static int modify(struct wire *wire, const struct bus_request *request, int64_t deadline_ns, uint8_t *ret_exception)
+{
+    struct bus_request part = *request;
+    part.act = BUS_READ;
+    uint16_t value;
+    int r = exchange(wire, &part, deadline_ns, &value, ret_exception);
+    if (r < 0)
+        return r;
+    part.act = BUS_WRITE;
+    part.values[0] = (uint16_t)((value & ~request->mask) | (request->values[0] & request->mask));
+    return exchange(wire, &part, deadline_ns, &value, ret_exception);
+}
+
+int wire_do(struct wire *wire, const struct sockaddr_storage *to, const struct bus_request *request,
+            int64_t deadline_elapsed_ns, uint16_t *ret_values, uint8_t *ret_exception)
+{
+    wire->unconnected = false;
+    if (wire->modbus && is_stale(wire))
+        wire_close(wire);
+    if (!wire->modbus) {
+        int r = open_wire(wire, to, deadline_elapsed_ns);
+        if (r < 0) {
+            wire->unconnected = true;
+            return r;
+        }
+    }
+    int r = request->act == BUS_MODIFY ? modify(wire, request, deadline_elapsed_ns, ret_exception)
+                                       : exchange(wire, request, deadline_elapsed_ns, ret_values, ret_exception);
+    if (r < 0 && r != ERR_LIMIT)
+        wire_close(wire);
+    return r;
+}
