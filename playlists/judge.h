@@ -26,13 +26,15 @@ struct held_version {
 
 /* Open one sealed document of the expected type: key by role (root, registrar, scheduler, person, box), signature,
  * payload, decoding. On REFUSAL_NONE *ret_doc is the decoded struct in `arena`. `why` gets a sentence otherwise.
- * An approval signed by a retired key opens when its iat is not after the key's end. */
+ * An approval must be for "all", of no era above the trust's, and signed before its key's end (if it has one). When
+ * nothing opens, ret_header is untouched; it may be NULL. */
 enum refusal judge_open(const struct authority *authority, enum doc_type expected, const char *compact, size_t len,
                         struct arena *arena, void **ret_doc, struct seal_header *ret_header, struct complaint *why);
 
 /* Audience, era, version, expiry of an opened document against what is held. `now_ms`: trusted time, or without any the
  * best lower bound (0 is fine: nothing expires then). The same version again is REFUSAL_OLDER with *ret_same set, when
- * the caller should stay calm about it. ret_same may be NULL. */
+ * the caller should stay calm about it. ret_same may be NULL. For the trust itself trust_era is INT64_MAX: a root may
+ * raise the era. A floor above trust_era binds nobody. */
 enum refusal judge_head(const struct doc_head *head, const char *audience, const struct held_version *held,
                         int64_t trust_era, int64_t now_ms, bool *ret_same, struct complaint *why);
 
