@@ -7,6 +7,7 @@
 #define LOA_CODEC_H
 
 #include "playlists/documents.h"
+#include "playlists/forms.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -23,25 +24,6 @@ enum field_kind {
     FIELD_TEXTS,  /* struct texts of `form`, min to max of them, none twice */
     FIELD_OBJECT, /* pointer to `shape`, NULL when absent */
     FIELD_LIST,   /* pointer to `shape`s and a size_t at count_offset; min to max of them */
-};
-
-/* What a text must look like. Forms other than ANY, TEXT and LINE have their own length limits. */
-enum text_form {
-    FORM_ANY,        /* any text: what a device read back may hold anything */
-    FORM_TEXT,       /* line ends and tabs are the only control characters */
-    FORM_LINE,       /* no control characters */
-    FORM_ID,         /* id_valid() */
-    FORM_WORD,       /* 1..64 of a-z 0-9 _ - . */
-    FORM_TOKEN,      /* 1..64 of A-Z a-z 0-9 _ - */
-    FORM_NONCE,      /* a token of 8..64 */
-    FORM_HASH,       /* SHA-256, 64 lower-case hex digits */
-    FORM_KEY,        /* 32 bytes as base64url: 43 characters */
-    FORM_AUDIENCE,   /* all, controller, dev/<id>, area/<id> */
-    FORM_OCCURRENCE, /* an id, or an id, a dot and 1..13 digits */
-    FORM_LANG,       /* BCP 47 primary tag: 2 or 3 of a-z */
-    FORM_ZONE,       /* name in the tz database */
-    FORM_NAME,       /* one of `names` */
-    FORMS,
 };
 
 struct shape;
