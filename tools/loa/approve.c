@@ -1,0 +1,232 @@
+/* approve.c - `loa approve`: read what is about to go out, sign it here, hand the signature in.
+ *
+ * What is shown and what is signed are the same bytes: they are fetched once, must have the hash that was asked for,
+ * and are decoded here. The private key is read here and goes nowhere. */
+#include "playlists/base/clock.h"
+#include "tools/loa/answer.h"
+#include "tools/loa/sealing.h"
+#include "tools/loa/when.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { APPROVAL_DAYS = 30, DAY_S = 86400 };
+
+static int fetch(const struct call *call, struct client *client, const char *hash, struct arena *arena,
+                 struct bulletin **ret)
+{
+    struct complaint why = {0};
+    struct buf bytes = {0};
+    char *path = xasprintf("/api/v1/bulletins/%s/content", hash);
+    int r = EXIT_OK;
+    if (client_get_bytes(client, path, BLOB_DOC_MAX, &bytes, &why) < 0) {
+        r = refuse(call, "%s", why.text);
+    } else {
+        struct hash real = hash_of(bytes.data, bytes.len);
+        if (strcmp(real.hex, hash) != 0)
+            r = refuse(call, "the controller sent another bulletin (%s) than was asked for; nothing is signed",
+                       real.hex);
+        else if (bulletin_decode(bytes.data, bytes.len, arena, ret, &why) < 0)
+            r = refuse(call, "bulletin %s: %s", hash, why.text);
+    }
+    free(path);
+    buf_done(&bytes);
+    return r;
+}
+
+/* Everything that will be heard or read, before it is signed. On stderr: stdout belongs to the answer. */
+static void show(const struct bulletin *bulletin, const struct approval *approval)
+{
+    char from[32], until[32];
+    when_format_utc(approval->from_ms, from);
+    when_format_utc(approval->until_ms, until);
+    fprintf(stderr, "Duyệt · Approving: %s\n  %s, %s", bulletin->title, bulletin->category, bulletin->answerable);
+    if (bulletin->source)
+        fprintf(stderr, ", %s", bulletin->source);
+    fprintf(stderr, "\n  %s %s, ", air_class_names[approval->class], from);
+    fprintf(stderr, "%s; ", until);
+    for (size_t i = 0; i < approval->areas.n; i++)
+        fprintf(stderr, "%s%s", i ? "," : "", approval->areas.at[i]);
+    fprintf(stderr, "\n");
+    for (size_t i = 0; i < bulletin->n_contents; i++) {
+        const struct bulletin_content *c = &bulletin->contents[i];
+        fprintf(stderr, "  [%s] %s", c->lang, c->text ? c->text : "");
+        if (c->audio)
+            fprintf(stderr, " (%.1f s, %.12s)", (double)c->audio->frames / DOC_RATE_HZ, c->audio->hash);
+        fprintf(stderr, "\n");
+    }
+}
+
+static bool agreed(const struct call *call)
+{
+    char line[16] = "";
+    if (call_option(call, "yes") || !isatty(STDIN_FILENO) || !isatty(STDERR_FILENO))
+        return true;
+    fprintf(stderr, "Ký duyệt? Sign it? [y/N] ");
+    return fgets(line, sizeof(line), stdin) && (*line == 'y' || *line == 'Y');
+}
+
+static int read_window(const struct call *call, struct approval *approval)
+{
+    struct complaint why = {0};
+    struct zone *zone = NULL;
+    const char *from = call_option(call, "from");
+    const char *until = call_option(call, "until");
+    int64_t now_ms = clock_wall_ms();
+    int r = zone_load(NULL, WHEN_ZONE, &zone, &why);
+    approval->from_ms = now_ms - now_ms % 1000;
+    if (r == 0 && from)
+        r = when_parse(from, zone, false, "--from", &approval->from_ms, &why);
+    approval->until_ms = approval->from_ms + (int64_t)APPROVAL_DAYS * DAY_S * 1000;
+    if (r == 0 && until)
+        r = when_parse(until, zone, true, "--until", &approval->until_ms, &why);
+    zone_free(zone);
+    if (r < 0)
+        return misused(call, "%s", why.text);
+    if (approval->until_ms <= approval->from_ms || approval->until_ms <= now_ms)
+        return misused(call, "--until is not after --from and now; such an approval would never hold");
+    return EXIT_OK;
+}
+
+static int read_scope(const struct call *call, const struct bulletin *bulletin, struct arena *arena,
+                      struct approval *approval)
+{
+    const char *class = call_option(call, "class");
+    struct buf areas = {0};
+    const char *area;
+    for (size_t i = 0; (area = call_option_at(call, "area", i)); i++)
+        buf_putf(&areas, "%s,", area);
+    if (areas.len == 0 && bulletin->unit)
+        buf_putf(&areas, "%s", bulletin->unit);
+    approval->areas = texts_split(buf_text(&areas), ",", arena);
+    buf_done(&areas);
+    if (approval->areas.n == 0)
+        return misused(call, "--area is missing: the areas in which the bulletin may go on air");
+    approval->class = class ? name_index(air_class_names, class) : bulletin->class;
+    if (approval->class < 0)
+        return misused(call, "--class is '%s'; right would be filler, normal, priority or emergency", class);
+    if (approval->class > bulletin->class)
+        return refuse(call, "the bulletin itself is %s at most; it cannot be approved as %s",
+                      air_class_names[bulletin->class], air_class_names[approval->class]);
+    return EXIT_OK;
+}
+
+/* The era of the trust in force, unless --era says it. */
+static int read_era(const struct call *call, struct client *client, int64_t *ret_era)
+{
+    struct complaint why = {0};
+    json_t *trust = NULL;
+    if (call_option(call, "era"))
+        return call_number(call, "era", 1, INT64_C(1) << 31, ret_era);
+    if (client_send(client, "GET", "/api/v1/trust", NULL, &trust, &why) < 0)
+        return refuse(call, "the trust in force cannot be asked for, and --era is not given: %s", why.text);
+    *ret_era = json_integer_value(member_at(trust, "era"));
+    json_decref(trust);
+    return EXIT_OK;
+}
+
+static int sign_and_send(const struct call *call, struct client *client, const struct approval *approval)
+{
+    struct complaint why = {0};
+    struct signer signer;
+    json_t *answer = NULL;
+    char *sealed = NULL;
+    if (signer_load(call_option(call, "key"), &signer, &why) < 0)
+        return refuse(call, "%s", why.text);
+    int r = seal_doc(&signer, DOC_APPROVAL, approval, false, &sealed, &why);
+    signer_wipe(&signer);
+    if (r < 0)
+        return refuse(call, "the approval cannot be sealed: %s", *why.text ? why.text : err_name(r));
+    const char *out = call_option(call, "out");
+    if (out) {
+        FILE *file = fopen(out, "w");
+        r = file && fprintf(file, "%s\n", sealed) > 0 ? EXIT_OK : refuse(call, "%s: cannot be written", out);
+        if (file && fclose(file) != 0)
+            r = refuse(call, "%s: cannot be written", out);
+    } else if (client_send_bytes(client, "POST", "/api/v1/approvals", "application/jose", sealed, strlen(sealed),
+                                 &answer, &why) < 0) {
+        r = refuse(call, "%s", why.text);
+    } else {
+        r = EXIT_OK;
+        print_value(call, answer);
+    }
+    json_decref(answer);
+    free(sealed);
+    return r;
+}
+
+static int approve(struct call *call)
+{
+    const char *hash = call->args[0];
+    struct client *client;
+    struct bulletin *bulletin = NULL;
+    struct approval approval = {0};
+    int64_t era = 0;
+    if (!hash_valid(hash))
+        return misused(call, "'%s' is not a hash; right would be 64 digits of 0-9 a-f", hash);
+    int r = client_new(call, &client);
+    if (r != EXIT_OK)
+        return r;
+    struct arena *arena = arena_new();
+    r = fetch(call, client, hash, arena, &bulletin);
+    if (r == EXIT_OK)
+        r = read_window(call, &approval);
+    if (r == EXIT_OK)
+        r = read_scope(call, bulletin, arena, &approval);
+    if (r == EXIT_OK)
+        r = read_era(call, client, &era);
+    if (r == EXIT_OK)
+        r = head_new(call, era, 1, &approval.head);
+    if (r == EXIT_OK) {
+        approval.head.exp_s = approval.until_ms / 1000 + DAY_S;
+        approval.bulletin = hash;
+        show(bulletin, &approval);
+        r = agreed(call) ? sign_and_send(call, client, &approval) : refuse(call, "not signed");
+    }
+    arena_free(arena);
+    client_free(client);
+    return r;
+}
+
+static const struct column approval_columns[] = {
+    {"person", "person"}, {"class", "class"}, {"areas", "areas"}, {"from", "from"},
+    {"until", "until"},   {"hash", "hash"},   {NULL, NULL},
+};
+
+static int approvals(struct call *call)
+{
+    struct buf path = {0};
+    buf_putf(&path, "/api/v1/approvals");
+    query_add(&path, "bulletin", call_option(call, "bulletin"));
+    int r = ask_list(call, buf_text(&path), approval_columns);
+    buf_done(&path);
+    return r;
+}
+
+static const struct option_spec approve_options[] = {
+    {"key", "FILE", "the approver's private key (JWK, mode 0600); it is not sent", true, false},
+    {"area", "AREA", "area ids in which it may go on air (else the bulletin's unit)", false, true},
+    {"class", "CLASS", "highest class of use (else the bulletin's)", false, false},
+    {"from", "INSTANT", "holds from (else now)", false, false},
+    {"until", "INSTANT", "holds until; a date counts to its end (else 30 days)", false, false},
+    {"era", "N", "era of the trust in force (else the controller is asked)", false, false},
+    {"ver", "N", "version (else the present moment in Unix ms)", false, false},
+    {"out", "FILE", "write the sealed approval there instead of handing it in", false, false},
+    {"yes", NULL, "do not ask on a terminal", false, false},
+    {0},
+};
+
+static const struct option_spec list_options[] = {
+    {"bulletin", "HASH", "only of this bulletin", false, false},
+    {"limit", "N", "at most so many (else 100; 0: all)", false, false},
+    {0},
+};
+
+const struct cli_command approve_commands[] = {
+    {"approve", NULL, "HASH", 1, 1, "Xem và ký duyệt một bản tin; khóa riêng không rời máy này",
+     "Show a bulletin and sign its approval; the private key stays here", approve_options, approve},
+    {"approvals", NULL, "", 0, 0, "Danh sách duyệt", "List approvals", list_options, approvals},
+    {0},
+};

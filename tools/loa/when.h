@@ -1,0 +1,18 @@
+/* when.h - instants as people type them and as the API writes them. */
+#ifndef LOA_WHEN_H
+#define LOA_WHEN_H
+
+#include "playlists/base/civil.h"
+
+#include <stdbool.h>
+
+#define WHEN_ZONE "Asia/Ho_Chi_Minh" /* where nobody says another */
+
+/* "2026-07-01T05:00:00Z", "...+07:00", "2026-07-01T05:00" in `zone`, or "2026-07-01": the day's beginning, or with
+ * `day_end` its end. ERR_FORMAT and a sentence that names `what`. */
+MUST_USE int when_parse(const char *text, const struct zone *zone, bool day_end, const char *what, int64_t *ret_unix_ms,
+                        struct complaint *why);
+/* RFC 3339 in UTC with milliseconds, as the API takes it. */
+void when_format_utc(int64_t unix_ms, char ret[32]);
+
+#endif
