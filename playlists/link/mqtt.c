@@ -1,0 +1,451 @@
+/* mqtt.c - see mqtt.h.
+ *
+ * The poll handle watches a duplicate of libmosquitto's descriptor: the library closes its own whenever it likes, and a
+ * number that another thread reuses must never be watched. */
+#include "playlists/link/mqtt.h"
+
+#include "playlists/base/bytes.h"
+#include "playlists/base/clock.h"
+#include "playlists/base/log.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <mosquitto.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { ADDRESSES_MAX = 8, TICK_MS = 1000 };
+
+struct mqtt {
+    uv_loop_t *loop;
+    const struct settings *settings;
+    struct tls *tls;
+    struct mqtt_events events;
+    void *arg;
+    struct mosquitto *mosq; /* owned */
+    struct mqtt_lookup *lookup;
+    char addresses[ADDRESSES_MAX][INET6_ADDRSTRLEN];
+    int n_addresses, next_address;
+    uv_poll_t *poll;      /* owned; on `poll_fd`; NULL when there is no socket */
+    int poll_fd;          /* owned, closed with the poll handle */
+    uv_timer_t tick;      /* keepalive and the bound on connecting */
+    uv_timer_t deferred;  /* tells `down` from a clean stack */
+    int64_t deadline_ms;  /* elapsed time; for connecting */
+    uint64_t packet_from; /* bytes read from the broker when the last whole packet was handled */
+    int inside;           /* depth of calls into libmosquitto */
+    unsigned handles;
+    bool up, broken, paused, stopped, packet_done;
+    char why[300];
+    char tls_error[160]; /* last complaint of libmosquitto's TLS */
+};
+
+/* Outlives its connection when that is stopped first: a lookup cannot be called back. */
+struct mqtt_lookup {
+    uv_getaddrinfo_t req;
+    struct mqtt *mqtt; /* NULL: nobody waits any more */
+};
+
+static void connect_next(struct mqtt *m);
+
+static void on_deferred(uv_timer_t *timer)
+{
+    struct mqtt *m = timer->data;
+    m->events.down(m->arg, m->why);
+}
+
+static void drop_poll(struct mqtt *m);
+
+static void break_off(struct mqtt *m, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static void break_off(struct mqtt *m, const char *fmt, ...)
+{
+    if (m->broken || m->stopped)
+        return;
+    m->broken = true;
+    m->up = false;
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(m->why, sizeof(m->why), fmt, ap);
+    va_end(ap);
+    drop_poll(m);
+    uv_timer_start(&m->deferred, on_deferred, 0, 0);
+}
+
+/* Why the last call into the library failed, as a sentence. */
+static void break_with(struct mqtt *m, int rc, int saved_errno)
+{
+    const char *host = m->settings->broker.host;
+    int port = m->settings->broker.port;
+    int refusal = tls_refusal(m->tls);
+    if (refusal != X509_V_OK)
+        break_off(m, "the certificate of %s:%d is refused: %s", host, port, X509_verify_cert_error_string(refusal));
+    else if (m->tls_error[0] && !m->up)
+        break_off(m, "no TLS with %s:%d: %s", host, port, m->tls_error);
+    else if (rc == MOSQ_ERR_ERRNO)
+        break_off(m, "the connection to %s:%d failed: %s", host, port, strerror(saved_errno));
+    else
+        break_off(m, "the connection to %s:%d ended: %s", host, port, mosquitto_strerror(rc));
+}
+
+static void free_handle(uv_handle_t *handle)
+{
+    free(handle);
+}
+
+static void drop_poll(struct mqtt *m)
+{
+    if (!m->poll)
+        return;
+    uv_poll_stop(m->poll);
+    uv_close((uv_handle_t *)m->poll, free_handle);
+    m->poll = NULL;
+    close(m->poll_fd);
+    m->poll_fd = -1;
+}
+
+static void destroy_library(struct mqtt *m)
+{
+    drop_poll(m);
+    mosquitto_destroy(m->mosq); /* closes the socket without DISCONNECT */
+    m->mosq = NULL;
+}
+
+static void on_poll(uv_poll_t *poll, int status, int events);
+
+/* While the handshake waits for the peer, libmosquitto still wants to write its first packet: polling for that would
+ * spin. */
+static bool wants_write(const struct mqtt *m)
+{
+    SSL *ssl = mosquitto_ssl_get(m->mosq);
+    if (ssl && SSL_in_init(ssl) && SSL_want_read(ssl))
+        return false;
+    return mosquitto_want_write(m->mosq);
+}
+
+static void watch(struct mqtt *m)
+{
+    if (m->broken || m->stopped || !m->poll)
+        return;
+    int events = m->paused && m->up ? 0 : UV_READABLE;
+    if (wants_write(m))
+        events |= UV_WRITABLE;
+    uv_poll_start(m->poll, events, on_poll);
+}
+
+static void enter(struct mqtt *m)
+{
+    m->inside++;
+}
+
+/* After each call into the library: what callbacks put off is done now. */
+static void leave(struct mqtt *m, int rc)
+{
+    int saved_errno = errno;
+    m->inside--;
+    if (m->stopped && m->inside == 0 && m->mosq) {
+        destroy_library(m);
+        return;
+    }
+    if (rc != MOSQ_ERR_SUCCESS)
+        break_with(m, rc, saved_errno);
+    watch(m);
+}
+
+/* libmosquitto takes what length the broker states; bound it by what came without a whole packet. */
+static void check_packet_size(struct mqtt *m)
+{
+    SSL *ssl = m->stopped ? NULL : mosquitto_ssl_get(m->mosq);
+    if (!ssl)
+        return;
+    uint64_t total = BIO_number_read(SSL_get_rbio(ssl));
+    if (m->packet_done)
+        m->packet_from = total;
+    else if (total - m->packet_from > MQTT_PACKET_MAX)
+        break_off(m, "the broker sent a packet of more than %d bytes", MQTT_PACKET_MAX);
+    m->packet_done = false;
+}
+
+static void on_socket_error(struct mqtt *m)
+{
+    int error = 0;
+    socklen_t len = sizeof(error);
+    getsockopt(m->poll_fd, SOL_SOCKET, SO_ERROR, &error, &len);
+    if (!m->up && m->next_address < m->n_addresses) {
+        connect_next(m);
+        return;
+    }
+    errno = error ? error : ECONNRESET;
+    break_with(m, MOSQ_ERR_ERRNO, errno);
+}
+
+static void on_poll(uv_poll_t *poll, int status, int events)
+{
+    struct mqtt *m = poll->data;
+    if (status < 0) {
+        on_socket_error(m);
+        return;
+    }
+    if (events & UV_READABLE) {
+        enter(m);
+        int rc = mosquitto_loop_read(m->mosq, 1);
+        check_packet_size(m);
+        leave(m, rc);
+    }
+    if ((events & UV_WRITABLE) && m->mosq && !m->broken && !m->stopped) {
+        enter(m);
+        leave(m, mosquitto_loop_write(m->mosq, 1));
+    }
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+    struct mqtt *m = timer->data;
+    if (m->broken || !m->mosq)
+        return;
+    if (!m->up && clock_elapsed_ms() >= m->deadline_ms) {
+        if (m->next_address < m->n_addresses)
+            connect_next(m);
+        else
+            break_off(m, "%s:%d did not answer within %d s", m->settings->broker.host, m->settings->broker.port,
+                      MQTT_CONNECT_MS / 1000);
+        return;
+    }
+    enter(m);
+    leave(m, mosquitto_loop_misc(m->mosq));
+}
+
+static void on_connect(struct mosquitto *mosq, void *obj, int code)
+{
+    (void)mosq;
+    struct mqtt *m = obj;
+    m->packet_done = true;
+    if (m->stopped || m->broken)
+        return;
+    if (code != 0) {
+        break_off(m, "%s:%d refused the session: %s", m->settings->broker.host, m->settings->broker.port,
+                  mosquitto_connack_string(code));
+        return;
+    }
+    m->up = true;
+    m->events.up(m->arg);
+}
+
+static void on_message(struct mosquitto *mosq, void *obj, const struct mosquitto_message *message)
+{
+    (void)mosq;
+    struct mqtt *m = obj;
+    m->packet_done = true;
+    if (!m->stopped && !m->broken)
+        m->events.message(m->arg, message->topic, message->payload, (size_t)message->payloadlen, message->retain);
+}
+
+static void on_subscribed(struct mosquitto *mosq, void *obj, int mid, int count, const int *granted)
+{
+    (void)mosq;
+    struct mqtt *m = obj;
+    m->packet_done = true;
+    if (!m->stopped && !m->broken)
+        m->events.subscribed(m->arg, mid, granted, count);
+}
+
+static void on_published(struct mosquitto *mosq, void *obj, int mid)
+{
+    (void)mosq;
+    struct mqtt *m = obj;
+    if (!m->stopped && !m->broken)
+        m->events.published(m->arg, mid);
+}
+
+static void on_library_log(struct mosquitto *mosq, void *obj, int level, const char *text)
+{
+    (void)mosq;
+    struct mqtt *m = obj;
+    if (level == MOSQ_LOG_DEBUG)
+        m->packet_done = true; /* each packet that was taken in whole leaves such a line */
+    if (level == MOSQ_LOG_ERR)
+        snprintf(m->tls_error, sizeof(m->tls_error), "%s", text);
+}
+
+static void make_library(struct mqtt *m, const char *client_id, const struct mqtt_will *will)
+{
+    m->mosq = mosquitto_new(client_id, true, m);
+    if (!m->mosq)
+        abort();
+    mosquitto_int_option(m->mosq, MOSQ_OPT_PROTOCOL_VERSION, MQTT_PROTOCOL_V311);
+    mosquitto_int_option(m->mosq, MOSQ_OPT_TCP_NODELAY, 1);
+    mosquitto_void_option(m->mosq, MOSQ_OPT_SSL_CTX, tls_context(m->tls));
+    mosquitto_connect_callback_set(m->mosq, on_connect);
+    mosquitto_message_callback_set(m->mosq, on_message);
+    mosquitto_subscribe_callback_set(m->mosq, on_subscribed);
+    mosquitto_publish_callback_set(m->mosq, on_published);
+    mosquitto_log_callback_set(m->mosq, on_library_log);
+    if (will->topic && mosquitto_will_set(m->mosq, will->topic, (int)will->len, will->payload, 1, true) != 0)
+        abort(); /* topic and size were checked when the client attached */
+}
+
+static int open_poll(struct mqtt *m)
+{
+    m->poll_fd = fcntl(mosquitto_socket(m->mosq), F_DUPFD_CLOEXEC, 0);
+    if (m->poll_fd < 0)
+        return -errno;
+    m->poll = xcalloc(1, sizeof(*m->poll));
+    m->poll->data = m;
+    int r = uv_poll_init(m->loop, m->poll, m->poll_fd);
+    if (r < 0) {
+        free(m->poll);
+        m->poll = NULL;
+        close(m->poll_fd);
+        m->poll_fd = -1;
+    }
+    return r;
+}
+
+/* Try the next address of the broker; the last failure ends the connection. */
+static void connect_next(struct mqtt *m)
+{
+    drop_poll(m);
+    while (m->next_address < m->n_addresses) {
+        const char *address = m->addresses[m->next_address++];
+        m->deadline_ms = clock_elapsed_ms() + MQTT_CONNECT_MS;
+        m->tls_error[0] = '\0';
+        m->packet_from = 0;
+        enter(m);
+        int rc = mosquitto_connect_async(m->mosq, address, m->settings->broker.port, m->settings->broker.keepalive_s);
+        int saved_errno = errno;
+        int r = rc == MOSQ_ERR_SUCCESS ? open_poll(m) : 0;
+        if (r < 0) {
+            rc = MOSQ_ERR_ERRNO;
+            saved_errno = -r;
+        }
+        bool last = rc == MOSQ_ERR_SUCCESS || m->next_address == m->n_addresses;
+        errno = saved_errno;
+        leave(m, last ? rc : MOSQ_ERR_SUCCESS);
+        if (last)
+            return;
+    }
+}
+
+static void on_resolved(uv_getaddrinfo_t *req, int status, struct addrinfo *list)
+{
+    struct mqtt_lookup *lookup = (struct mqtt_lookup *)req;
+    struct mqtt *m = lookup->mqtt;
+    free(lookup);
+    if (m) {
+        m->lookup = NULL;
+        for (struct addrinfo *a = list; a && m->n_addresses < ADDRESSES_MAX; a = a->ai_next)
+            if (uv_ip_name(a->ai_addr, m->addresses[m->n_addresses], INET6_ADDRSTRLEN) == 0)
+                m->n_addresses++;
+        if (status < 0 || m->n_addresses == 0)
+            break_off(m, "the name %s has no address: %s", m->settings->broker.host,
+                      status < 0 ? uv_strerror(status) : "none was given");
+        else
+            connect_next(m);
+    }
+    uv_freeaddrinfo(list);
+}
+
+static void resolve(struct mqtt *m)
+{
+    const char *host = m->settings->broker.host;
+    unsigned char address[sizeof(struct in6_addr)];
+    if (inet_pton(AF_INET, host, address) == 1 || inet_pton(AF_INET6, host, address) == 1) {
+        snprintf(m->addresses[0], INET6_ADDRSTRLEN, "%s", host);
+        m->n_addresses = 1;
+        connect_next(m);
+        return;
+    }
+    m->lookup = xcalloc(1, sizeof(*m->lookup));
+    m->lookup->mqtt = m;
+    struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
+    int r = uv_getaddrinfo(m->loop, &m->lookup->req, on_resolved, host, NULL, &hints);
+    if (r < 0) {
+        free(m->lookup);
+        m->lookup = NULL;
+        break_off(m, "the name %s cannot be looked up: %s", host, uv_strerror(r));
+    }
+}
+
+struct mqtt *mqtt_start(uv_loop_t *loop, const struct settings *settings, struct tls *tls, const char *client_id,
+                        const struct mqtt_will *will, const struct mqtt_events *events, void *arg)
+{
+    struct mqtt *m = xcalloc(1, sizeof(*m));
+    m->loop = loop;
+    m->settings = settings;
+    m->tls = tls;
+    m->events = *events;
+    m->arg = arg;
+    m->poll_fd = -1;
+    m->handles = 2;
+    uv_timer_init(loop, &m->tick);
+    uv_timer_init(loop, &m->deferred);
+    m->tick.data = m->deferred.data = m;
+    uv_timer_start(&m->tick, on_tick, TICK_MS, TICK_MS);
+    m->deadline_ms = INT64_MAX; /* looking up has bounds of its own */
+    make_library(m, client_id, will);
+    resolve(m);
+    return m;
+}
+
+static void on_timer_closed(uv_handle_t *handle)
+{
+    struct mqtt *m = handle->data;
+    if (--m->handles == 0)
+        free(m);
+}
+
+void mqtt_stop(struct mqtt *m)
+{
+    if (!m || m->stopped)
+        return;
+    m->stopped = true;
+    m->up = false;
+    if (m->lookup)
+        m->lookup->mqtt = NULL;
+    if (m->inside == 0)
+        destroy_library(m);
+    uv_close((uv_handle_t *)&m->tick, on_timer_closed);
+    uv_close((uv_handle_t *)&m->deferred, on_timer_closed);
+}
+
+int mqtt_subscribe(struct mqtt *m, char *const *filters, int count, int *ret_mid)
+{
+    if (!m->up)
+        return ERR_STATE;
+    enter(m);
+    int rc = mosquitto_subscribe_multiple(m->mosq, ret_mid, count, filters, 1, 0, NULL);
+    leave(m, rc);
+    return rc == MOSQ_ERR_SUCCESS ? 0 : ERR_STATE;
+}
+
+int mqtt_unsubscribe(struct mqtt *m, const char *filter)
+{
+    if (!m->up)
+        return ERR_STATE;
+    enter(m);
+    int rc = mosquitto_unsubscribe(m->mosq, NULL, filter);
+    leave(m, rc);
+    return rc == MOSQ_ERR_SUCCESS ? 0 : ERR_STATE;
+}
+
+int mqtt_publish(struct mqtt *m, const char *topic, const void *payload, size_t len, int qos, bool retain, int *ret_mid)
+{
+    if (!m->up)
+        return ERR_STATE;
+    enter(m);
+    int rc = mosquitto_publish(m->mosq, ret_mid, topic, (int)len, payload, qos, retain);
+    bool refused = rc == MOSQ_ERR_INVAL || rc == MOSQ_ERR_MALFORMED_UTF8 || rc == MOSQ_ERR_PAYLOAD_SIZE;
+    leave(m, refused ? MOSQ_ERR_SUCCESS : rc);
+    if (refused)
+        return ERR_FORMAT;
+    return rc == MOSQ_ERR_SUCCESS ? 0 : ERR_STATE;
+}
+
+void mqtt_pause(struct mqtt *m, bool paused)
+{
+    m->paused = paused;
+    watch(m);
+}

@@ -1,0 +1,30 @@
+/* session.h - the MQTT session of one attach: connects, subscribes, publishes, comes back by itself.
+ *
+ * Online means: connected and every subscription acknowledged. Frames for the client leave through `send`; the session
+ * ends (will published) with session_free(). Loop thread. */
+#ifndef LOA_LINK_SESSION_H
+#define LOA_LINK_SESSION_H
+
+#include "playlists/base/frame.h"
+#include "playlists/link/mqtt.h"
+
+/* Take one frame for the client; it may not free the session from inside. */
+typedef void (*link_send_fn)(void *arg, const struct frame *frame);
+
+struct session;
+
+/* Begin with the first try `delay_ms` from now. Borrows settings, tls and known; consumes what `will` points to. */
+struct session *session_new(uv_loop_t *loop, const struct settings *settings, struct tls *tls,
+                            const struct tls_time *known, const struct mqtt_will *will, int64_t delay_ms,
+                            link_send_fn send, void *arg);
+void session_free(struct session *session); /* NULL is fine */
+
+/* ERR_FORMAT: no valid filter. ERR_LIMIT: more than POST_SUBSCRIPTIONS_MAX. */
+MUST_USE int session_subscribe(struct session *session, const char *filter);
+void session_unsubscribe(struct session *session, const char *filter);
+/* Answered by ACK or NACK through `send`. */
+void session_publish(struct session *session, const struct frame *publish);
+void session_time_changed(struct session *session); /* a refusal for reasons of time may hold no longer */
+void session_pause(struct session *session, bool paused);
+
+#endif

@@ -1,0 +1,140 @@
+/* settings.c - see settings.h. */
+#include "playlists/link/settings.h"
+
+#include "playlists/base/bytes.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* sun_path holds 108 bytes with its terminator (unix(7)). */
+enum { PATH_LEN = 4095, SOCKET_PATH_LEN = 107, HOST_LEN = 253, URL_LEN = 1000 };
+
+static int check_readable(const struct cfg_node *node, const char *name, const char *path, struct complaint *why)
+{
+    if (!path)
+        return 0;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    struct stat st;
+    int r = fd < 0 || fstat(fd, &st) < 0 ? -errno : 0;
+    if (fd >= 0)
+        close(fd);
+    if (r < 0)
+        return cfg_complain(node, why, "'%s' names %s, which cannot be read: %s", name, path, strerror(-r));
+    if (!S_ISREG(st.st_mode))
+        return cfg_complain(node, why, "'%s' names %s, which is not a file", name, path);
+    return 0;
+}
+
+static int read_tls(const struct cfg_node *group, bool required, struct tls_files *files, struct complaint *why)
+{
+    const struct {
+        const char *name;
+        const char **path;
+    } all[] = {{"ca", &files->ca}, {"cert", &files->cert}, {"key", &files->key}};
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+        int r = cfg_text(group, all[i].name, required, PATH_LEN, all[i].path, why);
+        if (r == 0)
+            r = check_readable(group, all[i].name, *all[i].path, why);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+static int read_broker(const struct cfg_node *root, struct settings *s, struct complaint *why)
+{
+    const struct cfg_node *group = NULL;
+    int64_t port = 8883, keepalive_s = 60;
+    int r = cfg_group(root, "broker", true, &group, why);
+    if (r == 0)
+        r = cfg_text(group, "host", true, HOST_LEN, &s->broker.host, why);
+    if (r == 0)
+        r = cfg_int(group, "port", false, 1, 65535, &port, why);
+    if (r == 0) /* libmosquitto takes no less than 5 s, MQTT no more than 16 bits */
+        r = cfg_int(group, "keepalive_s", false, 5, 65535, &keepalive_s, why);
+    if (r == 0)
+        r = read_tls(group, true, &s->broker.tls, why);
+    s->broker.port = (int)port;
+    s->broker.keepalive_s = (int)keepalive_s;
+    return r;
+}
+
+static int read_media(const struct cfg_node *root, struct settings *s, struct complaint *why)
+{
+    const struct cfg_node *group = NULL;
+    int r = cfg_group(root, "media", false, &group, why);
+    if (r < 0 || !group)
+        return r;
+    s->media.tls = s->broker.tls;
+    r = cfg_text(group, "url", true, URL_LEN, &s->media.url, why);
+    if (r == 0 && (strncmp(s->media.url, "https://", 8) != 0 || s->media.url[8] == '\0'))
+        r = cfg_complain(group, why, "'url' is \"%s\", it must begin with https:// and name a server", s->media.url);
+    if (r == 0 && s->media.url[strlen(s->media.url) - 1] != '/')
+        r = cfg_complain(group, why, "'url' is \"%s\", it must end with / (the hash is put behind it)", s->media.url);
+    if (r == 0)
+        r = read_tls(group, false, &s->media.tls, why);
+    return r;
+}
+
+static int read_places(const struct cfg_node *root, struct settings *s, struct complaint *why)
+{
+    int r = cfg_text(root, "socket", true, SOCKET_PATH_LEN, &s->socket, why);
+    if (r == 0)
+        r = cfg_text(root, "spool", s->media.url != NULL, PATH_LEN - HASH_HEX_LEN - 8, &s->spool, why);
+    if (r == 0)
+        r = cfg_text(root, "client_id", true, 40, &s->client_id, why);
+    if (r == 0 && !id_valid(s->client_id))
+        r = cfg_complain(root, why, "'client_id' is \"%s\", it must be 1 to 40 of a-z, 0-9 and '-', not at its ends",
+                         s->client_id);
+    return r;
+}
+
+static int read_rest(const struct cfg_node *root, struct settings *s, struct complaint *why)
+{
+    static const char *const names[] = {"err", "warn", "info", "debug", NULL};
+    static const enum log_level levels[] = {LOG_LEVEL_ERR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG};
+    double spread_s = 45, max_s = 300;
+    int level = 2;
+    int r = cfg_real(root, "spread_s", false, 0, 3600, &spread_s, why);
+    if (r == 0)
+        r = cfg_real(root, "backoff_max_s", false, 0.1, 3600, &max_s, why);
+    if (r == 0)
+        r = cfg_choice(root, "log", false, names, &level, why);
+    s->spread_ms = (int64_t)(spread_s * 1000);
+    s->backoff_max_ms = (int64_t)(max_s * 1000);
+    s->log = levels[level];
+    return r;
+}
+
+int settings_read(const char *path, struct settings *ret_settings, struct complaint *why)
+{
+    struct settings s = {0};
+    int r = cfg_open(path, &s.cfg, why);
+    if (r < 0)
+        return r;
+    const struct cfg_node *root = cfg_root(s.cfg);
+    r = read_broker(root, &s, why);
+    if (r == 0)
+        r = read_media(root, &s, why);
+    if (r == 0)
+        r = read_places(root, &s, why);
+    if (r == 0)
+        r = read_rest(root, &s, why);
+    if (r == 0)
+        r = cfg_finish(s.cfg, why);
+    if (r < 0) {
+        settings_done(&s);
+        return r;
+    }
+    *ret_settings = s;
+    return 0;
+}
+
+void settings_done(struct settings *settings)
+{
+    cfg_close(settings->cfg);
+    settings->cfg = NULL;
+}
