@@ -380,8 +380,8 @@ SHAPE(state, check_document);
 static const struct field sound_evidence_fields[] = {
     INT(sound_evidence, "frames_expected", frames_expected, REQUIRED, 0, CODEC_INT_MAX),
     INT(sound_evidence, "frames", frames, REQUIRED, 0, CODEC_INT_MAX),
-    INT(sound_evidence, "xruns", xruns, OPTIONAL, 0, CODEC_INT_MAX),
-    INT(sound_evidence, "start_error_us", start_error_us, OPTIONAL, -CODEC_INT_MAX, CODEC_INT_MAX),
+    INT(sound_evidence, "xruns", xruns, REQUIRED, 0, CODEC_INT_MAX),
+    INT(sound_evidence, "start_error_us", start_error_us, REQUIRED, -CODEC_INT_MAX, CODEC_INT_MAX),
 };
 SHAPE(sound_evidence, NULL);
 
@@ -389,8 +389,8 @@ static const struct field amplifier_evidence_fields[] = {
     BOOL(amplifier_evidence, "commanded", commanded, REQUIRED),
     BOOL(amplifier_evidence, "power", power, REQUIRED),
     BOOL(amplifier_evidence, "seen", seen, REQUIRED),
-    INT(amplifier_evidence, "level_mb", level_mb, OPTIONAL, -1000000, 1000000),
-    INT(amplifier_evidence, "temperature_c", temperature_c, OPTIONAL, -1000, 1000),
+    INT(amplifier_evidence, "level_mb", level_mb, REQUIRED, -1000000, 1000000),
+    INT(amplifier_evidence, "temperature_c", temperature_c, REQUIRED, -1000, 1000),
     TEXTS(amplifier_evidence, "faults", faults, OPTIONAL, FORM_WORD, 0, 64),
 };
 SHAPE(amplifier_evidence, NULL);
@@ -398,7 +398,7 @@ SHAPE(amplifier_evidence, NULL);
 static const struct field sign_evidence_fields[] = {
     BOOL(sign_evidence, "written", written, REQUIRED),
     BOOL(sign_evidence, "read_back", read_back, REQUIRED),
-    BOOL(sign_evidence, "cut", cut, OPTIONAL),
+    BOOL(sign_evidence, "cut", cut, REQUIRED),
     TEXT(sign_evidence, "text", text, OPTIONAL, FORM_ANY, 0, 16384),
 };
 SHAPE(sign_evidence, NULL);
