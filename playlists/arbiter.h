@@ -119,7 +119,8 @@ struct cut_mark {
 /* An order that began, or that is over. */
 struct order_mark {
     uint64_t key;
-    int64_t planned_ms;
+    int64_t planned_ms, end_ms;
+    int64_t reason;             /* enum reason: what stopped its latest repetition */
     int64_t started_ms;         /* trusted time of its first start; 0: never */
     int64_t started_elapsed_ms; /* elapsed time of its first start in this boot */
     int64_t heard_ms;           /* all repetitions together */

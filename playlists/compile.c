@@ -9,7 +9,8 @@
 
 const char *const rule_when_names[] = {"once", "daily", NULL};
 
-#define DAY_MS INT64_C(86400000)
+/* An occurrence that began this long ago is over: limits of the wire are 7 days each for lateness and length. */
+#define SPAN_MAX_MS (60 * INT64_C(86400000))
 
 /* A rule that has something for this device. */
 struct plan {
@@ -130,7 +131,8 @@ static void gather_daily(struct work *work, size_t index)
     const struct rule *rule = plan->rule;
     int64_t first = 0, last = 0;
     int32_t second;
-    zone_civil(rule->zone, add_saturated(work->from_ms, -plan->span_ms) / 1000, &first, &second);
+    int64_t span_ms = plan->span_ms < SPAN_MAX_MS ? plan->span_ms : SPAN_MAX_MS;
+    zone_civil(rule->zone, (work->from_ms - span_ms) / 1000, &first, &second);
     zone_civil(rule->zone, work->until_ms / 1000, &last, &second);
     first--; /* a change of offset moves a time over midnight */
     last++;
@@ -275,7 +277,8 @@ static bool same_occurrence(const struct work *work, const struct found *a, cons
 
 static void write_items(struct work *work, size_t max_items)
 {
-    qsort(work->found, work->n_found, sizeof(work->found[0]), found_cmp);
+    if (work->n_found)
+        qsort(work->found, work->n_found, sizeof(work->found[0]), found_cmp);
     size_t cap = work->n_found < max_items ? work->n_found : max_items;
     work->ret->items = arena_alloc(work->arena, (cap + 1) * sizeof(work->ret->items[0]));
     work->ret->bulletins = arena_alloc(work->arena, (work->n_plans + 1) * sizeof(work->ret->bulletins[0]));

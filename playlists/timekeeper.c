@@ -19,7 +19,8 @@ static int64_t larger(int64_t a, int64_t b)
 
 static bool same_boot(const struct timekeeper *tk, const struct clocks *clocks)
 {
-    return clocks->boot[0] && strcmp(tk->boot, clocks->boot) == 0 && clocks->elapsed_ms >= tk->trusted_at_ms;
+    return clocks->boot[0] && strcmp(clocks->boot, "unknown") != 0 && strcmp(tk->boot, clocks->boot) == 0 &&
+           clocks->elapsed_ms >= tk->trusted_at_ms;
 }
 
 void timekeeper_restore(struct timekeeper *tk, const struct clocks *clocks)

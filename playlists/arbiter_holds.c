@@ -1,0 +1,183 @@
+/* arbiter_holds.c - what keeps things off the air: silences, pauses, quiet hours, cancels, recalls.
+ *
+ * Without trusted time an order's window cannot be told. Then what makes it quieter counts at once (silence, cancel,
+ * recall), and what makes it louder (lift) or changes the order of things (pause) only when this session vouches for
+ * it. */
+#include "playlists/arbiter_step.h"
+
+static bool has_window(const struct step *step, const struct air_order *order, int64_t at_ms)
+{
+    return step->known ? order->start_ms <= at_ms && at_ms < order->end_ms : order->confirmed;
+}
+
+bool holds_in_force(const struct step *step, const struct air_order *order)
+{
+    return has_window(step, order, step->in->now_ms);
+}
+
+static bool begun(const struct step *step, const struct air_order *order)
+{
+    return !step->known || order->start_ms <= step->in->now_ms;
+}
+
+static bool named_by(const struct step *step, enum order_kind kind, uint64_t target)
+{
+    for (size_t i = 0; i < step->in->n_orders; i++) {
+        const struct air_order *order = &step->in->orders[i];
+        if (order->kind == kind && order->target == target && begun(step, order))
+            return true;
+    }
+    return false;
+}
+
+bool holds_cancelled(const struct step *step, uint64_t key)
+{
+    return named_by(step, ORDER_CANCEL, key);
+}
+
+bool holds_recalled(const struct step *step, uint64_t bulletin)
+{
+    return named_by(step, ORDER_RECALL, bulletin);
+}
+
+static bool lifted(const struct step *step, uint64_t silence)
+{
+    for (size_t i = 0; i < step->in->n_orders; i++) {
+        const struct air_order *order = &step->in->orders[i];
+        if (order->kind == ORDER_LIFT && order->target == silence && begun(step, order) &&
+            (step->known || order->confirmed))
+            return true;
+    }
+    return false;
+}
+
+static void mute(struct step *step, uint32_t zones)
+{
+    step->muted_zones |= zones ? zones : UINT32_MAX;
+    step->silent = step->muted_zones == UINT32_MAX;
+}
+
+static bool adopted(const struct ledger *ledger, uint64_t key)
+{
+    for (size_t i = 0; i < ledger->n_silences; i++)
+        if (ledger->silences[i] == key)
+            return true;
+    return false;
+}
+
+/* A silence that was lifted stays over, also when its lift is not named any more. */
+static void remember_lifted(struct step *step, uint64_t key)
+{
+    struct order_mark *mark = marks_take_order(step, &(struct air_order){.key = key});
+    if (mark && !mark->over) {
+        mark->over = 1;
+        step->decision->store = true;
+    }
+}
+
+static void end_lifted(struct step *step)
+{
+    struct ledger *ledger = step->ledger;
+    size_t n = 0;
+    for (size_t i = 0; i < ledger->n_silences; i++) {
+        if (lifted(step, ledger->silences[i])) {
+            remember_lifted(step, ledger->silences[i]);
+            step->decision->store = true;
+            continue;
+        }
+        ledger->silences[n] = ledger->silences[i];
+        ledger->silence_zones[n++] = ledger->silence_zones[i];
+    }
+    for (size_t i = n; i < ledger->n_silences; i++) {
+        ledger->silences[i] = 0;
+        ledger->silence_zones[i] = 0;
+    }
+    ledger->n_silences = (uint32_t)n;
+}
+
+static void adopt(struct step *step, const struct air_order *order)
+{
+    struct ledger *ledger = step->ledger;
+    const struct order_mark *mark = marks_find_order(ledger, order->key);
+    if (lifted(step, order->key)) {
+        remember_lifted(step, order->key);
+        return;
+    }
+    if ((mark && mark->over) || adopted(ledger, order->key))
+        return;
+    if (step->known && (order->start_ms > step->in->now_ms || order->end_ms <= step->in->now_ms))
+        return;
+    if (ledger->n_silences == ARBITER_SILENCES_MAX) {
+        mute(step, order->zones); /* holds for as long as it is named in force; there is no room to remember it */
+        return;
+    }
+    ledger->silences[ledger->n_silences] = order->key;
+    ledger->silence_zones[ledger->n_silences++] = order->zones;
+    step->decision->store = true;
+}
+
+void holds_adopt(struct step *step)
+{
+    const struct ledger *ledger = step->ledger;
+    for (size_t i = 0; i < ledger->n_silences; i++)
+        mute(step, ledger->silence_zones[i]);
+    step->was_silent = step->silent;
+    step->silent = false;
+    step->muted_zones = 0;
+    for (size_t i = 0; i < step->in->n_orders; i++)
+        if (step->in->orders[i].kind == ORDER_SILENCE)
+            adopt(step, &step->in->orders[i]);
+    end_lifted(step);
+    for (size_t i = 0; i < ledger->n_silences; i++)
+        mute(step, ledger->silence_zones[i]);
+    if (step->in->local_silence)
+        mute(step, 0);
+}
+
+bool holds_silenced(const struct step *step, uint32_t zones)
+{
+    return step->silent || (zones != 0 && (zones & ~step->muted_zones) == 0);
+}
+
+static bool paused_at(const struct step *step, int64_t at_ms)
+{
+    for (size_t i = 0; i < step->in->n_orders; i++) {
+        const struct air_order *order = &step->in->orders[i];
+        if (order->kind == ORDER_PAUSE && has_window(step, order, at_ms) && !holds_cancelled(step, order->key))
+            return true;
+    }
+    return false;
+}
+
+static bool quiet_at(const struct step *step, int64_t at_ms)
+{
+    for (size_t i = 0; i < step->in->n_quiet; i++)
+        if (step->in->quiet[i].from_ms <= at_ms && at_ms < step->in->quiet[i].to_ms)
+            return true;
+    return false;
+}
+
+enum reason holds_at(const struct step *step, enum air_class class, uint32_t zones, int64_t at_ms)
+{
+    if (holds_silenced(step, zones))
+        return REASON_SILENCED;
+    if (class < CLASS_EMERGENCY && paused_at(step, at_ms))
+        return REASON_PAUSED;
+    if (class < CLASS_EMERGENCY && step->known && quiet_at(step, at_ms))
+        return REASON_QUIET_HOURS;
+    return REASON_ON_TIME;
+}
+
+void holds_wake(struct step *step)
+{
+    if (!step->known)
+        return;
+    for (size_t i = 0; i < step->in->n_quiet; i++) {
+        step_wake(step, step->in->quiet[i].from_ms);
+        step_wake(step, step->in->quiet[i].to_ms);
+    }
+    for (size_t i = 0; i < step->in->n_orders; i++) {
+        step_wake(step, step->in->orders[i].start_ms);
+        step_wake(step, step->in->orders[i].end_ms);
+    }
+}
