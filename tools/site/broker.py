@@ -1,0 +1,107 @@
+"""mosquitto for one installation: TLS only, client certificates only, every identity in its own branch."""
+
+import contextlib
+import os
+import socket
+import ssl
+
+from process import Failure, wait_until
+
+ACL = """\
+# The identity is the common name of the certificate.
+user controller
+topic readwrite loa/1/#
+
+# May read everything and write nothing.
+user observer
+topic read #
+topic read $SYS/#
+
+# Devices: what is for all, and their own branch. Area topics are readable by every device, writable by none.
+pattern read loa/1/trust
+pattern read loa/1/keys
+pattern read loa/1/area/+/inforce
+pattern read loa/1/live/+
+pattern read loa/1/dev/%u/config
+pattern read loa/1/dev/%u/playlist
+pattern read loa/1/dev/%u/inforce
+pattern read loa/1/dev/%u/welcome
+pattern read loa/1/dev/%u/cmd
+"""
+UP = ("state", "receipt", "event", "reply", "health")
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def listens(port):
+    with contextlib.suppress(OSError):
+        socket.create_connection(("127.0.0.1", port), 1).close()
+        return True
+    return False
+
+
+class Broker:
+    def __init__(self, installation):
+        self.i = installation
+        self.folder = installation.make_dir("broker")
+        self.port = free_port()
+        self.cert, self.key = installation.pki.server("broker")
+        self.observer = installation.pki.client("observer")
+        self.process = installation.keeper.process(
+            "mosquitto", ["mosquitto", "-c", os.path.join(self.folder, "mosquitto.conf")], installation.log("mosquitto"))
+
+    def configure(self, devices):
+        """(Re)write configuration and ACL. Each device writes only below its own id, by name: a pattern would let the
+        observer write below `observer`."""
+        acl = ACL
+        for device in devices:
+            acl += f"\nuser {device}\n" + "".join(f"topic write loa/1/dev/{device}/{up}\n" for up in UP)
+        lines = [f"listener {self.port} 127.0.0.1", f"cafile {self.i.pki.ca}", f"certfile {self.cert}",
+                 f"keyfile {self.key}", "require_certificate true", "use_identity_as_username true",
+                 "allow_anonymous false", f"acl_file {self.folder}/acl", "per_listener_settings false",
+                 "tls_version tlsv1.2", "persistence true", f"persistence_location {self.folder}/",
+                 "autosave_on_changes true", "autosave_interval 1", "max_inflight_messages 20",
+                 "max_queued_messages 1000", "message_size_limit 66560", "log_dest stderr", "log_type error",
+                 "log_type warning", "log_type notice", "connection_messages true", "set_tcp_nodelay true"]
+        if os.geteuid() == 0:
+            lines.append("user root")  # else it gives up root and cannot read its files here
+        self.i.write(os.path.join(self.folder, "acl"), acl)
+        self.i.write(os.path.join(self.folder, "mosquitto.conf"), "\n".join(lines) + "\n")
+        os.chmod(os.path.join(self.folder, "acl"), 0o600)
+
+    def start(self):
+        self.process.start()
+        wait_until(self.answers, 10, "mosquitto does not answer")
+
+    def answers(self):
+        if not self.process.alive():
+            raise Failure(f"mosquitto ended: {self.process.log_tail()}")
+        context = ssl.create_default_context(cafile=self.i.pki.ca)
+        context.load_cert_chain(*self.observer)
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), 2) as plain:
+                with context.wrap_socket(plain, server_hostname="localhost"):
+                    return True
+        except OSError:
+            return False
+
+    def describe(self):
+        """What a reader of the broker needs: the identity may read everything and write nothing."""
+        return {"host": "127.0.0.1", "port": self.port, "ca": self.i.pki.ca, "cert": self.observer[0],
+                "key": self.observer[1]}
+
+    def client(self, identity, on_message, topics, name=""):
+        """A connected paho client with this identity's certificate; its loop is started. The caller ends it."""
+        import paho.mqtt.client as mqtt
+        cert, key = (self.i.pki.path(identity + end) for end in (".crt", ".key"))
+        client = mqtt.Client(client_id=name)
+        client.tls_set(self.i.pki.ca, cert, key)
+        client.on_message = lambda _c, _u, message: on_message(message)
+        client.on_connect = lambda c, _u, _f, _r: [c.subscribe(t, 1) for t in topics]
+        client.connect("127.0.0.1", self.port)
+        client.loop_start()
+        return client

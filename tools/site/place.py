@@ -1,0 +1,233 @@
+"""One simulated site: what stands in a village or at a gate, each part a process of its own."""
+
+import contextlib
+import dataclasses
+import json
+import os
+import signal
+import socket
+import sys
+
+from broker import free_port, listens
+from process import Failure, wait_until
+
+PROFILES = {"amplifier": "amplifier-sim-a100.cfg", "sign": "sign-sim-t4.cfg"}
+
+
+@dataclasses.dataclass
+class Plan:
+    """What a site has. `hardware`: name -> amplifier or sign; `profiles`: name -> path, where another model is meant."""
+
+    device: str
+    kind: str
+    area: str
+    name: str
+    languages: tuple = ("vi",)
+    card: bool = True
+    hardware: dict = dataclasses.field(default_factory=dict)
+    profiles: dict = dataclasses.field(default_factory=dict)
+    agent_settings: str = ""  # more lines of agent.cfg
+    site_settings: str = ""   # more lines of site.cfg
+    link_settings: str = ""
+    relay: bool = False  # a line to the centre that can be cut
+
+
+def plans():
+    """The three sites of the demo."""
+    return [
+        Plan("ls-loa-01", "loudspeaker", "a001", "Cụm loa Thất Khê", ("vi",), True, {"tang-am": "amplifier"}),
+        Plan("ls-bang-01", "board", "a065", "Bảng tin Đông Kinh", ("vi",), False, {"bang": "sign"}),
+        Plan("ls-ck-01", "cluster", "a058", "Cụm thông tin cửa khẩu Đồng Đăng", ("vi", "zh", "en"), True,
+             {"tang-am": "amplifier", "bang": "sign"}),
+    ]
+
+
+def panel(path, seconds=3):
+    """What a technician would see on the front panel of a simulator: one JSON object."""
+    with socket.socket(socket.AF_UNIX) as s:
+        s.settimeout(seconds)
+        s.connect(path)
+        with s.makefile("r", encoding="utf-8") as lines:
+            return json.loads(lines.readline())
+
+
+class Simulator:
+    """One amplifier or sign on its own Modbus TCP port."""
+
+    def __init__(self, site, name, what, profile):
+        self.name, self.what, self.profile, self.unit = name, what, profile, 1
+        self.port = free_port()
+        self.panel = site.i.socket(f"{site.plan.device}-{name}.panel")
+        argv = [site.i.exe("loa-modbus-sim"), "--profile", profile, "--listen", f"127.0.0.1:{self.port}",
+                "--unit", self.unit, "--panel", self.panel]
+        if what == "amplifier" and site.plan.card:
+            argv += ["--meter", site.meter]
+        self.process = site.i.keeper.process(f"{site.plan.device} {name}", argv, site.log(name))
+
+    def describe(self):
+        return {"name": self.name, "profile": self.profile, "transport": "tcp", "host": "127.0.0.1", "port": self.port,
+                "unit": self.unit, "panel": self.panel}
+
+
+class Relay:
+    """The line from a site's link to one port of the centre."""
+
+    def __init__(self, site, what, to_port):
+        self.port = free_port()
+        relay = os.path.join(os.path.dirname(os.path.abspath(__file__)), "relay.py")
+        self.process = site.i.keeper.process(f"{site.plan.device} relay to {what}",
+                                             [sys.executable, "-B", relay, self.port, to_port], site.log(f"relay-{what}"))
+
+
+class Site:
+    def __init__(self, installation, plan):
+        self.i, self.plan, self.device = installation, plan, plan.device
+        self.folder = installation.make_dir("sites", plan.device)
+        self.link_socket = installation.socket(f"{plan.device}.link")
+        self.card_socket = installation.socket(f"{plan.device}.card")
+        self.meter = installation.socket(f"{plan.device}.meter")
+        self.recording = None
+        self.recordings = 0
+        self.cert, self.key = installation.pki.client(plan.device)
+        self.box = installation.new_key(f"box-{plan.device}")
+        keeper = installation.keeper
+        self.simulators = [Simulator(self, name, what, self._profile(name, what)) for name, what in plan.hardware.items()]
+        self.card = keeper.process(f"{plan.device} card", [], self.log("card")) if plan.card else None
+        self.link = keeper.process(f"{plan.device} link", [installation.exe("loa-link"), "--config", self.path("link.cfg")],
+                                   self.log("link"))
+        self.agent = keeper.process(
+            f"{plan.device} agent",
+            [installation.exe("loa-agent"), "--config", self.path("agent.cfg"), "--site", self.path("site.cfg")],
+            self.log("agent"))
+        self.relays = [Relay(self, "broker", installation.broker.port), Relay(self, "blobs", installation.blobs_port)] \
+            if plan.relay else []
+        self.configure()
+
+    def path(self, *names):
+        return os.path.join(self.folder, *names)
+
+    def log(self, part):
+        return self.i.log(f"{self.plan.device}-{part}")
+
+    def _profile(self, name, what):
+        return self.plan.profiles.get(name) or os.path.join(self.i.top, "boards", "profiles", PROFILES[what])
+
+    def configure(self):
+        """Write link.cfg, agent.cfg and site.cfg."""
+        i = self.i
+        ports = [relay.port for relay in self.relays]
+        i.write(self.path("link.cfg"),
+                i.link_config(self.link_socket, self.path("spool"), self.device, self.cert, self.key, True, *ports)
+                + self.plan.link_settings)
+        os.makedirs(self.path("spool"), exist_ok=True)
+        i.write(self.path("agent.cfg"), f'''\
+device = "{self.device}";
+serial = "SIM-{self.device}";
+vault = "{self.path("vault")}";
+link = "{self.link_socket}";
+roots = ["{i.roots[0]["x"]}", "{i.roots[1]["x"]}"];
+key = "{self.box["file"]}";
+spool = "{self.path("spool")}";
+''' + self.plan.agent_settings)
+        i.write(self.path("site.cfg"), self._wiring() + self.plan.site_settings)
+
+    def _wiring(self):
+        buses = ",\n".join(f'  {{ name = "{s.name}-bus"; transport = "tcp"; host = "127.0.0.1"; port = {s.port}; }}'
+                           for s in self.simulators)
+        text = f"buses = (\n{buses}\n);\n"
+        for group, what in (("amplifiers", "amplifier"), ("signs", "sign")):
+            units = ",\n".join(f'  {{ name = "{s.name}"; bus = "{s.name}-bus"; unit = {s.unit}; profile = "{s.profile}"; }}'
+                               for s in self.simulators if s.what == what)
+            if units:
+                text += f"{group} = (\n{units}\n);\n"
+        if self.plan.card:
+            text = f'sound = {{ device = "loa"; alsa_config = "{self.path("asound.conf")}"; }};\n' + text
+        return text
+
+    def start_card(self):
+        """A card that was killed leaves its recording whole; the next one records into a new file."""
+        if not self.card or self.card.alive():
+            return
+        self.recordings += 1
+        self.recording = self.path("recording.wav" if self.recordings == 1 else f"recording-{self.recordings}.wav")
+        self.card.argv = [str(a) for a in (
+            self.i.exe("loa-card"), "--socket", self.card_socket, "--recording", self.recording, "--meter", self.meter,
+            "--conf", self.path("asound.conf"))]
+        self.card.start()
+
+    def start(self):
+        """Start everything. The agent is started once its card is there; what else is late it waits for by itself."""
+        self.start_card()
+        for simulator in self.simulators:
+            simulator.process.start()
+        for relay in self.relays:
+            relay.process.start()
+            wait_until(lambda r=relay: self._standing(r.process, listens(r.port)), 10, f"{relay.process.name} does not listen")
+        self.link.start()
+        if self.card:
+            wait_until(lambda: self._standing(self.card, os.path.exists(self.path("asound.conf"))), 10,
+                       f"{self.device}: the card is not there")
+        self.agent.start()
+
+    def _standing(self, process, condition):
+        if not process.alive():
+            raise Failure(f"{process.name} ended: {process.log_tail() or 'without a word'}")
+        return condition
+
+    def wait_simulators(self, seconds=10):
+        for s in self.simulators:
+            wait_until(lambda s=s: self._standing(s.process, listens(s.port)), seconds,
+                       f"{self.device}: {s.name} does not answer on port {s.port}")
+
+    def processes(self):
+        parts = [s.process for s in self.simulators] + [r.process for r in self.relays]
+        return [p for p in [self.card, *parts, self.link, self.agent] if p]
+
+    def stop(self):
+        for process in reversed(self.processes()):
+            process.stop()
+
+    def cut(self):
+        """The network is gone, and nobody is told (needs Plan.relay)."""
+        for relay in self.relays:
+            relay.process.signal(signal.SIGUSR1)
+
+    def mend(self):
+        """The network is back; connections of before are dead."""
+        for relay in self.relays:
+            relay.process.signal(signal.SIGUSR2)
+
+    def online(self):
+        with contextlib.suppress(Failure):
+            return self.i.api.device(self.device)["online"]
+        return False
+
+    def settled(self):
+        """Connected, and holding just what the controller wants it to hold."""
+        with contextlib.suppress(Failure):
+            device = self.i.api.device(self.device)
+            return device["online"] and device["up_to_date"]
+        return False
+
+    def wait_online(self, seconds=30):
+        wait_until(self.online, seconds, f"{self.device} is not connected")
+
+    def wait_settled(self, seconds=30):
+        wait_until(self.settled, seconds, f"{self.device} has not adopted what was published", 0.1)
+
+    def has_blob(self, hash):
+        return os.path.exists(self.path("vault", "blobs", hash[:2], hash))
+
+    def receipts(self, rule=None):
+        return self.i.api.receipts(device=self.device, rule=rule)
+
+    def describe(self):
+        about = {"device": self.device, "kind": self.plan.kind, "modbus": [s.describe() for s in self.simulators],
+                 "pids": {"agent": self.agent.pid, "link": self.link.pid,
+                          **{s.name: s.process.pid for s in self.simulators}},
+                 "logs": [p.log for p in self.processes()], "vault": self.path("vault"), "area": self.plan.area,
+                 "box_key": self.box["file"]}
+        if self.card:
+            about["recording"] = self.recording
+            about["pids"]["card"] = self.card.pid
+        return about
