@@ -373,7 +373,7 @@ void amplifier_silence(struct amplifier *a, amplifier_done_fn done, void *arg)
 {
     const struct profile *p = a->profile;
     a->want.mute = true;
-    points_abandon(a->points); /* or an unmute that waits in the queue would come after the mute */
+    points_abandon(a->points, false); /* or an unmute that waits in the queue would come after the mute */
     if (a->writing >= 0)
         a->settings[a->writing].known = false;
     a->writing = -1;

@@ -486,13 +486,15 @@ bool points_polls(const struct points *points)
     return points->n_blocks > 0;
 }
 
-void points_abandon(struct points *points)
+void points_abandon(struct points *points, bool deaf)
 {
     struct task *next;
     for (struct task *task = points->tasks; task; task = next) {
         next = task->next;
         if (!task->block && !task->urgent)
             task_close(task);
+        else if (deaf)
+            task->fn = NULL;
     }
 }
 

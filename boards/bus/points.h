@@ -23,9 +23,9 @@ void points_free(struct points *points);
 
 /* False when the profile polls nothing: then only writes can tell whether the unit is there. */
 bool points_polls(const struct points *points);
-/* Drop everything that is under way but polls and urgent writes; it never ends. A request that is on the bus already
- * is completed before any that is asked from now on. */
-void points_abandon(struct points *points);
+/* Drop everything that is under way but polls: it never ends. Urgent writes go on; with `deaf` they do not end either,
+ * else they do. A request that is on the bus already is completed before any that is asked from now on. */
+void points_abandon(struct points *points, bool deaf);
 
 struct reading points_reading(const struct points *points, int index);
 const char *points_text(const struct points *points, int index); /* last text read; "" when none */

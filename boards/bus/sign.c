@@ -413,7 +413,7 @@ static void wish(struct sign *sign, bool blank, const char *text, bool cut, sign
     sign->failures = 0;
     sign->times_lost = 0;
     sign->problem[0] = '\0';
-    points_abandon(sign->points);
+    points_abandon(sign->points, true);
     begin(sign);
 }
 

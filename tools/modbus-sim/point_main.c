@@ -1,0 +1,419 @@
+/* loa-point: read, write and try one device on a Modbus bus by the names of its profile. For technicians and tests. */
+#include "boards/bus/amplifier.h"
+#include "boards/bus/points.h"
+#include "boards/bus/sign.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char help[] =
+    "loa-point --profile FILE [--host H] [--port P] [--unit U] [--json] [--within-ms N] COMMAND\n"
+    "\n"
+    "Đọc, ghi và thử một thiết bị Modbus bằng tên điểm trong tệp mô tả.\n"
+    "Reads, writes and tries one Modbus device by the names in its profile.\n"
+    "  check             read the profile only, list its points\n"
+    "  read NAME         one point\n"
+    "  write NAME VALUE  one point, and prove it if the profile says how\n"
+    "  show TEXT         sign: run the sequence, read back and compare; \\n begins a line\n"
+    "  blank             sign: blank, and prove it\n"
+    "  on GAIN_DB [ZONES]  amplifier: power, zones (like 1,3; all), gain, unmute; wait until all is proven\n"
+    "  off               amplifier: mute and switch off\n"
+    "  silence           the profile's one silence write\n"
+    "  status            read every readable point once\n"
+    "Defaults: --host 127.0.0.1 --port 502 --unit 1 --within-ms 10000. Exit code: 0 done, 1 not, 2 wrong call.\n";
+
+struct call {
+    const char *profile_path, *host;
+    long port, unit, within_ms;
+    bool json;
+    const char *verb, *first, *second;
+    const struct profile *profile;
+    uv_loop_t loop;
+    uv_timer_t limit;
+    struct bus *bus;
+    struct points *points;
+    struct amplifier *amplifier;
+    struct sign *sign;
+    json_t *out; /* owned */
+    int index;   /* of the point that is read; -1 when none is left */
+    int result;
+    char why[400];
+    bool ended;
+};
+
+static void end(struct call *call, int result, const char *why)
+{
+    if (call->ended)
+        return;
+    call->ended = true;
+    call->result = result;
+    snprintf(call->why, sizeof(call->why), "%s", why);
+    points_free(call->points);
+    amplifier_free(call->amplifier);
+    sign_free(call->sign);
+    bus_free(call->bus);
+    uv_close((uv_handle_t *)&call->limit, NULL);
+}
+
+static void on_limit(uv_timer_t *timer)
+{
+    struct call *call = timer->data;
+    char why[300] = "not done in time";
+    if (call->amplifier) {
+        struct amplifier_status status;
+        amplifier_status(call->amplifier, &status);
+        if (status.problem[0])
+            snprintf(why, sizeof(why), "not done in time: %s", status.problem);
+    }
+    end(call, -ETIMEDOUT, why);
+}
+
+static void put_reading(struct call *call, int index)
+{
+    const struct point *point = &call->profile->points[index];
+    struct reading reading = points_reading(call->points, index);
+    json_t *value = json_null();
+    if (reading.valid && point->type == POINT_TEXT)
+        value = json_string(points_text(call->points, index));
+    else if (reading.valid)
+        value = json_real(reading.value);
+    json_object_set_new(call->out, point->name, value);
+}
+
+static void on_done(void *arg, int result, const char *why)
+{
+    end(arg, result, why);
+}
+
+static void on_point_read(void *arg, int result, const char *why)
+{
+    struct call *call = arg;
+    if (result == 0)
+        put_reading(call, call->index);
+    end(call, result, why);
+}
+
+static void read_next(struct call *call);
+
+static void on_status_read(void *arg, int result, const char *why)
+{
+    struct call *call = arg;
+    if (result < 0 && result != ERR_LIMIT && result != ERR_FORMAT) {
+        end(call, result, why);
+        return;
+    }
+    put_reading(call, call->index);
+    call->index++;
+    read_next(call);
+}
+
+static void read_next(struct call *call)
+{
+    int n = (int)call->profile->n_points;
+    while (call->index < n && !(call->profile->points[call->index].access & POINT_READ))
+        call->index++;
+    if (call->index == n)
+        end(call, 0, "");
+    else
+        points_get(call->points, call->index, on_status_read, call);
+}
+
+static void on_shown(void *arg, const struct sign_result *result)
+{
+    struct call *call = arg;
+    if (result->code == -ECANCELED)
+        return;
+    json_object_set_new(call->out, "written", json_boolean(result->written));
+    json_object_set_new(call->out, "read_back_equal", json_boolean(result->read_back_equal));
+    json_object_set_new(call->out, "cut", json_boolean(result->cut));
+    json_object_set_new(call->out, "shown", json_string(result->shown));
+    end(call, result->code, result->why);
+}
+
+static void on_amplifier(void *arg, const struct amplifier_status *status)
+{
+    struct call *call = arg;
+    if (!call->amplifier || !status->settled || call->ended)
+        return;
+    json_object_set_new(call->out, "power_proven", json_boolean(status->power_proven));
+    json_object_set_new(call->out, "mute_proven", json_boolean(status->mute_proven));
+    json_object_set_new(call->out, "gain_proven", json_boolean(status->gain_proven));
+    json_object_set_new(call->out, "zones_proven", json_boolean(status->zones_proven));
+    json_object_set_new(call->out, "zones", json_integer(status->zones));
+    json_object_set_new(call->out, "faults", json_integer(status->faults));
+    end(call, 0, "");
+}
+
+static int wrong(const char *fmt, const char *what)
+{
+    fprintf(stderr, "loa-point: ");
+    fprintf(stderr, fmt, what);
+    fprintf(stderr, "; see --help\n");
+    return 2;
+}
+
+static int to_real(const char *text, double *ret)
+{
+    char *rest;
+    *ret = text ? strtod(text, &rest) : 0;
+    return text && *text && *rest == '\0' ? 0 : wrong("'%s' is not a number", text ? text : "");
+}
+
+static int zones_of(const char *text, uint32_t *ret_zones)
+{
+    *ret_zones = 0;
+    if (!text || strcmp(text, "all") == 0) {
+        *ret_zones = 0xFF;
+        return 0;
+    }
+    for (const char *p = text; *p; p++) {
+        if (*p >= '1' && *p <= '8')
+            *ret_zones |= 1U << (*p - '1');
+        else if (*p != ',')
+            return wrong("'%s' is no list of zones like 1,3", text);
+    }
+    return 0;
+}
+
+static void open_points(struct call *call)
+{
+    static const struct points_events none;
+    call->points = points_new(call->bus, call->profile, (uint8_t)call->unit, call->profile->model, &none, NULL);
+}
+
+/* Point commands. 0: under way; 2: wrong. */
+static int begin_point(struct call *call)
+{
+    double value = 0;
+    if (strcmp(call->verb, "silence") == 0) {
+        open_points(call);
+        points_put(call->points, call->profile->silence, call->profile->silence_value, true, on_done, call);
+        return 0;
+    }
+    if (strcmp(call->verb, "status") == 0) {
+        open_points(call);
+        read_next(call);
+        return 0;
+    }
+    call->index = call->first ? profile_find(call->profile, call->first) : -1;
+    if (call->index < 0)
+        return wrong("the profile has no point '%s'", call->first ? call->first : "");
+    bool text = call->profile->points[call->index].type == POINT_TEXT;
+    bool write = strcmp(call->verb, "write") == 0;
+    unsigned access = write ? POINT_WRITE : POINT_READ;
+    if (!(call->profile->points[call->index].access & access))
+        return wrong(write ? "point '%s' cannot be written" : "point '%s' cannot be read", call->first);
+    if (write && !text && to_real(call->second, &value))
+        return 2;
+    open_points(call);
+    if (!write)
+        points_get(call->points, call->index, on_point_read, call);
+    else if (text)
+        points_put_text(call->points, call->index, call->second ? call->second : "", on_done, call);
+    else
+        points_set(call->points, call->index, value, on_done, call);
+    return 0;
+}
+
+static int begin_sign(struct call *call)
+{
+    struct complaint why = {0};
+    if (sign_new(call->bus, call->profile, (uint8_t)call->unit, call->profile->model, NULL, NULL, &call->sign) < 0)
+        return wrong("'%s' is for signs, and this profile is none", call->verb);
+    if (strcmp(call->verb, "blank") == 0) {
+        sign_blank(call->sign, on_shown, call);
+        return 0;
+    }
+    char *text = strdup(call->first ? call->first : "");
+    for (char *p = text; p && (p = strstr(p, "\\n"));) {
+        *p = '\n';
+        memmove(p + 1, p + 2, strlen(p + 2) + 1);
+    }
+    int r = sign_show(call->sign, text ? text : "", on_shown, call, &why);
+    free(text);
+    if (r < 0)
+        end(call, r, why.text);
+    return 0;
+}
+
+static int begin_amplifier(struct call *call)
+{
+    struct amplifier_want want = {.mute = true};
+    if (strcmp(call->verb, "on") == 0) {
+        double gain;
+        if (to_real(call->first, &gain) || zones_of(call->second, &want.zones))
+            return 2;
+        want.power = true;
+        want.mute = false;
+        want.gain_mb = (int32_t)(gain * 100);
+    }
+    for (int i = 0; i < PROFILE_ZONES_MAX; i++)
+        if (call->profile->zones[i] < 0)
+            want.zones &= ~(1U << i);
+    if (amplifier_new(call->bus, call->profile, (uint8_t)call->unit, call->profile->model, on_amplifier, call,
+                      &call->amplifier) < 0)
+        return wrong("'%s' is for amplifiers, and this profile is none", call->verb);
+    amplifier_want(call->amplifier, &want);
+    return 0;
+}
+
+static int begin(struct call *call)
+{
+    static const struct {
+        const char *verb;
+        int (*begin)(struct call *call);
+    } verbs[] = {{"read", begin_point}, {"write", begin_point}, {"status", begin_point}, {"silence", begin_point},
+                 {"show", begin_sign},  {"blank", begin_sign},  {"on", begin_amplifier}, {"off", begin_amplifier}};
+    for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
+        if (strcmp(verbs[i].verb, call->verb) == 0)
+            return verbs[i].begin(call);
+    return wrong("'%s' is not a command", call->verb);
+}
+
+static void print_out(const struct call *call)
+{
+    if (call->json) {
+        json_object_set_new(call->out, "result", json_string(call->result < 0 ? err_name(call->result) : "ok"));
+        if (call->why[0])
+            json_object_set_new(call->out, "why", json_string(call->why));
+        char *text = json_dumps(call->out, JSON_REAL_PRECISION(9));
+        puts(text);
+        free(text);
+        return;
+    }
+    const char *name;
+    json_t *value;
+    json_object_foreach(call->out, name, value)
+    {
+        char *text = json_is_string(value) ? NULL : json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(9));
+        printf("%s = %s\n", name, text ? text : json_string_value(value));
+        free(text);
+    }
+    if (call->result < 0)
+        fprintf(stderr, "loa-point: %s\n", call->why[0] ? call->why : err_name(call->result));
+}
+
+static void list_points(const struct call *call)
+{
+    const struct profile *p = call->profile;
+    for (size_t i = 0; i < p->n_points; i++) {
+        const struct point *point = &p->points[i];
+        json_object_set_new(call->out, point->name,
+                            json_pack("{s:s, s:i, s:s, s:i, s:s?}", "kind", point_kind_name(point->kind), "address",
+                                      point->address, "type", point_type_name(point->type), "length", point->n_regs,
+                                      "verify", point->verify >= 0 ? p->points[point->verify].name : NULL));
+    }
+}
+
+static int run(struct call *call)
+{
+    struct complaint why = {0};
+    struct bus_config config = {.transport = BUS_TCP, .host = call->host, .port = (uint16_t)call->port};
+    uv_loop_init(&call->loop);
+    int r = bus_new(&call->loop, &config, &call->bus, &why);
+    if (r < 0) {
+        fprintf(stderr, "loa-point: %s\n", why.text);
+        return 1;
+    }
+    uv_timer_init(&call->loop, &call->limit);
+    call->limit.data = call;
+    uv_timer_start(&call->limit, on_limit, (uint64_t)call->within_ms, 0);
+    int usage = begin(call);
+    if (usage)
+        end(call, ERR_FORMAT, "");
+    uv_run(&call->loop, UV_RUN_DEFAULT);
+    uv_loop_close(&call->loop);
+    if (usage)
+        return usage;
+    print_out(call);
+    return call->result < 0 ? 1 : 0;
+}
+
+static int number(const char *name, const char *text, long low, long high, long *ret)
+{
+    char *rest;
+    *ret = strtol(text, &rest, 10);
+    if (*text && *rest == '\0' && *ret >= low && *ret <= high)
+        return 0;
+    fprintf(stderr, "loa-point: --%s is \"%s\", it must be %ld to %ld\n", name, text, low, high);
+    return 2;
+}
+
+/* 0: go on, -1: help, 2: wrong. */
+static int read_options(int argc, char **argv, struct call *call)
+{
+    static const struct option known[] = {
+        {"profile", 1, NULL, 'f'}, {"host", 1, NULL, 'H'},      {"port", 1, NULL, 'p'}, {"unit", 1, NULL, 'u'},
+        {"json", 0, NULL, 'j'},    {"within-ms", 1, NULL, 'w'}, {"help", 0, NULL, 'h'}, {NULL, 0, NULL, 0}};
+    int r = 0;
+    for (int c; r == 0 && (c = getopt_long(argc, argv, "+h", known, NULL)) >= 0;) {
+        if (c == 'f')
+            call->profile_path = optarg;
+        else if (c == 'H')
+            call->host = optarg;
+        else if (c == 'p')
+            r = number("port", optarg, 1, 65535, &call->port);
+        else if (c == 'u')
+            r = number("unit", optarg, 0, 255, &call->unit);
+        else if (c == 'w')
+            r = number("within-ms", optarg, 1, 600000, &call->within_ms);
+        else if (c == 'j')
+            call->json = true;
+        else
+            r = c == 'h' ? -1 : 2;
+    }
+    return r;
+}
+
+static void take_words(int argc, char **argv, struct call *call)
+{
+    /* options may also stand behind the command; a negative number is not one */
+    const char *words[3] = {NULL, NULL, NULL};
+    size_t n = 0;
+    for (int i = optind; i < argc; i++) {
+        if (strcmp(argv[i], "--json") == 0)
+            call->json = true;
+        else if (n < 3)
+            words[n++] = argv[i];
+    }
+    call->verb = words[0];
+    call->first = words[1];
+    call->second = words[2];
+}
+
+int main(int argc, char **argv)
+{
+    struct call call = {.host = "127.0.0.1", .port = 502, .unit = 1, .within_ms = 10000};
+    int r = read_options(argc, argv, &call);
+    if (r < 0)
+        fputs(help, stdout);
+    if (r != 0)
+        return r < 0 ? 0 : 2;
+    take_words(argc, argv, &call);
+    if (!call.profile_path || !call.verb)
+        return wrong("%s", "--profile FILE and a command are needed");
+    struct profile *profile = NULL;
+    struct complaint why = {0};
+    if (profile_open(call.profile_path, &profile, &why) < 0) {
+        fprintf(stderr, "loa-point: %s\n", why.text);
+        return 1;
+    }
+    signal(SIGPIPE, SIG_IGN);
+    call.profile = profile;
+    call.out = json_object();
+    if (strcmp(call.verb, "check") == 0) {
+        list_points(&call);
+        print_out(&call);
+    } else {
+        r = run(&call);
+    }
+    json_decref(call.out);
+    profile_free(profile);
+    return r;
+}
