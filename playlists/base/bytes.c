@@ -79,8 +79,20 @@ char *b64url_encode(const void *data, size_t len)
     return text;
 }
 
+/* libsodium takes some bytes above 0x7F for digits, so the alphabet is checked before. */
+static bool is_b64url(const char *text, size_t len)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    for (size_t i = 0; i < len; i++)
+        if (!memchr(digits, text[i], sizeof(digits) - 1))
+            return false;
+    return true;
+}
+
 int b64url_decode(const char *text, size_t text_len, void *ret_data, size_t cap)
 {
+    if (!is_b64url(text, text_len))
+        return ERR_FORMAT;
     if (text_len / 4 * 3 + text_len % 4 > cap + 1 && text_len / 4 * 3 > cap)
         return ERR_LIMIT;
     size_t len = 0;
