@@ -54,9 +54,8 @@ int misused(const struct call *call, const char *fmt, ...)
     say(call, fmt, ap);
     va_end(ap);
     const struct cli_command *c = call->command;
-    if (!call->json)
-        fprintf(stderr, "     loa %s%s%s --help\n", c ? c->group : "", c && c->name ? " " : "",
-                c && c->name ? c->name : "");
+    if (c && !call->json)
+        fprintf(stderr, "     loa %s%s%s --help tells more\n", c->group, c->name ? " " : "", c->name ? c->name : "");
     return EXIT_USAGE;
 }
 

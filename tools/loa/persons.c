@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+static const char *const role_names[] = {"approver", "emergency", "silence", "source", NULL};
+
 enum { KEYS_DAYS = 365, PERSONS_MAX = 512 };
 
 static int add_member(const struct call *call, const char *name, const char *value, struct arena *arena,
@@ -45,6 +47,10 @@ static int read_person(const struct call *call, const char *text, struct arena *
     }
     if (ret->roles.n == 0)
         ret->roles = texts_split("approver", "+", arena);
+    for (size_t i = 0; i < ret->roles.n; i++)
+        if (name_index(role_names, ret->roles.at[i]) < 0)
+            return misused(call, "--person has the role '%s'; right would be approver, emergency, silence or source",
+                           ret->roles.at[i]);
     if (!ret->person || !ret->x || ret->areas.n == 0)
         return misused(call, "--person '%s' lacks %s; right would be id=...,key=X|FILE,areas=a000+a001", text,
                        !ret->person ? "id"

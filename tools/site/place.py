@@ -42,13 +42,21 @@ def plans():
     ]
 
 
-def panel(path, seconds=3):
-    """What a technician would see on the front panel of a simulator: one JSON object."""
+def _panel(path, request=None, seconds=3):
+    """The panel's first line, or with a request the answer to it (panels that changed in between are passed over)."""
     with socket.socket(socket.AF_UNIX) as s:
         s.settimeout(seconds)
         s.connect(path)
-        with s.makefile("r", encoding="utf-8") as lines:
-            return json.loads(lines.readline())
+        with s.makefile("rw", encoding="utf-8") as lines:
+            first = json.loads(lines.readline())
+            if request is None:
+                return first
+            lines.write(json.dumps(request) + "\n")
+            lines.flush()
+            while True:
+                answer = json.loads(lines.readline())
+                if "ok" in answer or "error" in answer:
+                    return answer
 
 
 class Simulator:
@@ -58,15 +66,32 @@ class Simulator:
         self.name, self.what, self.profile, self.unit = name, what, profile, 1
         self.port = free_port()
         self.panel = site.i.socket(f"{site.plan.device}-{name}.panel")
-        argv = [site.i.exe("loa-modbus-sim"), "--profile", profile, "--listen", f"127.0.0.1:{self.port}",
-                "--unit", self.unit, "--panel", self.panel]
+        self.journal = site.path(f"{name}.writes")  # one JSON line for each register write
+        argv = [site.i.exe("loa-modbus-sim"), "--profile", profile, "--port", self.port, "--unit", self.unit,
+                "--name", name, "--panel", self.panel, "--journal", self.journal]
         if what == "amplifier" and site.plan.card:
             argv += ["--meter", site.meter]
         self.process = site.i.keeper.process(f"{site.plan.device} {name}", argv, site.log(name))
 
+    def look(self):
+        """The front panel: what a technician would see."""
+        return _panel(self.panel)
+
+    def set(self, **values):
+        """What happens to the hardware: wire=False, fault_fan=True, offline=True, ..."""
+        answer = _panel(self.panel, {"set": values})
+        if not answer.get("ok"):
+            raise Failure(f"{self.name}: {answer.get('error')}")
+
+    def writes(self):
+        """Register writes so far, oldest first."""
+        with contextlib.suppress(FileNotFoundError), open(self.journal) as lines:
+            return [json.loads(line) for line in lines if line.endswith("\n")]
+        return []
+
     def describe(self):
         return {"name": self.name, "profile": self.profile, "transport": "tcp", "host": "127.0.0.1", "port": self.port,
-                "unit": self.unit, "panel": self.panel}
+                "unit": self.unit, "panel": self.panel, "journal": self.journal}
 
 
 class Relay:

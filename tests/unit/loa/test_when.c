@@ -1,0 +1,82 @@
+/* Instants as people type them. */
+#include "unit.h"
+
+#include "tools/loa/when.h"
+
+#include <string.h>
+
+static int64_t parse(const struct zone *zone, const char *text, bool day_end)
+{
+    int64_t ms = -1;
+    struct complaint why = {0};
+    if (when_parse(text, zone, day_end, "--from", &ms, &why) < 0) {
+        assert_non_null(strstr(why.text, "--from"));
+        assert_non_null(strstr(why.text, "right would be"));
+        return -1;
+    }
+    return ms;
+}
+
+static void test_parse(void **state)
+{
+    (void)state;
+    struct zone *zone = NULL;
+    assert_int_equal(zone_load(NULL, WHEN_ZONE, &zone, NULL), 0);
+    const int64_t five = INT64_C(1782856800000); /* 2026-06-30T22:00:00Z */
+    assert_true(parse(zone, "2026-07-01T05:00", false) == five);
+    assert_true(parse(zone, "2026-07-01T05:00:00", false) == five);
+    assert_true(parse(zone, "2026-07-01 05:00:00", false) == five);
+    assert_true(parse(zone, "2026-07-01T05:00:00+07:00", false) == five);
+    assert_true(parse(zone, "2026-06-30T22:00:00Z", false) == five);
+    assert_true(parse(zone, "2026-06-30T22:00:00.250Z", false) == five + 250);
+    assert_true(parse(zone, "2026-06-30T16:30:00-05:30", false) == five);
+    assert_true(parse(zone, "2026-07-01", false) == five - 5 * 3600 * 1000);
+    assert_true(parse(zone, "2026-07-01", true) == five + 19 * 3600 * 1000);
+    zone_free(zone);
+}
+
+static void test_refuse(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {"",
+                                      "now",
+                                      "2026-02-30",
+                                      "2026-7-1",
+                                      "2026-07-01T24:00",
+                                      "2026-07-01T5:00",
+                                      "2026-07-01T05:00:61",
+                                      "2026-07-01T05:00Z+1",
+                                      "2026-07-01T05:00:00+7",
+                                      "2026-07-01T05:00:00+99:00",
+                                      "2026-07-01T05:00:00.Z",
+                                      "2026-07-01X05:00",
+                                      "2026-07-01T05:00:00 ",
+                                      "2026-07-01T",
+                                      "9999999-01-01",
+                                      "2026-07-01T05:00:00.1234567890Z"};
+    struct zone *zone = NULL;
+    assert_int_equal(zone_load(NULL, WHEN_ZONE, &zone, NULL), 0);
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        if (parse(zone, bad[i], false) != -1)
+            fail_msg("'%s' was taken", bad[i]);
+    zone_free(zone);
+}
+
+static void test_format(void **state)
+{
+    (void)state;
+    char text[32];
+    when_format_utc(INT64_C(1782856800250), text);
+    assert_string_equal(text, "2026-06-30T22:00:00.250Z");
+    when_format_utc(0, text);
+    assert_string_equal(text, "1970-01-01T00:00:00.000Z");
+    when_format_utc(-1, text);
+    assert_string_equal(text, "1969-12-31T23:59:59.999Z");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_parse), cmocka_unit_test(test_refuse),
+                                       cmocka_unit_test(test_format)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
