@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 enum { TOKEN_MAX = 512, CONNECT_TIMEOUT_S = 10, ANSWER_TIMEOUT_S = 120, STREAM_LINE_MAX = 1024 * 1024 };
 
@@ -58,6 +59,8 @@ int client_new(const struct call *call, struct client **ret_client)
         return misused(call, "no address of the controller: give --url https://..., or set LOA_URL");
     if (strncmp(url, "https://", 8) != 0)
         return misused(call, "the address '%s' does not begin with https://", url);
+    if (ca && access(ca, R_OK) < 0)
+        return refuse(call, "%s: the certificate authority cannot be read: %s", ca, strerror(errno));
     struct buf token = {0};
     int r = read_token(call, &token);
     if (r != EXIT_OK) {
