@@ -46,9 +46,7 @@ static enum refusal split(const char *compact, size_t len, struct parts *ret)
         return REFUSAL_FORMAT;
     *ret = (struct parts){
         compact, dot1 + 1, dot2 + 1, (size_t)(dot1 - compact), (size_t)(dot2 - dot1 - 1), (size_t)(end - dot2 - 1)};
-    if (ret->header_len == 0 || ret->payload_len == 0 || ret->signature_len != SIGNATURE_TEXT)
-        return REFUSAL_FORMAT;
-    return REFUSAL_NONE;
+    return ret->header_len == 0 || ret->payload_len == 0 ? REFUSAL_FORMAT : REFUSAL_NONE;
 }
 
 /* Members that change how the rest is to be read. Others that we do not know are ignored (RFC 7515 section 4). */
@@ -90,11 +88,25 @@ static enum refusal parse_header(const struct parts *parts, struct seal_header *
     return refusal;
 }
 
+/* The header speaks first: another algorithm's signature has another length, and is to be told as what it is. */
+static enum refusal parse(const char *compact, size_t len, struct parts *ret_parts, struct seal_header *ret_header)
+{
+    enum refusal refusal = split(compact, len, ret_parts);
+    if (refusal == REFUSAL_NONE)
+        refusal = parse_header(ret_parts, ret_header);
+    if (refusal == REFUSAL_NONE && ret_parts->signature_len != SIGNATURE_TEXT)
+        refusal = REFUSAL_FORMAT;
+    return refusal;
+}
+
 enum refusal seal_peek(const char *compact, size_t len, struct seal_header *ret)
 {
     struct parts parts;
-    enum refusal refusal = split(compact, len, &parts);
-    return refusal ? refusal : parse_header(&parts, ret);
+    struct seal_header header;
+    enum refusal refusal = parse(compact, len, &parts, &header);
+    if (refusal == REFUSAL_NONE)
+        *ret = header;
+    return refusal;
 }
 
 /* What is inflated is bounded as it comes, so that a bomb costs no more than an honest document. */
@@ -160,9 +172,7 @@ enum refusal seal_open(const char *compact, size_t len, const char *x, struct bu
 {
     struct parts parts;
     struct seal_header header;
-    enum refusal refusal = split(compact, len, &parts);
-    if (refusal == REFUSAL_NONE)
-        refusal = parse_header(&parts, &header);
+    enum refusal refusal = parse(compact, len, &parts, &header);
     if (refusal)
         return refusal;
     if (!signature_holds(&parts, x))

@@ -162,6 +162,10 @@ static void test_parts(void **unused)
     *cut = '\0';
     assert_int_equal(open_with(good, s.x), REFUSAL_FORMAT);
     *cut = '.';
+    char *unsigned_text = craft(&s, "{\"alg\":\"none\"}", "{}", 2);
+    strrchr(unsigned_text, '.')[1] = '\0';
+    assert_int_equal(open_with(unsigned_text, s.x), REFUSAL_ALG);
+    free(unsigned_text);
     assert_int_equal(open_with(good, "short"), REFUSAL_SIGNATURE);
     struct signer other;
     signer_generate(&other);
