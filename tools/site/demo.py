@@ -8,6 +8,7 @@ import json
 import os
 import select
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -15,7 +16,7 @@ import time
 
 import content
 from installation import ZONE, Installation
-from process import Failure, Keeper, Stopped, say, stop_on_signals, uninterrupted, wait_until
+from process import Failure, Keeper, Stopped, ignore_signals, say, stop_on_signals, uninterrupted, wait_until
 
 MARK = ".loa-demo"        # a folder with this file is ours to begin anew
 RESULTS = ("pki", "keys", "broker", "centre", "sites", "content", "documents", "log", "areas.csv", "demo.json", "token", MARK)
@@ -242,36 +243,36 @@ class Demo:
         return 1 if down else 0
 
 
+def run_in(folder, options):
+    """The demo from its first process to its last. Leaves no process and no socket, however it ends."""
+    prepare_folder(folder)
+    with Keeper() as keeper:
+        with uninterrupted():
+            demo = Demo(keeper, options, folder)
+        try:
+            return demo.run()
+        finally:
+            demo.i.close()
+
+
 def main(argv):
-    stop_on_signals()
     options = read_arguments(argv)
     temporary = None
-    code = 0
     try:
+        stop_on_signals()
         with uninterrupted():
-            if not options.dir:
-                temporary = tempfile.mkdtemp(prefix="loa-demo-")
-        folder = os.path.abspath(options.dir or temporary)
-        prepare_folder(folder)
-        with Keeper() as keeper:
-            demo = None
-            try:
-                with uninterrupted():
-                    demo = Demo(keeper, options, folder)
-                code = demo.run()
-            finally:
-                if demo:
-                    demo.i.close()
+            temporary = None if options.dir else tempfile.mkdtemp(prefix="loa-demo-")
+        return run_in(os.path.abspath(options.dir or temporary), options)
     except Stopped as stopped:
-        code = 0 if options.seconds is None and stopped.args[0] == 2 else 128 + stopped.args[0]
+        by_hand = options.seconds is None and stopped.args[0] == signal.SIGINT
+        return 0 if by_hand else 128 + stopped.args[0]
     except Failure as failure:
         print(f"demo: {failure}", file=sys.stderr)
-        code = 1
+        return 1
     finally:
-        with uninterrupted():
-            if temporary:
-                shutil.rmtree(temporary, ignore_errors=True)
-    return code
+        ignore_signals()
+        if temporary:
+            shutil.rmtree(temporary, ignore_errors=True)
 
 
 if __name__ == "__main__":

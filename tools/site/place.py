@@ -4,10 +4,12 @@ import contextlib
 import dataclasses
 import json
 import os
+import re
 import signal
 import socket
 import sys
 
+import sound
 from broker import free_port, listens
 from process import Failure, wait_until
 
@@ -24,6 +26,7 @@ class Plan:
     name: str
     languages: tuple = ("vi",)
     card: bool = True
+    zones: tuple = ("san-van-hoa",)  # names of the amplifiers' relays, in order
     hardware: dict = dataclasses.field(default_factory=dict)
     profiles: dict = dataclasses.field(default_factory=dict)
     agent_settings: str = ""  # more lines of agent.cfg
@@ -35,10 +38,10 @@ class Plan:
 def plans():
     """The three sites of the demo."""
     return [
-        Plan("ls-loa-01", "loudspeaker", "a001", "Cụm loa Thất Khê", ("vi",), True, {"tang-am": "amplifier"}),
-        Plan("ls-bang-01", "board", "a065", "Bảng tin Đông Kinh", ("vi",), False, {"bang": "sign"}),
-        Plan("ls-ck-01", "cluster", "a058", "Cụm thông tin cửa khẩu Đồng Đăng", ("vi", "zh", "en"), True,
-             {"tang-am": "amplifier", "bang": "sign"}),
+        Plan("ls-loa-01", "loudspeaker", "a001", "Cụm loa Thất Khê", ("vi",), hardware={"tang-am": "amplifier"}),
+        Plan("ls-bang-01", "board", "a065", "Bảng tin Đông Kinh", ("vi",), card=False, hardware={"bang": "sign"}),
+        Plan("ls-ck-01", "cluster", "a058", "Cụm thông tin cửa khẩu Đồng Đăng", ("vi", "zh", "en"),
+             hardware={"tang-am": "amplifier", "bang": "sign"}),
     ]
 
 
@@ -82,6 +85,22 @@ class Simulator:
         answer = _panel(self.panel, {"set": values})
         if not answer.get("ok"):
             raise Failure(f"{self.name}: {answer.get('error')}")
+
+    def registers(self, first, count, kind="input"):
+        """What an independent Modbus master (mbpoll) reads there, in pieces of at most 100 registers."""
+        values = []
+        for at in range(first, first + count, 100):
+            _, out, _ = self.process.keeper.run(
+                ["mbpoll", "-m", "tcp", "-p", self.port, "-a", self.unit, "-0", "-r", at, "-c", min(100, first + count - at),
+                 "-t", {"input": "3:hex", "holding": "4:hex"}[kind], "-1", "127.0.0.1"], "mbpoll")
+            values += [int(word, 16) for word in re.findall(r"^\[\d+\]:\s+0x([0-9A-Fa-f]+)", out, re.MULTILINE)]
+        return values
+
+    def shown(self):
+        """The text that is lit, read by mbpoll from the shipped sign's registers (UTF-16, one unit in each)."""
+        units = self.registers(2000, 160)
+        units = units[:units.index(0)] if 0 in units else units
+        return b"".join(unit.to_bytes(2, "big") for unit in units).decode("utf-16-be").rstrip()
 
     def writes(self):
         """Register writes so far, oldest first."""
@@ -161,8 +180,11 @@ spool = "{self.path("spool")}";
                            for s in self.simulators)
         text = f"buses = (\n{buses}\n);\n"
         for group, what in (("amplifiers", "amplifier"), ("signs", "sign")):
-            units = ",\n".join(f'  {{ name = "{s.name}"; bus = "{s.name}-bus"; unit = {s.unit}; profile = "{s.profile}"; }}'
-                               for s in self.simulators if s.what == what)
+            zones = ", ".join(f'"{zone}"' for zone in self.plan.zones)
+            more = f"zones = [{zones}]; " if what == "amplifier" else ""
+            units = ",\n".join(
+                f'  {{ name = "{s.name}"; bus = "{s.name}-bus"; unit = {s.unit}; profile = "{s.profile}"; {more}}}'
+                for s in self.simulators if s.what == what)
             if units:
                 text += f"{group} = (\n{units}\n);\n"
         if self.plan.card:
@@ -242,6 +264,10 @@ spool = "{self.path("spool")}";
 
     def has_blob(self, hash):
         return os.path.exists(self.path("vault", "blobs", hash[:2], hash))
+
+    def heard(self, source, at_unix_s):
+        """(correlation, lag in s) of a sound file with what the card put out at this instant."""
+        return sound.Recording(self.recording).compare(sound.decode(self.i.keeper, source), at_unix_s)
 
     def receipts(self, rule=None):
         return self.i.api.receipts(device=self.device, rule=rule)

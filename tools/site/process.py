@@ -209,12 +209,17 @@ class Keeper:
                 process.kill()
 
 
+def ignore_signals():
+    """What is being ended already is not interrupted."""
+    for number in ENDING:
+        signal.signal(number, signal.SIG_IGN)
+
+
 def stop_on_signals():
     """SIGINT, SIGTERM and SIGHUP raise Stopped in the main thread, once."""
 
     def stop(number, _frame):
-        for other in ENDING:
-            signal.signal(other, signal.SIG_IGN)
+        ignore_signals()
         raise Stopped(number)
 
     for number in ENDING:
