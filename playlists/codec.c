@@ -384,6 +384,7 @@ static void put_string(struct buf *ret, const char *text)
 static void put_real(struct buf *ret, double value)
 {
     char text[40];
+    value = value == 0.0 ? 0.0 : value; /* -0 would be read back as another number */
     for (int digits = 15; digits <= 17; digits++) {
         snprintf(text, sizeof(text), "%.*g", digits, value);
         if (strtod(text, NULL) == value)
