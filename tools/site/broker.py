@@ -12,10 +12,11 @@ ACL = """\
 user controller
 topic readwrite loa/1/#
 
-# May read everything and write nothing.
+# May read everything and write nothing. `deny` comes before the patterns, which would let it write as a device of that name.
 user observer
 topic read #
 topic read $SYS/#
+topic deny loa/1/dev/observer/#
 
 # Devices: what is for all, and their own branch. Area topics are readable by every device, writable by none.
 pattern read loa/1/trust
@@ -27,8 +28,12 @@ pattern read loa/1/dev/%u/playlist
 pattern read loa/1/dev/%u/inforce
 pattern read loa/1/dev/%u/welcome
 pattern read loa/1/dev/%u/cmd
+pattern write loa/1/dev/%u/state
+pattern write loa/1/dev/%u/receipt
+pattern write loa/1/dev/%u/event
+pattern write loa/1/dev/%u/reply
+pattern write loa/1/dev/%u/health
 """
-UP = ("state", "receipt", "event", "reply", "health")
 
 
 def free_port():
@@ -54,12 +59,8 @@ class Broker:
         self.process = installation.keeper.process(
             "mosquitto", ["mosquitto", "-c", os.path.join(self.folder, "mosquitto.conf")], installation.log("mosquitto"))
 
-    def configure(self, devices):
-        """(Re)write configuration and ACL. Each device writes only below its own id, by name: a pattern would let the
-        observer write below `observer`."""
-        acl = ACL
-        for device in devices:
-            acl += f"\nuser {device}\n" + "".join(f"topic write loa/1/dev/{device}/{up}\n" for up in UP)
+    def configure(self):
+        """Write configuration and ACL."""
         lines = [f"listener {self.port} 127.0.0.1", f"cafile {self.i.pki.ca}", f"certfile {self.cert}",
                  f"keyfile {self.key}", "require_certificate true", "use_identity_as_username true",
                  "allow_anonymous false", f"acl_file {self.folder}/acl", "per_listener_settings false",
@@ -69,7 +70,7 @@ class Broker:
                  "log_type warning", "log_type notice", "connection_messages true", "set_tcp_nodelay true"]
         if os.geteuid() == 0:
             lines.append("user root")  # else it gives up root and cannot read its files here
-        self.i.write(os.path.join(self.folder, "acl"), acl)
+        self.i.write(os.path.join(self.folder, "acl"), ACL)
         self.i.write(os.path.join(self.folder, "mosquitto.conf"), "\n".join(lines) + "\n")
         os.chmod(os.path.join(self.folder, "acl"), 0o600)
 

@@ -159,7 +159,7 @@ backoff_max_s = 2;
         self.persons = {id: self.new_key(f"person-{id}") for id in PERSONS}
         self.blobs_port, self.api_port = free_port(), free_port()
         self.broker = Broker(self)
-        self.broker.configure([plan.device for plan in self.plans])
+        self.broker.configure()
         self._prepare_controller()
         self.sites = [Site(self, plan) for plan in self.plans]
 
