@@ -1,0 +1,115 @@
+/* agent_parts.h - inside of the agent, shared by agent.c (life and loop), agent_air.c (arbiter, stage, receipts),
+ * agent_wire.c (link, session, outbox) and agent_health.c (state of the parts). */
+#ifndef LOA_AGENT_PARTS_H
+#define LOA_AGENT_PARTS_H
+
+#include "firmware/agent.h"
+#include "firmware/blobs.h"
+#include "firmware/courier.h"
+#include "firmware/fetcher.h"
+#include "firmware/letters.h"
+#include "firmware/outbox.h"
+#include "firmware/stage.h"
+#include "firmware/timetable.h"
+#include "firmware/vault.h"
+#include "playlists/base/civil.h"
+#include "playlists/base/post.h"
+
+enum { AGENT_PARTS_MAX = 24, NONCE_LEN = 22 };
+
+/* How one part was when it was last told. */
+struct part_told {
+    bool known, reachable, faulty;
+};
+
+struct agent {
+    uv_loop_t *loop;
+    const struct settings *settings;
+    const struct site *site;
+    struct letters letters;
+    agent_stopped_fn stopped;
+    void *stopped_arg;
+
+    struct vault *vault;
+    struct blobs *blobs;
+    struct outbox *outbox;
+    struct courier *courier;
+    struct timetable *timetable;
+    struct fetcher *fetcher;
+    struct stage *stage;
+    struct zone *zone; /* of the configuration in force; NULL: none, or not known here */
+
+    /* time */
+    struct timekeeper tk;
+    char boot[37];
+    struct time_now time;    /* of the latest look */
+    int64_t time_elapsed_ms; /* elapsed time of that look */
+    int64_t link_told_ms;    /* newest signed time that the link was told */
+
+    /* arbiter */
+    struct ledger ledger;
+    uv_timer_t *ask_timer, *tick_timer;
+    bool restarted, finished, failed;
+    bool settling; /* inside agent_ask(): no second one */
+    int64_t ledger_saved_ms;
+    int32_t on_gain_mb; /* as the item asks for */
+    uint32_t on_muted;
+    char on_air[128]; /* occurrence; empty: nothing */
+    bool wants_changed;
+
+    /* session */
+    struct post *post;
+    char nonce[NONCE_LEN + 1];
+    bool online, welcomed;
+    uint32_t last_id;
+    uint64_t state_told; /* mark of what the last state said; 0: to be told */
+    int64_t spread_s;
+    int64_t floors_at_ms[DOC_TYPES]; /* elapsed time since when a floor is above what is held; 0: it is not */
+    int64_t floor_told[DOC_TYPES];
+
+    /* health */
+    struct part_told told[AGENT_PARTS_MAX];
+    bool card_told_bad;
+    int64_t health_told_ms;
+    uint64_t health_mark;
+
+    bool stopping, over, exit_after_reply;
+    int64_t stop_elapsed_ms;
+    unsigned ticks;
+};
+
+/* agent.c */
+void agent_look_at_time(struct agent *agent);
+int64_t agent_stamp_ms(const struct agent *agent);                            /* best known time */
+int64_t agent_time_of_elapsed(const struct agent *agent, int64_t elapsed_ms); /* trusted time of an elapsed one */
+void agent_ask_soon(struct agent *agent);
+void agent_event(struct agent *agent, const char *code, const char *about, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+struct courier_now agent_courier_now(const struct agent *agent);
+void agent_wants(struct agent *agent); /* tell the fetcher what is wanted */
+
+/* agent_air.c */
+void agent_ask(struct agent *agent);
+void agent_adjust(struct agent *agent); /* gain ceilings move with the hours */
+void agent_gathered(void *arg, uint64_t key, const struct airing_evidence *evidence, int64_t ended_elapsed_ns);
+void agent_finished(void *arg, uint64_t key, bool failed);
+void agent_receipts_left_over(struct agent *agent); /* of airings that ended right before a crash */
+
+/* agent_wire.c */
+MUST_USE int agent_open_link(struct agent *agent);
+int agent_send_row(void *arg, uint32_t id, enum outbox_kind kind, const void *sealed, size_t len);
+int agent_fetch(void *arg, uint32_t id, const char *hash, int64_t size, bool urgent);
+void agent_cancel_fetch(void *arg, uint32_t id);
+void agent_welcome(void *arg, const struct welcome *welcome, const char *kid);
+void agent_command(void *arg, const struct command *command);
+void agent_tell_state(struct agent *agent); /* when it differs from what was told */
+void agent_tell_time(struct agent *agent);
+void agent_watch_floors(struct agent *agent);
+int agent_publish(struct agent *agent, const char *word, enum doc_type type, const void *doc, unsigned flags);
+
+/* agent_health.c */
+void agent_watch_parts(
+    struct agent *agent); /* events of parts that failed or came back, health when something changed */
+void agent_card(void *arg, bool healthy, int error);
+
+#endif

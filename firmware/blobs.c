@@ -1,0 +1,294 @@
+/* blobs.c - see blobs.h. */
+#include "firmware/blobs.h"
+
+#include "playlists/base/clock.h"
+#include "playlists/base/file.h"
+#include "playlists/base/log.h"
+#include "playlists/documents.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { CHECKS_MAX = 64 };
+
+/* What a file was when it was hashed. */
+struct print {
+    ino_t inode;
+    off_t size;
+    struct timespec changed;
+};
+
+struct check {
+    struct hash hash;
+    struct print print;
+    int64_t at_elapsed_ms; /* 0: free */
+};
+
+struct blobs {
+    uv_loop_t *loop;
+    char *dir;
+    struct blobs_events events;
+    void *arg;
+    struct check checks[CHECKS_MAX]; /* the oldest leaves first: it is checked again when it is needed */
+    struct job *jobs;                /* under way */
+    bool closing;
+};
+
+/* Work of one thread of the pool; owns copies of all it needs. */
+struct job {
+    uv_work_t work;
+    struct blobs *blobs; /* NULL once blobs_free() was called */
+    struct job *next;
+    bool take;
+    struct hash hash;
+    int64_t size;
+    char from[BLOB_PATH_MAX];
+    char path[BLOB_PATH_MAX];
+    int result;
+    struct print print;
+    struct complaint why;
+};
+
+static int take_print(const char *path, struct print *ret)
+{
+    struct stat st;
+    if (stat(path, &st) < 0)
+        return -errno;
+    *ret = (struct print){.inode = st.st_ino, .size = st.st_size, .changed = st.st_ctim};
+    return S_ISREG(st.st_mode) ? 0 : -EINVAL;
+}
+
+static bool same_print(const struct print *a, const struct print *b)
+{
+    return a->inode == b->inode && a->size == b->size && a->changed.tv_sec == b->changed.tv_sec &&
+           a->changed.tv_nsec == b->changed.tv_nsec;
+}
+
+int blobs_new(uv_loop_t *loop, const char *vault_dir, const struct blobs_events *events, void *arg,
+              struct blobs **ret_blobs, struct complaint *why)
+{
+    char *dir = xasprintf("%s/blobs", vault_dir);
+    int r = file_make_dir(dir, 0700);
+    if (r < 0) {
+        complain(why, r, "%s: cannot be made: %s", dir, err_name(r));
+        free(dir);
+        return r;
+    }
+    struct blobs *blobs = xcalloc(1, sizeof(*blobs));
+    blobs->loop = loop;
+    blobs->dir = dir;
+    blobs->events = *events;
+    blobs->arg = arg;
+    *ret_blobs = blobs;
+    return 0;
+}
+
+static void free_when_idle(struct blobs *blobs)
+{
+    if (!blobs->closing || blobs->jobs)
+        return;
+    free(blobs->dir);
+    free(blobs);
+}
+
+void blobs_free(struct blobs *blobs)
+{
+    if (!blobs)
+        return;
+    blobs->closing = true;
+    free_when_idle(blobs);
+}
+
+void blobs_path(const struct blobs *blobs, const char *hash, char ret[BLOB_PATH_MAX])
+{
+    snprintf(ret, BLOB_PATH_MAX, "%s/%.2s/%s", blobs->dir, hash, hash);
+}
+
+bool blobs_have(const struct blobs *blobs, const char *hash, int64_t size)
+{
+    char path[BLOB_PATH_MAX];
+    struct print print;
+    blobs_path(blobs, hash, path);
+    return take_print(path, &print) == 0 && print.size == size;
+}
+
+static struct check *find_check(const struct blobs *blobs, const char *hash)
+{
+    for (int i = 0; i < CHECKS_MAX; i++)
+        if (blobs->checks[i].at_elapsed_ms && strcmp(blobs->checks[i].hash.hex, hash) == 0)
+            return (struct check *)&blobs->checks[i];
+    return NULL;
+}
+
+bool blobs_fresh(const struct blobs *blobs, const char *hash, int64_t elapsed_ms)
+{
+    const struct check *check = find_check(blobs, hash);
+    if (!check || elapsed_ms - check->at_elapsed_ms > BLOB_CHECK_MS)
+        return false;
+    char path[BLOB_PATH_MAX];
+    struct print print;
+    blobs_path(blobs, hash, path);
+    return take_print(path, &print) == 0 && same_print(&print, &check->print);
+}
+
+static void remember_check(struct blobs *blobs, const struct job *job)
+{
+    struct check *check = find_check(blobs, job->hash.hex);
+    for (int i = 0; !check && i < CHECKS_MAX; i++)
+        if (!blobs->checks[i].at_elapsed_ms)
+            check = &blobs->checks[i];
+    if (!check) {
+        check = &blobs->checks[0];
+        for (int i = 1; i < CHECKS_MAX; i++)
+            if (blobs->checks[i].at_elapsed_ms < check->at_elapsed_ms)
+                check = &blobs->checks[i];
+    }
+    *check = (struct check){.hash = job->hash, .print = job->print, .at_elapsed_ms = clock_elapsed_ms()};
+}
+
+/* Hash one file against what it should be. Any thread. */
+static int verify(struct job *job, const char *path)
+{
+    struct print before, after;
+    struct hash hash;
+    uint64_t size = 0;
+    int r = take_print(path, &before);
+    if (r == 0 && before.size != job->size)
+        return complain(&job->why, ERR_HASH, "it has %lld bytes instead of %lld", (long long)before.size,
+                        (long long)job->size);
+    if (r == 0)
+        r = hash_of_file(path, (uint64_t)job->size, &hash, &size);
+    if (r < 0)
+        return complain(&job->why, r, "it cannot be read: %s", err_name(r));
+    if (size != (uint64_t)job->size || !hash_equal(&hash, &job->hash))
+        return complain(&job->why, ERR_HASH, "its content is not what its hash says");
+    r = take_print(path, &after);
+    if (r < 0 || !same_print(&before, &after))
+        return complain(&job->why, ERR_HASH, "it changed while it was read");
+    return 0;
+}
+
+static int take_in(struct job *job)
+{
+    int r = verify(job, job->from);
+    if (r < 0)
+        return r;
+    char dir[BLOB_PATH_MAX];
+    snprintf(dir, sizeof(dir), "%.*s", (int)(strrchr(job->path, '/') - job->path), job->path);
+    r = file_make_dir(dir, 0700);
+    if (r == 0)
+        r = file_move(job->from, job->path);
+    return r < 0 ? complain(&job->why, r, "it cannot be moved into the vault: %s", err_name(r)) : 0;
+}
+
+static void run(uv_work_t *work)
+{
+    struct job *job = work->data;
+    job->result = job->take ? take_in(job) : verify(job, job->path);
+    if (job->result == 0)
+        job->result = take_print(job->path, &job->print);
+    if (job->result < 0 && job->take)
+        unlink(job->from);
+    else if (job->result == ERR_HASH)
+        unlink(job->path);
+}
+
+static void done(uv_work_t *work, int status)
+{
+    struct job *job = work->data;
+    struct blobs *blobs = job->blobs;
+    struct job **at = &blobs->jobs;
+    while (*at != job)
+        at = &(*at)->next;
+    *at = job->next;
+    if (status < 0)
+        job->result = status;
+    if (job->result == 0)
+        remember_check(blobs, job);
+    if (!blobs->closing && job->take)
+        blobs->events.taken(blobs->arg, job->hash.hex, job->result, job->why.text);
+    else if (!blobs->closing)
+        blobs->events.checked(blobs->arg, job->hash.hex, job->result == 0);
+    free(job);
+    free_when_idle(blobs);
+}
+
+static void start(struct blobs *blobs, struct job *job, const char *hash, int64_t size)
+{
+    snprintf(job->hash.hex, sizeof(job->hash.hex), "%s", hash);
+    job->size = size;
+    job->blobs = blobs;
+    job->work.data = job;
+    blobs_path(blobs, hash, job->path);
+    job->next = blobs->jobs;
+    blobs->jobs = job;
+    int r = uv_queue_work(blobs->loop, &job->work, run, done);
+    if (r < 0)
+        done(&job->work, r);
+}
+
+void blobs_take(struct blobs *blobs, const char *hash, int64_t size, const char *from)
+{
+    struct job *job = xcalloc(1, sizeof(*job));
+    job->take = true;
+    snprintf(job->from, sizeof(job->from), "%s", from);
+    start(blobs, job, hash, size);
+}
+
+void blobs_check(struct blobs *blobs, const char *hash, int64_t size)
+{
+    for (struct job *job = blobs->jobs; job; job = job->next)
+        if (strcmp(job->hash.hex, hash) == 0)
+            return;
+    start(blobs, xcalloc(1, sizeof(struct job)), hash, size);
+}
+
+int blobs_read(struct blobs *blobs, const char *hash, size_t max, struct buf *ret)
+{
+    char path[BLOB_PATH_MAX];
+    blobs_path(blobs, hash, path);
+    size_t before = ret->len;
+    int r = file_read_whole(path, max, ret);
+    if (r == -ENOENT)
+        return r;
+    struct hash real = hash_of(ret->data + before, r < 0 ? 0 : ret->len - before);
+    if (r == 0 && strcmp(real.hex, hash) == 0)
+        return 0;
+    ret->len = before;
+    if (r < 0 && r != -EFBIG)
+        return r;
+    log_warn("vault", "blob %.12s is damaged; deleted, to be fetched again", hash);
+    unlink(path);
+    return ERR_HASH;
+}
+
+static void sweep_dir(const char *path, int64_t now_s, int64_t age_s, blobs_wanted_fn wanted, void *arg)
+{
+    DIR *dir = opendir(path);
+    struct dirent *entry;
+    while (dir && (entry = readdir(dir))) {
+        char file[BLOB_PATH_MAX + 300];
+        struct stat st;
+        snprintf(file, sizeof(file), "%s/%s", path, entry->d_name);
+        if (entry->d_name[0] == '.' || (hash_valid(entry->d_name) && wanted(arg, entry->d_name)))
+            continue;
+        if (stat(file, &st) == 0 && S_ISREG(st.st_mode) && now_s - st.st_ctim.tv_sec > age_s)
+            unlink(file);
+    }
+    if (dir)
+        closedir(dir);
+}
+
+void blobs_sweep(struct blobs *blobs, int64_t now_s, int64_t age_s, blobs_wanted_fn wanted, void *arg)
+{
+    for (int i = 0; i < 256; i++) {
+        char path[BLOB_PATH_MAX];
+        snprintf(path, sizeof(path), "%s/%02x", blobs->dir, (unsigned)i);
+        sweep_dir(path, now_s, age_s, wanted, arg);
+    }
+}

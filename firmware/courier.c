@@ -1,0 +1,414 @@
+/* courier.c - see courier.h. */
+#include "firmware/courier.h"
+
+#include "playlists/base/log.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* One document in force, decoded. */
+struct belief {
+    struct arena *arena; /* owns doc; NULL: none in force */
+    void *doc;
+    struct doc_head head;
+    struct hash hash;
+};
+
+enum { BELIEFS = DOC_PLAYLIST + 1 }; /* trust, keys, config, playlist: each vouches for the next */
+
+struct courier {
+    struct vault *vault;
+    char audience[64];
+    char prefix[80]; /* "loa/1/dev/<id>/" */
+    struct courier_events events;
+    void *arg;
+    struct authority authority;
+    struct belief beliefs[BELIEFS];
+    char nonce[64];
+    int64_t config_since_ms;       /* elapsed time since when a configuration waits for an idle moment; 0: none does */
+    bool again;                    /* something changed that may let waiting documents in */
+    const struct courier_now *now; /* of the call in hand */
+};
+
+/* An opened document on its way in. */
+struct parcel {
+    enum doc_type type;
+    const void *sealed;
+    size_t len;
+    struct hash hash;
+    struct arena *arena; /* handed to the belief on adoption */
+    void *doc;
+    struct seal_header header;
+    bool same; /* the version that is held already */
+    struct complaint why;
+};
+
+struct courier *courier_new(struct vault *vault, const char *device, const char *const roots[ROOTS_MAX],
+                            const struct courier_events *events, void *arg)
+{
+    struct courier *courier = xcalloc(1, sizeof(*courier));
+    courier->vault = vault;
+    courier->events = *events;
+    courier->arg = arg;
+    snprintf(courier->audience, sizeof(courier->audience), "dev/%s", device);
+    snprintf(courier->prefix, sizeof(courier->prefix), "loa/1/dev/%s/", device);
+    for (int i = 0; i < ROOTS_MAX; i++)
+        if (roots[i])
+            snprintf(courier->authority.root_x[i], sizeof(courier->authority.root_x[i]), "%s", roots[i]);
+    return courier;
+}
+
+void courier_free(struct courier *courier)
+{
+    if (!courier)
+        return;
+    for (int i = 0; i < BELIEFS; i++)
+        arena_free(courier->beliefs[i].arena);
+    free(courier);
+}
+
+static const char *word_of(enum doc_type type)
+{
+    return type == DOC_COMMAND ? "cmd" : doc_word(type);
+}
+
+static const char *audience_of(const struct courier *courier, enum doc_type type)
+{
+    return type == DOC_TRUST || type == DOC_KEYS ? "all" : courier->audience;
+}
+
+/* Every document begins with its head. */
+static const struct doc_head *head_of(const void *doc)
+{
+    return doc;
+}
+
+static void refuse(struct courier *courier, enum doc_type type, const struct hash *hash, const char *reason,
+                   const char *why)
+{
+    if (!vault_refusal_is_new(courier->vault, hash, reason))
+        return;
+    log_warn("courier", "%s refused: %s: %s", word_of(type), reason, why);
+    courier->events.refused(courier->arg, word_of(type), reason, why);
+}
+
+static void set_authority(struct courier *courier)
+{
+    courier->authority.trust = courier->beliefs[DOC_TRUST].doc;
+    courier->authority.keys = courier->beliefs[DOC_KEYS].doc;
+}
+
+/* The old value lives until everybody has been told of the new one. */
+static void put_belief(struct courier *courier, enum doc_type type, const struct belief *belief)
+{
+    struct belief old = courier->beliefs[type];
+    if (!old.doc && !belief->doc)
+        return;
+    if (type == DOC_PLAYLIST || type == DOC_CONFIG)
+        courier->events.settle(courier->arg);
+    courier->beliefs[type] = *belief;
+    set_authority(courier);
+    courier->events.changed(courier->arg, type);
+    arena_free(old.arena);
+    courier->again = true;
+}
+
+/* Signature, then audience, era, version, expiry. */
+static enum refusal judge(struct courier *courier, struct parcel *parcel, const struct held_version *held)
+{
+    const struct trust *trust = courier->authority.trust;
+    enum refusal refusal = judge_open(&courier->authority, parcel->type, parcel->sealed, parcel->len, parcel->arena,
+                                      &parcel->doc, &parcel->header, &parcel->why);
+    if (refusal)
+        return refusal;
+    const struct doc_head *head = head_of(parcel->doc);
+    int64_t era = parcel->type == DOC_TRUST || !trust ? head->era : trust->head.era;
+    return judge_head(head, audience_of(courier, parcel->type), held, era, courier->now->now_ms, &parcel->same,
+                      &parcel->why);
+}
+
+/* --- what is on disk --- */
+
+/* Judge the stored document anew; in force when it holds. */
+static void load(struct courier *courier, enum doc_type type)
+{
+    struct vault_document stored;
+    if (vault_document(courier->vault, type, &stored) < 0)
+        return;
+    struct held_version none = {0};
+    struct parcel parcel = {.type = type, .sealed = stored.sealed, .len = stored.len, .arena = arena_new()};
+    parcel.hash = stored.hash;
+    enum refusal refusal = judge(courier, &parcel, &none);
+    struct belief belief = {0};
+    if (refusal == REFUSAL_NONE) {
+        belief = (struct belief){
+            .arena = parcel.arena, .doc = parcel.doc, .head = *head_of(parcel.doc), .hash = stored.hash};
+    } else {
+        arena_free(parcel.arena);
+        refuse(courier, type, &stored.hash, refusal_names[refusal], parcel.why.text);
+    }
+    free(stored.sealed);
+    put_belief(courier, type, &belief);
+}
+
+/* --- what arrives --- */
+
+static int wait_for(struct courier *courier, const struct parcel *parcel, const char *what)
+{
+    log_info("courier", "%s waits %s", word_of(parcel->type), what);
+    return vault_wait(courier->vault, parcel->type, parcel->sealed, parcel->len, courier->now->now_ms);
+}
+
+/* True when a document that is right in itself may not come into force yet; it is kept then. */
+static bool must_wait(struct courier *courier, const struct parcel *parcel)
+{
+    const struct config *config = courier_config(courier);
+    const char *what = NULL;
+    if (parcel->type != DOC_CONFIG && parcel->type != DOC_PLAYLIST)
+        return false;
+    if (!vault_welcomed(courier->vault)) {
+        what = "for the first welcome";
+    } else if (parcel->type == DOC_PLAYLIST &&
+               ((const struct playlist *)parcel->doc)->config_ver > (config ? config->head.ver : 0)) {
+        what = "for the configuration that it was compiled for";
+    } else if (parcel->type == DOC_CONFIG && config && !courier->now->idle) {
+        if (courier->config_since_ms == 0)
+            courier->config_since_ms = courier->now->elapsed_ms;
+        if (courier->now->elapsed_ms - courier->config_since_ms < COURIER_CONFIG_WAIT_MS)
+            what = "for an idle moment";
+    }
+    return what && wait_for(courier, parcel, what) == 0;
+}
+
+static void adopt(struct courier *courier, struct parcel *parcel)
+{
+    const struct doc_head *head = head_of(parcel->doc);
+    if (vault_adopt(courier->vault, parcel->type, head, parcel->sealed, parcel->len) < 0)
+        return; /* logged; the retained message comes again with the next session */
+    struct belief belief = {.arena = parcel->arena, .doc = parcel->doc, .head = *head, .hash = parcel->hash};
+    parcel->arena = NULL;
+    if (parcel->type == DOC_CONFIG)
+        courier->config_since_ms = 0;
+    log_info("courier", "%s %lld.%lld is in force", word_of(parcel->type), (long long)head->era, (long long)head->ver);
+    enum doc_type type = parcel->type;
+    put_belief(courier, type, &belief);
+    for (enum doc_type below = type + 1; type <= DOC_KEYS && below <= DOC_PLAYLIST; below++)
+        load(courier, below); /* what was accepted is judged again */
+}
+
+static void take_welcome(struct courier *courier, const struct parcel *parcel)
+{
+    const struct welcome *welcome = parcel->doc;
+    vault_begin(courier->vault);
+    int r = vault_set_welcomed(courier->vault);
+    for (size_t i = 0; r == 0 && i < welcome->n_floors; i++)
+        for (enum doc_type type = DOC_TRUST; r == 0 && type <= DOC_PLAYLIST; type++)
+            if (strcmp(welcome->floors[i].doc, doc_word(type)) == 0)
+                r = vault_raise_floor(courier->vault, type, welcome->floors[i].era, welcome->floors[i].ver);
+    if (r < 0) {
+        vault_abandon(courier->vault);
+        return;
+    }
+    if (vault_commit(courier->vault) < 0)
+        return;
+    courier->again = true;
+    courier->events.welcome(courier->arg, welcome, parcel->header.kid);
+}
+
+static void take_command(struct courier *courier, const struct parcel *parcel)
+{
+    const struct command *command = parcel->doc;
+    if (!vault_command_is_new(courier->vault, command->id)) {
+        refuse(courier, DOC_COMMAND, &parcel->hash, "repeated", "a command with this id was carried out before");
+        return;
+    }
+    courier->events.command(courier->arg, command);
+}
+
+/* Welcome and command must quote the session. */
+static bool quotes_session(const struct courier *courier, const struct parcel *parcel)
+{
+    const char *nonce = parcel->type == DOC_WELCOME   ? ((const struct welcome *)parcel->doc)->nonce
+                        : parcel->type == DOC_COMMAND ? ((const struct command *)parcel->doc)->nonce
+                                                      : courier->nonce;
+    return strcmp(nonce, courier->nonce) == 0 && (courier->nonce[0] || nonce == courier->nonce);
+}
+
+/* True: it is to be kept among those that wait. */
+static bool take(struct courier *courier, struct parcel *parcel)
+{
+    struct held_version held = {0};
+    if (parcel->type <= DOC_PLAYLIST)
+        vault_held(courier->vault, parcel->type, &held);
+    enum refusal refusal = judge(courier, parcel, &held);
+    if (refusal == REFUSAL_NONE && !quotes_session(courier, parcel)) {
+        refusal = REFUSAL_NONCE;
+        complain(&parcel->why, ERR_STATE, "it quotes another session than this one");
+    }
+    if (parcel->same && refusal == REFUSAL_OLDER)
+        return false; /* told once more, which is harmless */
+    if (refusal != REFUSAL_NONE) {
+        refuse(courier, parcel->type, &parcel->hash, refusal_names[refusal], parcel->why.text);
+        return refusal == REFUSAL_UNKNOWN_KEY && parcel->type != DOC_COMMAND &&
+               wait_for(courier, parcel, "for a trust or keys that vouch for its key") == 0;
+    }
+    if (must_wait(courier, parcel))
+        return true;
+    if (parcel->type == DOC_WELCOME)
+        take_welcome(courier, parcel);
+    else if (parcel->type == DOC_COMMAND)
+        take_command(courier, parcel);
+    else
+        adopt(courier, parcel);
+    return false;
+}
+
+static void take_sealed(struct courier *courier, enum doc_type type, const void *sealed, size_t len)
+{
+    struct parcel parcel = {.type = type, .sealed = sealed, .len = len, .arena = arena_new()};
+    parcel.hash = hash_of(sealed, len);
+    if (!take(courier, &parcel))
+        vault_wait_no_more(courier->vault, &parcel.hash);
+    arena_free(parcel.arena);
+}
+
+static void take_waiting(void *arg, enum doc_type type, const void *sealed, size_t len)
+{
+    struct courier *courier = arg;
+    if (type <= DOC_PLAYLIST || type == DOC_WELCOME)
+        take_sealed(courier, type, sealed, len);
+}
+
+static void settle_waiting(struct courier *courier)
+{
+    for (int i = 0; courier->again && i < BELIEFS; i++) { /* each adoption may let in the next */
+        courier->again = false;
+        vault_waiting(courier->vault, take_waiting, courier);
+    }
+    courier->again = false;
+}
+
+/* --- from outside --- */
+
+void courier_load(struct courier *courier, const struct courier_now *now)
+{
+    courier->now = now;
+    for (enum doc_type type = DOC_TRUST; type <= DOC_PLAYLIST; type++)
+        load(courier, type);
+    courier->again = true;
+    settle_waiting(courier);
+    courier->now = NULL;
+}
+
+void courier_session(struct courier *courier, const char *nonce)
+{
+    snprintf(courier->nonce, sizeof(courier->nonce), "%s", nonce);
+}
+
+/* DOC_TYPES: not a topic of ours. */
+static enum doc_type type_of_topic(const struct courier *courier, const char *topic)
+{
+    if (strcmp(topic, "loa/1/trust") == 0)
+        return DOC_TRUST;
+    if (strcmp(topic, "loa/1/keys") == 0)
+        return DOC_KEYS;
+    size_t len = strlen(courier->prefix);
+    if (strncmp(topic, courier->prefix, len) != 0)
+        return DOC_TYPES;
+    static const enum doc_type down[] = {DOC_CONFIG, DOC_PLAYLIST, DOC_WELCOME, DOC_COMMAND};
+    for (size_t i = 0; i < sizeof(down) / sizeof(down[0]); i++)
+        if (strcmp(topic + len, word_of(down[i])) == 0)
+            return down[i];
+    return DOC_TYPES;
+}
+
+void courier_message(struct courier *courier, const char *topic, const void *payload, size_t len, bool retained,
+                     const struct courier_now *now)
+{
+    enum doc_type type = type_of_topic(courier, topic);
+    if (type == DOC_TYPES || len == 0)
+        return; /* an empty payload clears what the broker retains; it changes nothing here */
+    courier->now = now;
+    struct hash hash = hash_of(payload, len);
+    if (retained && type == DOC_COMMAND)
+        refuse(courier, type, &hash, "retained", "a command is never retained; this one is from another time");
+    else
+        take_sealed(courier, type, payload, len);
+    settle_waiting(courier);
+    courier->now = NULL;
+}
+
+void courier_again(struct courier *courier, const struct courier_now *now)
+{
+    if (courier->config_since_ms == 0)
+        return;
+    if (!now->idle && now->elapsed_ms - courier->config_since_ms < COURIER_CONFIG_WAIT_MS)
+        return;
+    courier->now = now;
+    courier->again = true;
+    settle_waiting(courier);
+    courier->now = NULL;
+}
+
+void courier_expire(struct courier *courier, const struct courier_now *now)
+{
+    for (enum doc_type type = DOC_TRUST; type <= DOC_PLAYLIST; type++) {
+        struct belief *belief = &courier->beliefs[type];
+        if (!belief->doc || now->now_ms < belief->head.exp_s * 1000)
+            continue;
+        courier->now = now;
+        load(courier, type); /* finds it expired, says so, puts it out of force */
+        for (enum doc_type below = type + 1; type <= DOC_KEYS && below <= DOC_PLAYLIST; below++)
+            load(courier, below);
+        courier->again = false;
+        courier->now = NULL;
+    }
+}
+
+const struct authority *courier_authority(const struct courier *courier)
+{
+    return &courier->authority;
+}
+
+const struct config *courier_config(const struct courier *courier)
+{
+    return courier->beliefs[DOC_CONFIG].doc;
+}
+
+const struct playlist *courier_playlist(const struct courier *courier)
+{
+    return courier->beliefs[DOC_PLAYLIST].doc;
+}
+
+int64_t courier_era(const struct courier *courier)
+{
+    return courier->authority.trust ? courier->authority.trust->head.era : 1;
+}
+
+int64_t courier_trust_exp_ms(const struct courier *courier)
+{
+    return courier->authority.trust ? courier->authority.trust->head.exp_s * 1000 : INT64_MAX;
+}
+
+bool courier_trusts(const struct courier *courier, const char *scheduler_kid)
+{
+    const struct trust *trust = courier->authority.trust;
+    for (size_t i = 0; trust && i < trust->n_schedulers; i++)
+        if (strcmp(trust->schedulers[i].kid, scheduler_kid) == 0)
+            return true;
+    return false;
+}
+
+size_t courier_held(const struct courier *courier, struct held_doc *ret, size_t cap)
+{
+    size_t n = 0;
+    for (enum doc_type type = DOC_TRUST; type <= DOC_PLAYLIST && n < cap; type++) {
+        const struct belief *belief = &courier->beliefs[type];
+        if (belief->doc)
+            ret[n++] = (struct held_doc){
+                .doc = doc_word(type), .era = belief->head.era, .ver = belief->head.ver, .hash = belief->hash.hex};
+    }
+    return n;
+}

@@ -1,0 +1,232 @@
+/* horns.c - see horns.h. */
+#include "firmware/horns.h"
+
+#include "boards/bus/amplifier.h"
+#include "playlists/base/bytes.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+struct horns {
+    const struct site *site;
+    struct amplifier *amplifiers[SITE_AMPLIFIERS_MAX];
+    size_t n;
+    bool settled_seen[SITE_AMPLIFIERS_MAX]; /* since the mark, while it was to be heard */
+};
+
+int horns_new(const struct site *site, struct bus **buses, struct horns **ret_horns, struct complaint *why)
+{
+    struct horns *horns = xcalloc(1, sizeof(*horns));
+    horns->site = site;
+    for (size_t i = 0; i < site->n_amplifiers; i++) {
+        const struct site_amplifier *amp = &site->amplifiers[i];
+        int r = amplifier_new(buses[amp->bus], amp->profile, amp->unit, amp->name, NULL, NULL, &horns->amplifiers[i]);
+        if (r < 0) {
+            horns_free(horns);
+            return complain(why, r, "amplifier %s: cannot be driven: %s", amp->name, err_name(r));
+        }
+        horns->n++;
+    }
+    *ret_horns = horns;
+    return 0;
+}
+
+void horns_free(struct horns *horns)
+{
+    if (!horns)
+        return;
+    for (size_t i = 0; i < horns->n; i++)
+        amplifier_free(horns->amplifiers[i]);
+    free(horns);
+}
+
+static bool takes_part(const struct site_amplifier *amp, uint32_t zones)
+{
+    return zones == 0 || amp->zones == 0 ? zones != SITE_ZONE_NONE : (amp->zones & zones) != 0;
+}
+
+/* The amplifier's own relays behind the site's zones. */
+static uint32_t relays(const struct site_amplifier *amp, uint32_t zones, uint32_t muted_zones)
+{
+    uint32_t bits = 0;
+    for (int i = 0; i < PROFILE_ZONES_MAX; i++)
+        if (amp->zone_bits[i] && (zones == 0 || (amp->zone_bits[i] & zones)) && !(amp->zone_bits[i] & muted_zones))
+            bits |= UINT32_C(1) << i;
+    return bits;
+}
+
+static void want(struct horns *horns, size_t i, const struct amplifier_want *wanted)
+{
+    struct amplifier_status status;
+    amplifier_status(horns->amplifiers[i], &status);
+    if (status.want.power != wanted->power || status.want.mute != wanted->mute ||
+        status.want.gain_mb != wanted->gain_mb || status.want.zones != wanted->zones)
+        amplifier_want(horns->amplifiers[i], wanted);
+}
+
+void horns_ready(struct horns *horns, uint32_t zones)
+{
+    for (size_t i = 0; i < horns->n; i++) {
+        const struct site_amplifier *amp = &horns->site->amplifiers[i];
+        struct amplifier_status status;
+        amplifier_status(horns->amplifiers[i], &status);
+        if (!takes_part(amp, zones) || status.want.power)
+            continue;
+        struct amplifier_want wanted = {.power = true, .mute = true, .zones = relays(amp, zones, 0)};
+        wanted.gain_mb = status.want.gain_mb;
+        want(horns, i, &wanted);
+    }
+}
+
+void horns_open(struct horns *horns, uint32_t zones, uint32_t muted_zones, int32_t gain_mb)
+{
+    for (size_t i = 0; i < horns->n; i++) {
+        const struct site_amplifier *amp = &horns->site->amplifiers[i];
+        struct amplifier_want wanted = {.power = true, .gain_mb = gain_mb, .zones = relays(amp, zones, muted_zones)};
+        bool silenced = amp->zones ? wanted.zones == 0 : muted_zones == UINT32_MAX;
+        wanted.mute = !takes_part(amp, zones) || silenced;
+        wanted.power = takes_part(amp, zones);
+        want(horns, i, &wanted);
+    }
+}
+
+static void close_all(struct horns *horns, bool power)
+{
+    for (size_t i = 0; i < horns->n; i++) {
+        struct amplifier_status status;
+        amplifier_status(horns->amplifiers[i], &status);
+        struct amplifier_want wanted = status.want;
+        wanted.mute = true;
+        wanted.power = power && wanted.power;
+        if (!wanted.power)
+            wanted.zones = 0;
+        want(horns, i, &wanted);
+    }
+}
+
+void horns_mute(struct horns *horns)
+{
+    close_all(horns, true);
+}
+
+void horns_rest(struct horns *horns)
+{
+    close_all(horns, false);
+}
+
+void horns_silence(struct horns *horns)
+{
+    for (size_t i = 0; i < horns->n; i++)
+        amplifier_silence(horns->amplifiers[i], NULL, NULL);
+}
+
+bool horns_are_ready(const struct horns *horns, uint32_t zones)
+{
+    for (size_t i = 0; i < horns->n; i++) {
+        struct amplifier_status status;
+        amplifier_status(horns->amplifiers[i], &status);
+        if (takes_part(&horns->site->amplifiers[i], zones) && status.reachable && !status.ready)
+            return false;
+    }
+    return true;
+}
+
+bool horns_settled(const struct horns *horns)
+{
+    for (size_t i = 0; i < horns->n; i++) {
+        struct amplifier_status status;
+        amplifier_status(horns->amplifiers[i], &status);
+        if (status.reachable && !status.settled)
+            return false;
+    }
+    return true;
+}
+
+bool horns_take_part(const struct horns *horns, uint32_t zones)
+{
+    for (size_t i = 0; i < horns->n; i++)
+        if (takes_part(&horns->site->amplifiers[i], zones))
+            return true;
+    return false;
+}
+
+bool horns_set_gain(const struct horns *horns, uint32_t zones)
+{
+    for (size_t i = 0; i < horns->n; i++)
+        if (takes_part(&horns->site->amplifiers[i], zones) && horns->site->amplifiers[i].profile->gain < 0)
+            return false;
+    return horns_take_part(horns, zones);
+}
+
+uint32_t horns_lead_ms(const struct horns *horns)
+{
+    uint32_t lead_ms = 0;
+    for (size_t i = 0; i < horns->n; i++) {
+        uint32_t one_ms = amplifier_lead_ms(horns->site->amplifiers[i].profile);
+        lead_ms = one_ms > lead_ms ? one_ms : lead_ms;
+    }
+    return lead_ms;
+}
+
+void horns_mark(struct horns *horns, int32_t threshold_mb)
+{
+    for (size_t i = 0; i < horns->n; i++)
+        amplifier_mark(horns->amplifiers[i], threshold_mb);
+}
+
+static void add_faults(const struct site_amplifier *amp, uint32_t bits, struct airing_horns *ret)
+{
+    for (size_t f = 0; f < amp->profile->n_faults && ret->n_faults < EVIDENCE_FAULTS_MAX; f++)
+        if (bits & (UINT32_C(1) << f))
+            snprintf(ret->faults[ret->n_faults++], EVIDENCE_FAULT_LEN, "%.23s.%s", amp->name,
+                     amp->profile->points[amp->profile->faults[f]].name);
+}
+
+void horns_evidence(struct horns *horns, uint32_t zones, struct airing_horns *ret)
+{
+    *ret =
+        (struct airing_horns){.asked = horns_take_part(horns, zones), .commanded = true, .power = true, .seen = true};
+    bool first = true;
+    for (size_t i = 0; i < horns->n; i++) {
+        const struct site_amplifier *amp = &horns->site->amplifiers[i];
+        if (!takes_part(amp, zones))
+            continue;
+        struct amplifier_evidence seen;
+        struct amplifier_status status;
+        amplifier_evidence(horns->amplifiers[i], &seen);
+        amplifier_status(horns->amplifiers[i], &status);
+        ret->commanded =
+            ret->commanded && status.reachable && !seen.unreachable && (status.settled || seen.unmuted_seen);
+        ret->power = ret->power && seen.power_seen && !seen.power_lost;
+        ret->seen = ret->seen && seen.can_see && seen.n_above > 0;
+        if (first || seen.level_max_mb < ret->level_mb)
+            ret->level_mb = seen.level_max_mb;
+        if (status.temperature.valid && (first || status.temperature.value > (double)ret->temperature_c))
+            ret->temperature_c = lround(status.temperature.value);
+        add_faults(amp, seen.faults_seen, ret);
+        first = false;
+    }
+    if (!ret->asked)
+        *ret = (struct airing_horns){0};
+}
+
+size_t horns_count(const struct horns *horns)
+{
+    return horns->n;
+}
+
+void horns_report(const struct horns *horns, size_t index, struct part_report *ret)
+{
+    struct amplifier_status status;
+    amplifier_status(horns->amplifiers[index], &status);
+    *ret = (struct part_report){.name = horns->site->amplifiers[index].name,
+                                .reachable = status.reachable,
+                                .since_elapsed_ms = status.reachable_elapsed_ms,
+                                .faulty = status.faults != 0,
+                                .has_temperature = status.temperature.valid,
+                                .temperature_c = status.temperature.value,
+                                .has_level = status.output_level.valid,
+                                .level_db = status.output_level.value};
+    snprintf(ret->problem, sizeof(ret->problem), "%s", status.problem);
+}

@@ -1,0 +1,52 @@
+/* outbox.h - receipts and events on their way to the controller: numbered from 1 without a gap per kind, sealed when
+ * made, sent in order, kept until a welcome of this session says that they are stored, then OUTBOX_KEEP_MS more.
+ *
+ * Sending is at least once; the controller keeps one per (kind, store, n). At most OUTBOX_WINDOW rows are with the
+ * broker at a time. Loop thread. */
+#ifndef LOA_OUTBOX_H
+#define LOA_OUTBOX_H
+
+#include "firmware/vault.h"
+
+enum outbox_kind { OUTBOX_RECEIPT, OUTBOX_EVENT, OUTBOX_KINDS };
+extern const char *const outbox_kind_names[];
+
+enum { OUTBOX_WINDOW = 16 };
+#define OUTBOX_KEEP_MS INT64_C(7776000000) /* 90 days */
+
+struct outbox;
+
+/* Hand one sealed row to the broker under this publish id. 0: taken; else it is tried again at the next outbox_push().
+ */
+typedef int (*outbox_send_fn)(void *arg, uint32_t id, enum outbox_kind kind, const void *sealed, size_t len);
+
+struct outbox *outbox_new(struct vault *vault, outbox_send_fn send, void *arg); /* borrows the vault */
+void outbox_free(struct outbox *outbox);
+
+/* The number that the next row of this kind gets, to be sealed into it. */
+int64_t outbox_next(const struct outbox *outbox, enum outbox_kind kind);
+/* Keep a row under that number, inside the caller's transaction. */
+MUST_USE int outbox_put(struct outbox *outbox, enum outbox_kind kind, int64_t n, const void *sealed, size_t len,
+                        int64_t now_ms);
+/* The transaction of outbox_put() did not hold: count from the disk again. */
+void outbox_recount(struct outbox *outbox);
+
+int64_t outbox_last(const struct outbox *outbox, enum outbox_kind kind);   /* highest number made */
+int64_t outbox_stored(const struct outbox *outbox, enum outbox_kind kind); /* highest that a welcome said stored */
+
+/* A session begins: nothing is with the broker, all above the stored mark is sent anew. */
+void outbox_online(struct outbox *outbox);
+void outbox_offline(struct outbox *outbox);
+/* Send what the window allows. */
+void outbox_push(struct outbox *outbox);
+/* True when the id was one of ours. */
+bool outbox_acked(struct outbox *outbox, uint32_t id, int64_t elapsed_ms);
+bool outbox_refused(struct outbox *outbox, uint32_t id);
+/* A welcome of this session: all up to `upto` is stored. What was acknowledged long ago and is not stored is sent
+ * again. Marks beyond what was made are not believed. */
+MUST_USE int outbox_stored_upto(struct outbox *outbox, enum outbox_kind kind, int64_t upto, int64_t now_ms,
+                                int64_t elapsed_ms);
+/* Delete rows stored longer than OUTBOX_KEEP_MS. */
+void outbox_sweep(struct outbox *outbox, int64_t now_ms);
+
+#endif

@@ -1,0 +1,351 @@
+/* site.c - see site.h. */
+#include "firmware/site.h"
+
+#include "playlists/base/bytes.h"
+#include "playlists/base/cfg.h"
+#include "playlists/base/log.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { PATH_MAX_LEN = 500, NAME_MAX_LEN = 40 };
+
+static const char *const log_words[] = {"error", "warning", "info", "debug", NULL};
+static const int log_levels[] = {LOG_LEVEL_ERR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG};
+
+static int read_id(const struct cfg_node *group, const char *setting, const char **ret, struct complaint *why)
+{
+    int r = cfg_text(group, setting, true, NAME_MAX_LEN, ret, why);
+    if (r < 0)
+        return r;
+    if (!id_valid(*ret))
+        return cfg_complain(group, why, "'%s' is \"%s\"; it must be 1 to 40 of a-z 0-9 - and not begin or end with -",
+                            setting, *ret);
+    return 0;
+}
+
+static int read_roots(const struct cfg_node *root, struct settings *settings, struct complaint *why)
+{
+    const struct cfg_node *list = NULL;
+    int r = cfg_list(root, "roots", true, 2, &list, why);
+    if (r < 0)
+        return r;
+    if (cfg_len(list) == 0)
+        return cfg_complain(list, why, "'roots' is empty; it must hold one or two root public keys");
+    for (size_t i = 0; i < cfg_len(list); i++) {
+        r = cfg_text_at(list, i, 43, &settings->roots[i], why);
+        if (r < 0)
+            return r;
+        uint8_t key[32];
+        if (b64url_decode(settings->roots[i], strlen(settings->roots[i]), key, sizeof(key)) != 32)
+            return cfg_complain(list, why, "'roots' item %zu is no Ed25519 public key (43 characters of base64url)",
+                                i + 1);
+    }
+    return 0;
+}
+
+static int read_settings(const struct cfg_node *root, struct settings *s, struct complaint *why)
+{
+    int log = 2;
+    int r = read_id(root, "device", &s->device, why);
+    if (r == 0)
+        r = cfg_text(root, "serial", true, 64, &s->serial, why);
+    if (r == 0)
+        r = cfg_text(root, "vault", true, PATH_MAX_LEN - 100, &s->vault_dir, why);
+    if (r == 0)
+        r = cfg_text(root, "link", true, 100, &s->link_path, why);
+    if (r == 0)
+        r = cfg_text(root, "key", true, PATH_MAX_LEN, &s->key_path, why);
+    if (r == 0)
+        r = cfg_text(root, "spool", false, PATH_MAX_LEN, &s->spool_dir, why);
+    if (r == 0)
+        r = cfg_text(root, "zones", false, PATH_MAX_LEN, &s->zone_dir, why);
+    if (r == 0)
+        r = cfg_choice(root, "log", false, log_words, &log, why);
+    if (r == 0)
+        r = read_roots(root, s, why);
+    s->log_level = log_levels[log];
+    return r;
+}
+
+int settings_open(const char *path, struct settings *ret, struct complaint *why)
+{
+    struct settings s = {0};
+    int r = cfg_open(path, &s.cfg, why);
+    if (r < 0)
+        return r;
+    r = read_settings(cfg_root(s.cfg), &s, why);
+    if (r == 0)
+        r = cfg_finish(s.cfg, why);
+    if (r < 0) {
+        settings_done(&s);
+        return r;
+    }
+    *ret = s;
+    return 0;
+}
+
+void settings_done(struct settings *settings)
+{
+    cfg_close(settings->cfg);
+    memset(settings, 0, sizeof(*settings));
+}
+
+/* A path of the file, taken from the file's own folder unless absolute. Heap. */
+static char *beside(const char *file, const char *path)
+{
+    const char *slash = strrchr(file, '/');
+    if (path[0] == '/' || !slash)
+        return xstrdup(path);
+    return xasprintf("%.*s/%s", (int)(slash - file), file, path);
+}
+
+/* The bit of a zone name, made when it is new. */
+static int zone_bit(struct site *site, const struct cfg_node *at, const char *name, uint32_t *ret_bit,
+                    struct complaint *why)
+{
+    if (name[strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_-.")] != '\0')
+        return cfg_complain(at, why, "zone \"%s\" must be 1 to 40 of a-z 0-9 _ - .", name);
+    size_t i = 0;
+    while (i < site->n_zones && strcmp(site->zones[i], name) != 0)
+        i++;
+    if (i == SITE_ZONES_MAX)
+        return cfg_complain(at, why, "more than %d zones", SITE_ZONES_MAX);
+    if (i == site->n_zones)
+        site->zones[site->n_zones++] = name;
+    *ret_bit = UINT32_C(1) << i;
+    return 0;
+}
+
+static int read_zones(struct site *site, const struct cfg_node *group, size_t max, uint32_t *ret_bits, size_t *ret_n,
+                      struct complaint *why)
+{
+    const struct cfg_node *list = NULL;
+    *ret_n = 0;
+    int r = cfg_list(group, "zones", false, max, &list, why);
+    if (r < 0 || !list)
+        return r;
+    for (size_t i = 0; i < cfg_len(list); i++) {
+        const char *name = NULL;
+        r = cfg_text_at(list, i, NAME_MAX_LEN, &name, why);
+        if (r == 0)
+            r = zone_bit(site, list, name, &ret_bits[i], why);
+        if (r < 0)
+            return r;
+    }
+    *ret_n = cfg_len(list);
+    return 0;
+}
+
+static int read_sound(struct site *site, const struct cfg_node *root, const char *file, struct complaint *why)
+{
+    const struct cfg_node *group = NULL;
+    int r = cfg_group(root, "sound", false, &group, why);
+    if (r < 0 || !group)
+        return r;
+    const char *alsa_config = NULL;
+    int64_t rate = 0, channels = 0, card_wait = 0;
+    uint32_t bits[SITE_ZONES_MAX] = {0};
+    size_t n = 0;
+    r = cfg_text(group, "device", true, 100, &site->sound.device, why);
+    if (r == 0)
+        r = cfg_text(group, "alsa_config", false, PATH_MAX_LEN, &alsa_config, why);
+    if (r == 0)
+        r = cfg_int(group, "rate", false, 8000, 192000, &rate, why);
+    if (r == 0)
+        r = cfg_int(group, "channels", false, 1, 2, &channels, why);
+    if (r == 0)
+        r = cfg_int(group, "card_wait_ms", false, 100, 600000, &card_wait, why);
+    if (r == 0)
+        r = read_zones(site, group, SITE_ZONES_MAX, bits, &n, why);
+    if (r < 0)
+        return r;
+    for (size_t i = 0; i < n; i++)
+        site->sound.zones |= bits[i];
+    site->sound.wired = true;
+    site->sound.alsa_config = alsa_config ? beside(file, alsa_config) : NULL;
+    site->sound.rate_hz = (unsigned)rate;
+    site->sound.channels = (unsigned)channels;
+    site->sound.card_wait_ms = (unsigned)card_wait;
+    return 0;
+}
+
+static int read_bus(struct site *site, const struct cfg_node *group, struct complaint *why)
+{
+    struct site_bus bus = {0};
+    const char *transport = NULL;
+    int64_t port = 502;
+    int r = read_id(group, "name", &bus.name, why);
+    if (r == 0)
+        r = cfg_text(group, "transport", true, 10, &transport, why);
+    if (r < 0)
+        return r;
+    if (strcmp(transport, "tcp") != 0)
+        return cfg_complain(group, why, "'transport' is \"%s\", it must be \"tcp\"", transport);
+    r = cfg_text(group, "host", true, 200, &bus.config.host, why);
+    if (r == 0)
+        r = cfg_int(group, "port", false, 1, 65535, &port, why);
+    if (r < 0)
+        return r;
+    for (size_t i = 0; i < site->n_buses; i++)
+        if (strcmp(site->buses[i].name, bus.name) == 0)
+            return cfg_complain(group, why, "there are two buses named \"%s\"", bus.name);
+    bus.config.transport = BUS_TCP;
+    bus.config.port = (uint16_t)port;
+    site->buses[site->n_buses++] = bus;
+    return 0;
+}
+
+static bool name_taken(const struct site *site, const char *name)
+{
+    for (size_t i = 0; i < site->n_amplifiers; i++)
+        if (strcmp(site->amplifiers[i].name, name) == 0)
+            return true;
+    for (size_t i = 0; i < site->n_signs; i++)
+        if (strcmp(site->signs[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+/* What amplifiers and signs have in common. */
+static int read_part(const struct site *site, const struct cfg_node *group, const char *file, enum profile_kind kind,
+                     const char **ret_name, size_t *ret_bus, uint8_t *ret_unit, struct profile **ret_profile,
+                     struct complaint *why)
+{
+    const char *bus = NULL, *path = NULL;
+    int64_t unit = 0;
+    int r = read_id(group, "name", ret_name, why);
+    if (r == 0)
+        r = cfg_text(group, "bus", true, NAME_MAX_LEN, &bus, why);
+    if (r == 0)
+        r = cfg_int(group, "unit", true, 0, 255, &unit, why);
+    if (r == 0)
+        r = cfg_text(group, "profile", true, PATH_MAX_LEN, &path, why);
+    if (r < 0)
+        return r;
+    if (name_taken(site, *ret_name))
+        return cfg_complain(group, why, "there are two parts named \"%s\"", *ret_name);
+    size_t i = 0;
+    while (i < site->n_buses && strcmp(site->buses[i].name, bus) != 0)
+        i++;
+    if (i == site->n_buses)
+        return cfg_complain(group, why, "'bus' is \"%s\", but there is no such bus in this file", bus);
+    *ret_bus = i;
+    *ret_unit = (uint8_t)unit;
+    char *full = beside(file, path);
+    r = profile_open(full, ret_profile, why);
+    free(full);
+    if (r < 0)
+        return r;
+    if ((*ret_profile)->kind != kind)
+        return cfg_complain(group, why, "profile \"%s\" is not one of %s", path,
+                            kind == PROFILE_AMPLIFIER ? "an amplifier" : "a sign");
+    return 0;
+}
+
+static int read_amplifier(struct site *site, const struct cfg_node *group, const char *file, struct complaint *why)
+{
+    struct site_amplifier amp = {0};
+    size_t n = 0;
+    int r = read_part(site, group, file, PROFILE_AMPLIFIER, &amp.name, &amp.bus, &amp.unit, &amp.profile, why);
+    if (r == 0)
+        r = read_zones(site, group, PROFILE_ZONES_MAX, amp.zone_bits, &n, why);
+    for (size_t i = 0; r == 0 && i < n; i++) {
+        amp.zones |= amp.zone_bits[i];
+        if (amp.profile->zones[i] < 0)
+            r = cfg_complain(group, why, "zone %zu needs a point zone_%zu, which the profile does not have", i + 1,
+                             i + 1);
+    }
+    if (r < 0) {
+        profile_free(amp.profile);
+        return r;
+    }
+    site->amplifiers[site->n_amplifiers++] = amp;
+    return 0;
+}
+
+static int read_sign(struct site *site, const struct cfg_node *group, const char *file, struct complaint *why)
+{
+    struct site_sign sign = {0};
+    int r = read_part(site, group, file, PROFILE_SIGN, &sign.name, &sign.bus, &sign.unit, &sign.profile, why);
+    if (r < 0) {
+        profile_free(sign.profile);
+        return r;
+    }
+    site->signs[site->n_signs++] = sign;
+    return 0;
+}
+
+enum part_kind { PART_BUS, PART_AMPLIFIER, PART_SIGN };
+
+static int read_parts(struct site *site, const struct cfg_node *root, const char *name, enum part_kind kind,
+                      const char *file, struct complaint *why)
+{
+    const struct cfg_node *list = NULL;
+    int r = cfg_list(root, name, false, 8, &list, why);
+    for (size_t i = 0; r == 0 && i < cfg_len(list); i++) {
+        const struct cfg_node *group = cfg_at(list, i);
+        if (!group)
+            r = cfg_complain(list, why, "item %zu of '%s' must be a group { ... }", i + 1, name);
+        else if (kind == PART_BUS)
+            r = read_bus(site, group, why);
+        else if (kind == PART_AMPLIFIER)
+            r = read_amplifier(site, group, file, why);
+        else
+            r = read_sign(site, group, file, why);
+    }
+    return r;
+}
+
+int site_open(const char *path, struct site *ret, struct complaint *why)
+{
+    struct site s = {0};
+    int r = cfg_open(path, &s.cfg, why);
+    if (r < 0)
+        return r;
+    const struct cfg_node *root = cfg_root(s.cfg);
+    r = read_sound(&s, root, path, why);
+    if (r == 0)
+        r = read_parts(&s, root, "buses", PART_BUS, path, why);
+    if (r == 0)
+        r = read_parts(&s, root, "amplifiers", PART_AMPLIFIER, path, why);
+    if (r == 0)
+        r = read_parts(&s, root, "signs", PART_SIGN, path, why);
+    if (r == 0)
+        r = cfg_finish(s.cfg, why);
+    if (r == 0 && s.n_amplifiers > 0 && !s.sound.wired)
+        r = cfg_complain(root, why, "there are amplifiers but no 'sound' card to feed them");
+    if (r < 0) {
+        site_done(&s);
+        return r;
+    }
+    *ret = s;
+    return 0;
+}
+
+void site_done(struct site *site)
+{
+    for (size_t i = 0; i < site->n_amplifiers; i++)
+        profile_free(site->amplifiers[i].profile);
+    for (size_t i = 0; i < site->n_signs; i++)
+        profile_free(site->signs[i].profile);
+    free(site->sound.alsa_config);
+    cfg_close(site->cfg);
+    memset(site, 0, sizeof(*site));
+}
+
+uint32_t site_zone_mask(const struct site *site, const char *const *names, size_t n, const char **ret_unknown)
+{
+    uint32_t mask = 0;
+    *ret_unknown = NULL;
+    for (size_t i = 0; i < n; i++) {
+        size_t z = 0;
+        while (z < site->n_zones && strcmp(site->zones[z], names[i]) != 0)
+            z++;
+        if (z < site->n_zones)
+            mask |= UINT32_C(1) << z;
+        else if (!*ret_unknown)
+            *ret_unknown = names[i];
+    }
+    return n > 0 && mask == 0 ? SITE_ZONE_NONE : mask;
+}

@@ -1,0 +1,533 @@
+/* stage.c - see stage.h. A run is one airing on its way through the outputs; one is on, others wait for the player to
+ * tell how their fade ended. */
+#include "firmware/stage.h"
+
+#include "firmware/horns.h"
+#include "firmware/panels.h"
+#include "firmware/player.h"
+#include "playlists/base/bytes.h"
+#include "playlists/base/clock.h"
+#include "playlists/base/log.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { READY_MARGIN_MS = 1500, REST_AFTER_MS = 15000, REST_GAP_MS = 60000, RATE_PER_MS = 48 };
+
+struct run {
+    struct run *next;
+    struct stage_airing airing;
+    struct airing_evidence evidence;
+    uint64_t first_id;  /* player's id of sound 0; sound i is first_id + i */
+    size_t next_sound;  /* to be handed to the player */
+    size_t outstanding; /* with the player */
+    size_t page;        /* next to be shown */
+    bool sound_failed, pages_over;
+    bool over;    /* ended by itself, told by `finished` */
+    bool leaving; /* ended by stage_end() */
+    bool told;    /* its evidence was taken already */
+    int64_t ended_elapsed_ns;
+};
+
+struct stage {
+    uv_loop_t *loop;
+    const struct site *site;
+    struct stage_events events;
+    void *arg;
+    struct bus *buses[SITE_BUSES_MAX];
+    struct horns *horns;
+    struct panels *panels;
+    struct player *player; /* NULL: no card here */
+    uv_timer_t *timer;
+    struct run *on;
+    struct run *leaving;
+    uint64_t last_id;
+    int64_t next_start_ms;
+    uint32_t next_zones;
+    int64_t prepared_start_ms; /* the card was warmed for this start */
+    int64_t idle_since_ms;
+    bool card_healthy;
+    int card_error;
+};
+
+static void feed(struct stage *stage, struct run *run);
+static void look(struct stage *stage);
+
+void stage_airing_done(struct stage_airing *airing)
+{
+    for (size_t i = 0; i < airing->n_sounds; i++)
+        free(airing->sounds[i].path);
+    for (size_t i = 0; i < airing->n_pages; i++)
+        free(airing->pages[i].text);
+    airing->n_sounds = airing->n_pages = 0;
+}
+
+static void free_run(struct run *run)
+{
+    stage_airing_done(&run->airing);
+    free(run);
+}
+
+/* --- the player tells --- */
+
+static bool run_has(const struct run *run, uint64_t id)
+{
+    return run && id >= run->first_id && id < run->first_id + run->airing.n_sounds;
+}
+
+static struct run *find_run(struct stage *stage, uint64_t id)
+{
+    if (run_has(stage->on, id))
+        return stage->on;
+    for (struct run *run = stage->leaving; run; run = run->next)
+        if (run_has(run, id))
+            return run;
+    return NULL;
+}
+
+static void on_started(void *arg, uint64_t id, int64_t start_elapsed_ns)
+{
+    struct stage *stage = arg;
+    struct run *run = find_run(stage, id);
+    if (!run)
+        return;
+    struct airing_sound *sound = &run->evidence.sound;
+    if (sound->first_elapsed_ns == 0) {
+        sound->first_elapsed_ns = start_elapsed_ns;
+        sound->start_error_us = (start_elapsed_ns - run->airing.start_elapsed_ns) / 1000;
+        if (run == stage->on)
+            horns_mark(stage->horns, run->airing.heard_level_mb);
+    }
+    if (run == stage->on)
+        feed(stage, run);
+}
+
+/* A run that was ended has heard all from the player. */
+static void gather(struct stage *stage, struct run *run)
+{
+    struct run **at = &stage->leaving;
+    while (*at != run)
+        at = &(*at)->next;
+    *at = run->next;
+    if (!run->told)
+        stage->events.gathered(stage->arg, run->airing.key, &run->evidence, run->ended_elapsed_ns);
+    free_run(run);
+}
+
+static void on_finished(void *arg, const struct player_result *result)
+{
+    struct stage *stage = arg;
+    struct run *run = find_run(stage, result->id);
+    if (!run)
+        return;
+    run->outstanding--;
+    run->evidence.sound.frames += (int64_t)result->played_frames;
+    run->evidence.sound.xruns += result->xruns;
+    if (run->evidence.sound.first_elapsed_ns == 0 && result->heard)
+        run->evidence.sound.first_elapsed_ns = result->start_elapsed_ns;
+    run->ended_elapsed_ns = result->end_elapsed_ns;
+    if (result->end != PLAYER_DRAINED && result->end != PLAYER_STOPPED) {
+        run->sound_failed = true;
+        snprintf(run->evidence.problem, sizeof(run->evidence.problem), "%s: %s", player_end_name(result->end),
+                 result->why.text);
+        log_warn("stage", "sound ended early: %s; what is left of this item is not played", run->evidence.problem);
+    }
+    if (run->leaving) {
+        if (run->outstanding == 0)
+            gather(stage, run);
+        return;
+    }
+    if (run->sound_failed)
+        player_drop_next(stage->player);
+    feed(stage, run);
+    look(stage);
+}
+
+static void on_card(void *arg, bool healthy, int error)
+{
+    struct stage *stage = arg;
+    stage->card_healthy = healthy;
+    stage->card_error = error;
+    stage->events.card(stage->arg, healthy, error);
+}
+
+/* --- one run --- */
+
+/* Where sound i begins, in frames since the beginning. */
+static int64_t frames_before(const struct run *run, size_t i)
+{
+    int64_t frames = 0;
+    for (size_t k = 0; k < i; k++)
+        frames += run->airing.sounds[k].frames;
+    return frames;
+}
+
+/* The player holds two items; hand over what it takes. */
+static void feed(struct stage *stage, struct run *run)
+{
+    while (!run->sound_failed && run->next_sound < run->airing.n_sounds) {
+        size_t i = run->next_sound;
+        int64_t skip = run->airing.offset_ms * RATE_PER_MS - frames_before(run, i);
+        if (skip >= run->airing.sounds[i].frames) {
+            run->next_sound++; /* heard before it was cut */
+            continue;
+        }
+        bool first = run->outstanding == 0 && run->evidence.sound.first_elapsed_ns == 0;
+        struct player_item item = {.path = run->airing.sounds[i].path,
+                                   .id = run->first_id + i,
+                                   .start_elapsed_ns = first ? run->airing.start_elapsed_ns : 0,
+                                   .offset_frames = skip > 0 ? (uint64_t)skip : 0,
+                                   .expected_frames = (uint64_t)run->airing.sounds[i].frames,
+                                   .gain_mb =
+                                       horns_set_gain(stage->horns, run->airing.zones) ? 0 : run->airing.gain_mb};
+        int r = player_play(stage->player, &item);
+        if (r == -EBUSY)
+            return;
+        if (r < 0) {
+            run->sound_failed = true;
+            snprintf(run->evidence.problem, sizeof(run->evidence.problem), "the player refuses this sound: %s",
+                     err_name(r));
+            log_warn("stage", "%s; this item is not played", run->evidence.problem);
+            return;
+        }
+        run->next_sound++;
+        run->outstanding++;
+    }
+}
+
+static bool sound_over(const struct run *run)
+{
+    return run->outstanding == 0 && (run->sound_failed || run->next_sound >= run->airing.n_sounds);
+}
+
+static int64_t run_ms(const struct run *run, int64_t now_ms)
+{
+    return now_ms - run->airing.start_elapsed_ns / 1000000 + run->airing.offset_ms;
+}
+
+/* Turn to the page that is due. Returns when the next one is (elapsed ms), INT64_MAX: none. */
+static int64_t turn_pages(struct stage *stage, struct run *run, int64_t now_ms)
+{
+    const struct stage_airing *airing = &run->airing;
+    int64_t at_ms = run_ms(run, now_ms);
+    size_t due = run->page;
+    while (due < airing->n_pages && airing->pages[due].from_ms <= at_ms)
+        due++;
+    if (due > run->page && airing->pages[due - 1].to_ms > at_ms &&
+        (run->page == 0 || strcmp(airing->pages[run->page - 1].text, airing->pages[due - 1].text) != 0))
+        panels_show(stage->panels, airing->pages[due - 1].text);
+    run->page = due;
+    run->pages_over = airing->n_pages == 0 || at_ms >= airing->pages[airing->n_pages - 1].to_ms;
+    if (run->pages_over)
+        return INT64_MAX;
+    int64_t next_ms = due < airing->n_pages ? airing->pages[due].from_ms : airing->pages[airing->n_pages - 1].to_ms;
+    return now_ms + (next_ms - at_ms);
+}
+
+static void take_evidence(struct stage *stage, struct run *run)
+{
+    char problem[460] = "";
+    if (run->evidence.sound.asked)
+        horns_evidence(stage->horns, run->airing.zones, &run->evidence.horns);
+    if (run->airing.n_pages > 0)
+        panels_evidence(stage->panels, &run->evidence.panels, problem, sizeof(problem));
+    if (!run->evidence.problem[0])
+        snprintf(run->evidence.problem, sizeof(run->evidence.problem), "%s", problem);
+}
+
+static void close_outputs(struct stage *stage, bool had_pages)
+{
+    horns_mute(stage->horns);
+    if (had_pages)
+        panels_blank(stage->panels);
+    stage->idle_since_ms = clock_elapsed_ms();
+}
+
+/* --- time goes on --- */
+
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Power and card for what comes next; returns when to look again. */
+static int64_t get_ready(struct stage *stage, int64_t now_ms)
+{
+    int64_t start_ms = stage->next_start_ms;
+    int64_t wake_ms = INT64_MAX;
+    if (start_ms != INT64_MAX) {
+        int64_t power_ms = start_ms - horns_lead_ms(stage->horns) - READY_MARGIN_MS;
+        int64_t warm_ms = start_ms - PLAYER_AHEAD_MS;
+        if (now_ms >= power_ms)
+            horns_ready(stage->horns, stage->next_zones);
+        else
+            wake_ms = power_ms;
+        if (now_ms < warm_ms)
+            wake_ms = earlier(wake_ms, warm_ms);
+        else if (stage->player && stage->prepared_start_ms != start_ms) {
+            player_prepare(stage->player);
+            stage->prepared_start_ms = start_ms;
+        }
+    }
+    if (stage->on || stage->idle_since_ms == 0)
+        return wake_ms;
+    bool soon = start_ms != INT64_MAX && start_ms - now_ms < REST_GAP_MS + (int64_t)horns_lead_ms(stage->horns);
+    int64_t rest_ms = stage->idle_since_ms + REST_AFTER_MS;
+    if (!soon && now_ms >= rest_ms) {
+        horns_rest(stage->horns);
+        stage->idle_since_ms = 0;
+    } else if (!soon) {
+        wake_ms = earlier(wake_ms, rest_ms);
+    }
+    return wake_ms;
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+    look(timer->data);
+}
+
+static void look(struct stage *stage)
+{
+    int64_t now_ms = clock_elapsed_ms();
+    int64_t wake_ms = get_ready(stage, now_ms);
+    struct run *run = stage->on;
+    bool just_over = false;
+    if (run && !run->over) {
+        wake_ms = earlier(wake_ms, turn_pages(stage, run, now_ms));
+        if (sound_over(run) && run->pages_over) {
+            run->over = just_over = true;
+            if (run->ended_elapsed_ns == 0 || run->airing.n_pages > 0)
+                run->ended_elapsed_ns = clock_elapsed_ns();
+            take_evidence(stage, run);
+            close_outputs(stage, run->airing.n_pages > 0);
+        } else if (sound_over(run) && run->evidence.sound.asked) {
+            horns_mute(stage->horns); /* the text stays, nothing is to be heard any more */
+        }
+    }
+    if (wake_ms != INT64_MAX) {
+        int64_t wait_ms = wake_ms > now_ms ? wake_ms - now_ms : 1;
+        uv_update_time(stage->loop);
+        uv_timer_start(stage->timer, on_timer, (uint64_t)earlier(wait_ms, 3600000), 0);
+    }
+    if (just_over)
+        stage->events.finished(stage->arg, run->airing.key, run->sound_failed);
+}
+
+/* --- from outside --- */
+
+static int make_outputs(struct stage *stage, struct complaint *why)
+{
+    const struct site *site = stage->site;
+    for (size_t i = 0; i < site->n_buses; i++) {
+        int r = bus_new(stage->loop, &site->buses[i].config, &stage->buses[i], why);
+        if (r < 0) {
+            complain_prefix(why, "bus %s", site->buses[i].name);
+            return r;
+        }
+    }
+    int r = horns_new(site, stage->buses, &stage->horns, why);
+    if (r == 0)
+        r = panels_new(site, stage->buses, &stage->panels, why);
+    if (r < 0 || !site->sound.wired)
+        return r;
+    struct player_config config = {.device = site->sound.device,
+                                   .rate_hz = site->sound.rate_hz,
+                                   .channels = site->sound.channels,
+                                   .card_wait_ms = site->sound.card_wait_ms};
+    struct player_events events = {.started = on_started, .finished = on_finished, .card = on_card};
+    r = player_new(stage->loop, &config, &events, stage, &stage->player);
+    return r < 0 ? complain(why, r, "the player cannot be started: %s", err_name(r)) : 0;
+}
+
+int stage_new(uv_loop_t *loop, const struct site *site, const struct stage_events *events, void *arg,
+              struct stage **ret_stage, struct complaint *why)
+{
+    struct stage *stage = xcalloc(1, sizeof(*stage));
+    stage->loop = loop;
+    stage->site = site;
+    stage->events = *events;
+    stage->arg = arg;
+    stage->next_start_ms = INT64_MAX;
+    stage->prepared_start_ms = INT64_MIN;
+    stage->card_healthy = true;
+    stage->timer = xcalloc(1, sizeof(*stage->timer));
+    uv_timer_init(loop, stage->timer);
+    stage->timer->data = stage;
+    int r = make_outputs(stage, why);
+    if (r < 0) {
+        stage_free(stage);
+        return r;
+    }
+    *ret_stage = stage;
+    return 0;
+}
+
+void stage_free(struct stage *stage)
+{
+    if (!stage)
+        return;
+    stage_end(stage, false);
+    player_free(stage->player); /* ends what it holds: gathers the runs that wait */
+    stage->player = NULL;
+    panels_free(stage->panels);
+    horns_free(stage->horns);
+    for (size_t i = 0; i < SITE_BUSES_MAX; i++)
+        bus_free(stage->buses[i]);
+    uv_close((uv_handle_t *)stage->timer, (uv_close_cb)free);
+    free(stage);
+}
+
+/* An amplifier that is not up yet would swallow the first words: then the sound waits for it. */
+static void wait_for_power(struct stage *stage, struct stage_airing *airing)
+{
+    if (airing->n_sounds == 0 || horns_are_ready(stage->horns, airing->zones))
+        return;
+    int64_t ready_ns = clock_elapsed_ns() + (int64_t)horns_lead_ms(stage->horns) * 1000000;
+    if (stage->next_start_ms != INT64_MAX && clock_elapsed_ms() >= stage->next_start_ms - READY_MARGIN_MS)
+        return; /* it was powered ahead and is about to be ready */
+    if (ready_ns > airing->start_elapsed_ns)
+        airing->start_elapsed_ns = ready_ns;
+}
+
+void stage_begin(struct stage *stage, struct stage_airing *airing)
+{
+    struct run *run = xcalloc(1, sizeof(*run));
+    int64_t planned_ns = airing->start_elapsed_ns;
+    wait_for_power(stage, airing);
+    run->airing = *airing;
+    airing->n_sounds = airing->n_pages = 0;
+    run->first_id = stage->last_id + 1;
+    stage->last_id += run->airing.n_sounds;
+    run->evidence.sound.asked = run->airing.n_sounds > 0;
+    run->evidence.sound.frames_expected = frames_before(run, run->airing.n_sounds);
+    stage->on = run;
+    stage->idle_since_ms = 0;
+    panels_mark(stage->panels);
+    horns_mark(stage->horns, run->airing.heard_level_mb);
+    if (run->airing.n_sounds > 0 && !stage->player) {
+        run->sound_failed = true;
+        snprintf(run->evidence.problem, sizeof(run->evidence.problem), "no sound card is wired at this box");
+    }
+    if (run->airing.n_sounds > 0 && stage->player) {
+        horns_open(stage->horns, run->airing.zones, run->airing.muted_zones, run->airing.gain_mb);
+        feed(stage, run);
+    }
+    if (planned_ns != run->airing.start_elapsed_ns)
+        log_info("stage", "amplifiers are not up yet: the sound begins %lld ms later",
+                 (long long)((run->airing.start_elapsed_ns - planned_ns) / 1000000));
+    uv_update_time(stage->loop);
+    uv_timer_start(stage->timer, on_timer, 1, 0);
+}
+
+uint64_t stage_on(const struct stage *stage)
+{
+    return stage->on ? stage->on->airing.key : 0;
+}
+
+bool stage_evidence(struct stage *stage, uint64_t key, struct airing_evidence *ret, int64_t *ret_ended_elapsed_ns)
+{
+    struct run *run = stage->on;
+    if (!run || run->airing.key != key || !run->over)
+        return false;
+    *ret = run->evidence;
+    *ret_ended_elapsed_ns = run->ended_elapsed_ns;
+    return true;
+}
+
+static void end_run(struct stage *stage, bool told, bool at_once)
+{
+    struct run *run = stage->on;
+    if (!run)
+        return;
+    stage->on = NULL;
+    run->leaving = true;
+    run->told = told;
+    run->next = stage->leaving;
+    stage->leaving = run;
+    if (!run->over) {
+        take_evidence(stage, run);
+        run->ended_elapsed_ns = clock_elapsed_ns();
+        if (stage->player && !at_once)
+            player_stop(stage->player);
+        if (!at_once)
+            close_outputs(stage, run->airing.n_pages > 0);
+    }
+    if (run->outstanding == 0)
+        gather(stage, run);
+}
+
+void stage_end(struct stage *stage, bool told)
+{
+    end_run(stage, told, false);
+    if (stage->panels && stage->horns)
+        look(stage);
+}
+
+void stage_adjust(struct stage *stage, int32_t gain_mb, uint32_t muted_zones)
+{
+    struct run *run = stage->on;
+    if (!run || run->over || (run->airing.gain_mb == gain_mb && run->airing.muted_zones == muted_zones))
+        return;
+    run->airing.gain_mb = gain_mb;
+    run->airing.muted_zones = muted_zones;
+    if (run->evidence.sound.asked && !sound_over(run)) {
+        horns_open(stage->horns, run->airing.zones, muted_zones, gain_mb);
+        if (stage->player && !horns_set_gain(stage->horns, run->airing.zones))
+            (void)!player_set_gain(stage->player, gain_mb); /* nothing on: the next sound takes the new one */
+    }
+}
+
+void stage_silence(struct stage *stage)
+{
+    if (stage->player)
+        player_silence(stage->player);
+    horns_silence(stage->horns);
+    panels_blank(stage->panels);
+    end_run(stage, false, true);
+    stage->idle_since_ms = clock_elapsed_ms();
+}
+
+void stage_next(struct stage *stage, int64_t start_elapsed_ms, uint32_t zones)
+{
+    stage->next_start_ms = start_elapsed_ms;
+    stage->next_zones = zones;
+    look(stage);
+}
+
+void stage_close(struct stage *stage)
+{
+    stage->next_start_ms = INT64_MAX;
+    end_run(stage, false, false);
+    horns_rest(stage->horns);
+    panels_blank(stage->panels);
+}
+
+bool stage_closed(const struct stage *stage)
+{
+    return !stage->leaving && horns_settled(stage->horns) && panels_settled(stage->panels);
+}
+
+size_t stage_parts(const struct stage *stage)
+{
+    return horns_count(stage->horns) + panels_count(stage->panels);
+}
+
+void stage_report(const struct stage *stage, size_t index, bool *ret_is_sign, struct part_report *ret)
+{
+    size_t n = horns_count(stage->horns);
+    *ret_is_sign = index >= n;
+    if (index < n)
+        horns_report(stage->horns, index, ret);
+    else
+        panels_report(stage->panels, index - n, ret);
+}
+
+void stage_card(const struct stage *stage, bool *ret_wired, bool *ret_healthy, int *ret_error)
+{
+    *ret_wired = stage->player != NULL;
+    *ret_healthy = stage->card_healthy;
+    *ret_error = stage->card_error;
+}

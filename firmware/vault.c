@@ -1,0 +1,395 @@
+/* vault.c - see vault.h. */
+#include "firmware/vault.h"
+
+#include "firmware/ledger_form.h"
+#include "firmware/sql.h"
+#include "playlists/base/file.h"
+#include "playlists/base/log.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { VAULT_FORMAT = 1, UP_RESERVE_MS = 600000 };
+
+struct vault {
+    sqlite3 *db;
+    char *dir;
+    char store[24];
+    bool welcomed;
+    int64_t up_last, up_reserved;
+    int depth;      /* of nested transactions */
+    bool abandoned; /* an inner one failed: the outermost must not commit */
+};
+
+static const char schema[] =
+    "CREATE TABLE IF NOT EXISTS meta(name TEXT PRIMARY KEY, value) WITHOUT ROWID;"
+    "CREATE TABLE IF NOT EXISTS document(type INTEGER PRIMARY KEY, era INTEGER NOT NULL, ver INTEGER NOT NULL,"
+    " hash TEXT NOT NULL, sealed BLOB NOT NULL);"
+    "CREATE TABLE IF NOT EXISTS held(type INTEGER PRIMARY KEY, era INTEGER NOT NULL DEFAULT 0,"
+    " ver INTEGER NOT NULL DEFAULT 0, floor_era INTEGER NOT NULL DEFAULT 0, floor_ver INTEGER NOT NULL DEFAULT 0);"
+    "CREATE TABLE IF NOT EXISTS waiting(n INTEGER PRIMARY KEY AUTOINCREMENT, type INTEGER NOT NULL,"
+    " hash TEXT NOT NULL UNIQUE, sealed BLOB NOT NULL, at_ms INTEGER NOT NULL);"
+    "CREATE TABLE IF NOT EXISTS command(n INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE);"
+    "CREATE TABLE IF NOT EXISTS refusal(n INTEGER PRIMARY KEY AUTOINCREMENT, hash TEXT NOT NULL,"
+    " reason TEXT NOT NULL, UNIQUE(hash, reason));"
+    "CREATE TABLE IF NOT EXISTS airing(key INTEGER PRIMARY KEY, occurrence TEXT NOT NULL, bulletin TEXT NOT NULL,"
+    " class INTEGER NOT NULL, planned_ms INTEGER NOT NULL, grade INTEGER NOT NULL, over INTEGER NOT NULL,"
+    " started_ms INTEGER NOT NULL, ended_ms INTEGER NOT NULL, reason INTEGER NOT NULL, evidence BLOB);"
+    "CREATE TABLE IF NOT EXISTS outbox(kind INTEGER NOT NULL, n INTEGER NOT NULL, sealed BLOB NOT NULL,"
+    " made_ms INTEGER NOT NULL, stored_ms INTEGER NOT NULL DEFAULT 0, PRIMARY KEY(kind, n)) WITHOUT ROWID;"
+    "CREATE TABLE IF NOT EXISTS mark(kind INTEGER PRIMARY KEY, made INTEGER NOT NULL, stored INTEGER NOT NULL);";
+
+static int load_meta(struct vault *vault, int64_t now_ms, struct complaint *why)
+{
+    int64_t format = sql_number(vault->db, VAULT_FORMAT, "SELECT value FROM meta WHERE name='format'", "");
+    if (format != VAULT_FORMAT)
+        return complain(why, ERR_STORE, "%s/vault.db: is of format %lld, this program knows %d; use the newer program",
+                        vault->dir, (long long)format, VAULT_FORMAT);
+    uint8_t random[10];
+    random_bytes(random, sizeof(random));
+    char store[24] = "s";
+    for (size_t i = 0; i < sizeof(random); i++)
+        snprintf(store + 1 + 2 * i, 3, "%02x", random[i]);
+    int r = sql_run(vault->db,
+                    "INSERT OR IGNORE INTO meta VALUES('format',?),('store',?),('made_ms',?),('welcomed',0),('up',0)",
+                    "iti", (int64_t)VAULT_FORMAT, store, now_ms);
+    if (r < 0)
+        return complain(why, r, "%s/vault.db: cannot be written", vault->dir);
+    sqlite3_stmt *stmt = sql_query(vault->db, "SELECT value FROM meta WHERE name='store'", "");
+    if (stmt && sqlite3_step(stmt) == SQLITE_ROW)
+        snprintf(vault->store, sizeof(vault->store), "%s", (const char *)sqlite3_column_text(stmt, 0));
+    sqlite3_finalize(stmt);
+    vault->welcomed = sql_number(vault->db, 0, "SELECT value FROM meta WHERE name='welcomed'", "") != 0;
+    vault->up_reserved = sql_number(vault->db, 0, "SELECT value FROM meta WHERE name='up'", "");
+    vault->up_last = vault->up_reserved;
+    return 0;
+}
+
+int vault_open(const char *dir, int64_t now_ms, struct vault **ret_vault, struct complaint *why)
+{
+    int r = file_make_dir(dir, 0700);
+    if (r < 0)
+        return complain(why, r, "%s: the vault's folder cannot be made: %s", dir, err_name(r));
+    struct vault *vault = xcalloc(1, sizeof(*vault));
+    vault->dir = xstrdup(dir);
+    char *path = xasprintf("%s/vault.db", dir);
+    char *error = NULL;
+    if (sqlite3_open_v2(path, &vault->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL) !=
+            SQLITE_OK ||
+        sqlite3_exec(vault->db,
+                     "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-256;"
+                     "PRAGMA busy_timeout=2000; PRAGMA journal_size_limit=1048576; PRAGMA wal_autocheckpoint=200;",
+                     NULL, NULL, &error) != SQLITE_OK ||
+        sqlite3_exec(vault->db, schema, NULL, NULL, &error) != SQLITE_OK)
+        r = complain(why, ERR_STORE, "%s: cannot be opened: %s", path, error ? error : sqlite3_errmsg(vault->db));
+    if (r == 0)
+        r = load_meta(vault, now_ms, why);
+    sqlite3_free(error);
+    free(path);
+    if (r < 0) {
+        vault_close(vault);
+        return r;
+    }
+    *ret_vault = vault;
+    return 0;
+}
+
+void vault_close(struct vault *vault)
+{
+    if (!vault)
+        return;
+    sqlite3_close(vault->db);
+    free(vault->dir);
+    free(vault);
+}
+
+const char *vault_store(const struct vault *vault)
+{
+    return vault->store;
+}
+
+const char *vault_dir(const struct vault *vault)
+{
+    return vault->dir;
+}
+
+struct sqlite3 *vault_db(struct vault *vault)
+{
+    return vault->db;
+}
+
+void vault_begin(struct vault *vault)
+{
+    if (vault->depth++ == 0)
+        vault->abandoned = sql_run(vault->db, "BEGIN IMMEDIATE", "") < 0;
+}
+
+int vault_commit(struct vault *vault)
+{
+    if (--vault->depth > 0)
+        return vault->abandoned ? ERR_STORE : 0;
+    if (!vault->abandoned && sql_run(vault->db, "COMMIT", "") == 0)
+        return 0;
+    if (!sqlite3_get_autocommit(vault->db))
+        (void)!sql_run(vault->db, "ROLLBACK", "");
+    return ERR_STORE;
+}
+
+void vault_abandon(struct vault *vault)
+{
+    vault->abandoned = true;
+    (void)!vault_commit(vault);
+}
+
+bool vault_welcomed(const struct vault *vault)
+{
+    return vault->welcomed;
+}
+
+int vault_set_welcomed(struct vault *vault)
+{
+    int r = vault->welcomed ? 0 : sql_run(vault->db, "UPDATE meta SET value=1 WHERE name='welcomed'", "");
+    if (r == 0)
+        vault->welcomed = true;
+    return r;
+}
+
+int64_t vault_up_version(struct vault *vault, int64_t now_ms)
+{
+    int64_t ver = vault->up_last + 1 > now_ms ? vault->up_last + 1 : now_ms;
+    if (ver >= vault->up_reserved) {
+        /* Reserved ahead, so that not every document costs a write and none is used twice after a power cut. */
+        int64_t reserve = ver + UP_RESERVE_MS;
+        if (sql_run(vault->db, "UPDATE meta SET value=? WHERE name='up'", "i", reserve) == 0)
+            vault->up_reserved = reserve;
+    }
+    vault->up_last = ver;
+    return ver;
+}
+
+int vault_document(struct vault *vault, enum doc_type type, struct vault_document *ret)
+{
+    sqlite3_stmt *stmt =
+        sql_query(vault->db, "SELECT era, ver, hash, sealed FROM document WHERE type=?", "i", (int64_t)type);
+    if (!stmt)
+        return ERR_STORE;
+    int r = -ENOENT;
+    if (sqlite3_step(stmt) == SQLITE_ROW) {
+        ret->era = sqlite3_column_int64(stmt, 0);
+        ret->ver = sqlite3_column_int64(stmt, 1);
+        snprintf(ret->hash.hex, sizeof(ret->hash.hex), "%s", (const char *)sqlite3_column_text(stmt, 2));
+        ret->len = (size_t)sqlite3_column_bytes(stmt, 3);
+        ret->sealed = xcalloc(1, ret->len + 1);
+        memcpy(ret->sealed, sqlite3_column_blob(stmt, 3), ret->len);
+        r = 0;
+    }
+    sqlite3_finalize(stmt);
+    return r;
+}
+
+int vault_adopt(struct vault *vault, enum doc_type type, const struct doc_head *head, const void *sealed, size_t len)
+{
+    struct hash hash = hash_of(sealed, len);
+    vault_begin(vault);
+    int r = sql_run(vault->db, "INSERT OR REPLACE INTO document VALUES(?,?,?,?,?)", "iiitb", (int64_t)type, head->era,
+                    head->ver, hash.hex, sealed, len);
+    if (r == 0)
+        r = sql_run(vault->db,
+                    "INSERT INTO held(type, era, ver) VALUES(?1,?2,?3) ON CONFLICT(type) DO UPDATE SET era=?2, ver=?3 "
+                    "WHERE (?2, ?3) > (era, ver)",
+                    "iii", (int64_t)type, head->era, head->ver);
+    if (r < 0) {
+        vault_abandon(vault);
+        return r;
+    }
+    return vault_commit(vault);
+}
+
+void vault_held(struct vault *vault, enum doc_type type, struct held_version *ret_held)
+{
+    *ret_held = (struct held_version){0};
+    sqlite3_stmt *stmt =
+        sql_query(vault->db, "SELECT era, ver, floor_era, floor_ver FROM held WHERE type=?", "i", (int64_t)type);
+    if (stmt && sqlite3_step(stmt) == SQLITE_ROW) {
+        ret_held->era = sqlite3_column_int64(stmt, 0);
+        ret_held->ver = sqlite3_column_int64(stmt, 1);
+        ret_held->floor_era = sqlite3_column_int64(stmt, 2);
+        ret_held->floor_ver = sqlite3_column_int64(stmt, 3);
+    }
+    sqlite3_finalize(stmt);
+}
+
+int vault_raise_floor(struct vault *vault, enum doc_type type, int64_t era, int64_t ver)
+{
+    return sql_run(vault->db,
+                   "INSERT INTO held(type, floor_era, floor_ver) VALUES(?1,?2,?3) ON CONFLICT(type) DO UPDATE SET "
+                   "floor_era=?2, floor_ver=?3 WHERE (?2, ?3) > (floor_era, floor_ver)",
+                   "iii", (int64_t)type, era, ver);
+}
+
+int vault_wait(struct vault *vault, enum doc_type type, const void *sealed, size_t len, int64_t now_ms)
+{
+    struct hash hash = hash_of(sealed, len);
+    int r = sql_run(vault->db, "INSERT OR IGNORE INTO waiting(type, hash, sealed, at_ms) VALUES(?,?,?,?)", "itbi",
+                    (int64_t)type, hash.hex, sealed, len, now_ms);
+    if (r == 0)
+        r = sql_run(vault->db, "DELETE FROM waiting WHERE n <= (SELECT max(n) FROM waiting) - ?", "i",
+                    (int64_t)VAULT_WAITING_MAX);
+    return r;
+}
+
+void vault_wait_no_more(struct vault *vault, const struct hash *hash)
+{
+    /* Left behind when the store fails: it is judged again, and refused as older then. */
+    (void)!sql_run(vault->db, "DELETE FROM waiting WHERE hash=?", "t", hash->hex);
+}
+
+void vault_waiting(struct vault *vault, vault_waiting_fn each, void *arg)
+{
+    struct {
+        enum doc_type type;
+        struct buf sealed;
+    } rows[VAULT_WAITING_MAX + 1];
+    size_t n = 0;
+    sqlite3_stmt *stmt = sql_query(vault->db, "SELECT type, sealed FROM waiting ORDER BY type, n LIMIT ?", "i",
+                                   (int64_t)VAULT_WAITING_MAX);
+    while (stmt && n < VAULT_WAITING_MAX && sqlite3_step(stmt) == SQLITE_ROW) {
+        rows[n].type = (enum doc_type)sqlite3_column_int(stmt, 0);
+        rows[n].sealed = (struct buf){0};
+        buf_put(&rows[n].sealed, sqlite3_column_blob(stmt, 1), (size_t)sqlite3_column_bytes(stmt, 1));
+        n++;
+    }
+    sqlite3_finalize(stmt);
+    for (size_t i = 0; i < n; i++) {
+        each(arg, rows[i].type, rows[i].sealed.data, rows[i].sealed.len);
+        buf_done(&rows[i].sealed);
+    }
+}
+
+static bool remember(struct vault *vault, const char *sql, const char *prune, const char *a, const char *b, int64_t max)
+{
+    int r = b ? sql_run(vault->db, sql, "tt", a, b) : sql_run(vault->db, sql, "t", a);
+    if (r < 0 || sqlite3_changes(vault->db) == 0)
+        return false;
+    (void)!sql_run(vault->db, prune, "i", max); /* one row too many does no harm */
+    return true;
+}
+
+bool vault_refusal_is_new(struct vault *vault, const struct hash *hash, const char *reason)
+{
+    return remember(vault, "INSERT OR IGNORE INTO refusal(hash, reason) VALUES(?,?)",
+                    "DELETE FROM refusal WHERE n <= (SELECT max(n) FROM refusal) - ?", hash->hex, reason,
+                    VAULT_REFUSALS_MAX);
+}
+
+bool vault_command_is_new(struct vault *vault, const char *id)
+{
+    return remember(vault, "INSERT OR IGNORE INTO command(id) VALUES(?)",
+                    "DELETE FROM command WHERE n <= (SELECT max(n) FROM command) - ?", id, NULL, VAULT_COMMANDS_MAX);
+}
+
+static int save_value(struct vault *vault, const char *name, struct buf *bytes)
+{
+    int r = sql_run(vault->db, "INSERT OR REPLACE INTO meta VALUES(?,?)", "tb", name, (const void *)bytes->data,
+                    bytes->len);
+    buf_done(bytes);
+    return r;
+}
+
+int vault_save_ledger(struct vault *vault, const struct ledger *ledger)
+{
+    struct buf bytes = {0};
+    ledger_write(ledger, &bytes);
+    return save_value(vault, "ledger", &bytes);
+}
+
+void vault_load_ledger(struct vault *vault, struct ledger *ret_ledger)
+{
+    memset(ret_ledger, 0, sizeof(*ret_ledger));
+    sqlite3_stmt *stmt = sql_query(vault->db, "SELECT value FROM meta WHERE name='ledger'", "");
+    if (stmt && sqlite3_step(stmt) == SQLITE_ROW &&
+        ledger_read(sqlite3_column_blob(stmt, 0), (size_t)sqlite3_column_bytes(stmt, 0), ret_ledger) < 0)
+        log_err("vault", "ledger is of an unknown format; begins anew, what was on may play again");
+    sqlite3_finalize(stmt);
+}
+
+int vault_save_timekeeper(struct vault *vault, const struct timekeeper *tk)
+{
+    struct buf bytes = {0};
+    timekeeper_write(tk, &bytes);
+    return save_value(vault, "timekeeper", &bytes);
+}
+
+void vault_load_timekeeper(struct vault *vault, struct timekeeper *ret_tk)
+{
+    memset(ret_tk, 0, sizeof(*ret_tk));
+    sqlite3_stmt *stmt = sql_query(vault->db, "SELECT value FROM meta WHERE name='timekeeper'", "");
+    if (stmt && sqlite3_step(stmt) == SQLITE_ROW &&
+        timekeeper_read(sqlite3_column_blob(stmt, 0), (size_t)sqlite3_column_bytes(stmt, 0), ret_tk) < 0)
+        log_warn("vault", "stored time is of an unknown format; time is not trusted until somebody vouches for it");
+    sqlite3_finalize(stmt);
+}
+
+int vault_airing_save(struct vault *vault, const struct airing *a)
+{
+    return sql_run(vault->db,
+                   "INSERT INTO airing VALUES(?,?,?,?,?,?,?,?,?,?,NULL) ON CONFLICT(key) DO UPDATE SET "
+                   "over=excluded.over, started_ms=excluded.started_ms, ended_ms=excluded.ended_ms, "
+                   "reason=excluded.reason",
+                   "ittiiiiiii", (int64_t)a->key, a->occurrence, a->bulletin.hex, (int64_t)a->class, a->planned_ms,
+                   (int64_t)a->grade, (int64_t)a->over, a->started_ms, a->ended_ms, (int64_t)a->reason);
+}
+
+static int read_airing(sqlite3_stmt *stmt, struct airing *ret)
+{
+    int r = stmt ? -ENOENT : ERR_STORE;
+    if (stmt && sqlite3_step(stmt) == SQLITE_ROW) {
+        ret->key = (uint64_t)sqlite3_column_int64(stmt, 0);
+        snprintf(ret->occurrence, sizeof(ret->occurrence), "%s", (const char *)sqlite3_column_text(stmt, 1));
+        snprintf(ret->bulletin.hex, sizeof(ret->bulletin.hex), "%s", (const char *)sqlite3_column_text(stmt, 2));
+        ret->class = sqlite3_column_int(stmt, 3);
+        ret->planned_ms = sqlite3_column_int64(stmt, 4);
+        ret->grade = (enum time_grade)sqlite3_column_int(stmt, 5);
+        ret->over = sqlite3_column_int(stmt, 6) != 0;
+        ret->started_ms = sqlite3_column_int64(stmt, 7);
+        ret->ended_ms = sqlite3_column_int64(stmt, 8);
+        ret->reason = (enum reason)sqlite3_column_int(stmt, 9);
+        r = 0;
+    }
+    sqlite3_finalize(stmt);
+    return r;
+}
+
+int vault_airing(struct vault *vault, uint64_t key, struct airing *ret)
+{
+    return read_airing(sql_query(vault->db, "SELECT * FROM airing WHERE key=?", "i", (int64_t)key), ret);
+}
+
+int vault_airing_over(struct vault *vault, struct airing *ret)
+{
+    return read_airing(sql_query(vault->db, "SELECT * FROM airing WHERE over=1 LIMIT 1", ""), ret);
+}
+
+int vault_airing_save_evidence(struct vault *vault, uint64_t key, const void *evidence, size_t size)
+{
+    return sql_run(vault->db, "UPDATE airing SET evidence=? WHERE key=?", "bi", evidence, size, (int64_t)key);
+}
+
+int vault_airing_evidence(struct vault *vault, uint64_t key, void *ret_evidence, size_t size)
+{
+    sqlite3_stmt *stmt = sql_query(vault->db, "SELECT evidence FROM airing WHERE key=?", "i", (int64_t)key);
+    int r = -ENOENT;
+    if (stmt && sqlite3_step(stmt) == SQLITE_ROW && (size_t)sqlite3_column_bytes(stmt, 0) == size) {
+        memcpy(ret_evidence, sqlite3_column_blob(stmt, 0), size);
+        r = 0;
+    }
+    sqlite3_finalize(stmt);
+    return r;
+}
+
+int vault_airing_drop(struct vault *vault, uint64_t key)
+{
+    return sql_run(vault->db, "DELETE FROM airing WHERE key=?", "i", (int64_t)key);
+}

@@ -1,0 +1,89 @@
+/* vault.h - what an agent must not lose, in one SQLite file (WAL, synchronous FULL): documents in force, versions and
+ * floors, documents that wait, ledger, timekeeper, occurrences on air, outbox, remembered commands and refusals.
+ *
+ * Loop thread only. Everything is bounded. Codes: ERR_STORE when the database or the disk below it fails; then nothing
+ * of a transaction has happened. Several changes that must hold together go between vault_begin() and vault_commit().
+ */
+#ifndef LOA_VAULT_H
+#define LOA_VAULT_H
+
+#include "playlists/arbiter.h"
+#include "playlists/judge.h"
+#include "playlists/timekeeper.h"
+
+struct vault;
+struct sqlite3;
+
+/* Open or make `<dir>/vault.db` (and the folder). A file of a newer format is refused. */
+MUST_USE int vault_open(const char *dir, int64_t now_ms, struct vault **ret_vault, struct complaint *why);
+void vault_close(struct vault *vault);              /* NULL is fine */
+const char *vault_store(const struct vault *vault); /* store id: random, made with the vault */
+const char *vault_dir(const struct vault *vault);
+struct sqlite3 *vault_db(struct vault *vault); /* for outbox.c, which keeps its rows in the same file */
+
+/* Transactions nest; only the outermost commits. After a failed vault_commit() nothing of it has happened. */
+void vault_begin(struct vault *vault);
+MUST_USE int vault_commit(struct vault *vault);
+void vault_abandon(struct vault *vault);
+
+bool vault_welcomed(const struct vault *vault); /* ever */
+MUST_USE int vault_set_welcomed(struct vault *vault);
+
+/* A version for documents that go up: above every one handed out before, also across restarts, and at least now_ms. */
+int64_t vault_up_version(struct vault *vault, int64_t now_ms);
+
+/* Documents in force: one per type, whole. The highest version ever adopted and the floor never go back within an era.
+ */
+struct vault_document {
+    int64_t era, ver;
+    struct hash hash; /* of the sealed bytes */
+    char *sealed;     /* heap, caller frees */
+    size_t len;
+};
+MUST_USE int vault_document(struct vault *vault, enum doc_type type, struct vault_document *ret); /* -ENOENT */
+MUST_USE int vault_adopt(struct vault *vault, enum doc_type type, const struct doc_head *head, const void *sealed,
+                         size_t len);
+void vault_held(struct vault *vault, enum doc_type type, struct held_version *ret_held);
+MUST_USE int vault_raise_floor(struct vault *vault, enum doc_type type, int64_t era, int64_t ver);
+
+/* Documents that wait to be judged again. At most VAULT_WAITING_MAX; the oldest leaves. */
+enum { VAULT_WAITING_MAX = 24, VAULT_COMMANDS_MAX = 256, VAULT_REFUSALS_MAX = 256 };
+MUST_USE int vault_wait(struct vault *vault, enum doc_type type, const void *sealed, size_t len, int64_t now_ms);
+void vault_wait_no_more(struct vault *vault, const struct hash *hash);
+/* Calls `each` for every one, trust first, in the order in which they came. `each` may change the vault. */
+typedef void (*vault_waiting_fn)(void *arg, enum doc_type type, const void *sealed, size_t len);
+void vault_waiting(struct vault *vault, vault_waiting_fn each, void *arg);
+
+/* True when this refusal (what, why) was not told yet; remembers it. */
+bool vault_refusal_is_new(struct vault *vault, const struct hash *hash, const char *reason);
+/* True when this command id was not seen before; remembers it. False also when it cannot be remembered. */
+bool vault_command_is_new(struct vault *vault, const char *id);
+
+/* Ledger and timekeeper. Load: absent or of an unknown format -> zeros, 0. */
+MUST_USE int vault_save_ledger(struct vault *vault, const struct ledger *ledger);
+void vault_load_ledger(struct vault *vault, struct ledger *ret_ledger);
+MUST_USE int vault_save_timekeeper(struct vault *vault, const struct timekeeper *tk);
+void vault_load_timekeeper(struct vault *vault, struct timekeeper *ret_tk);
+
+/* What must be known of an occurrence that began, until its receipt is made: the playlist may not name it any more. */
+struct airing {
+    uint64_t key;
+    char occurrence[128];
+    struct hash bulletin;
+    int class;
+    int64_t planned_ms;
+    enum time_grade grade;
+    bool over; /* the arbiter ended it; the receipt waits for the outputs */
+    int64_t started_ms, ended_ms;
+    enum reason reason;
+};
+MUST_USE int vault_airing_save(struct vault *vault, const struct airing *airing);
+MUST_USE int vault_airing(struct vault *vault, uint64_t key, struct airing *ret); /* -ENOENT */
+MUST_USE int vault_airing_drop(struct vault *vault, uint64_t key);
+/* What was proven of it so far, as plain bytes of one fixed size. Load: -ENOENT when there is none of that size. */
+MUST_USE int vault_airing_save_evidence(struct vault *vault, uint64_t key, const void *evidence, size_t size);
+MUST_USE int vault_airing_evidence(struct vault *vault, uint64_t key, void *ret_evidence, size_t size);
+/* Any that is over, for the first after a start: 0, or -ENOENT. */
+MUST_USE int vault_airing_over(struct vault *vault, struct airing *ret);
+
+#endif
