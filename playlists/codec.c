@@ -1,153 +1,13 @@
 /* codec.c - see codec.h. jansson reads the JSON; writing is ours, straight from the table. */
 #include "playlists/codec.h"
 
+#include "playlists/member.h"
+
 #include <inttypes.h>
 #include <jansson.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* Where we are in the document, for sentences. */
-struct path {
-    const struct path *up;
-    const char *name; /* NULL at the top */
-    size_t index;
-    bool indexed;
-};
-
-enum { PATH_TEXT_MAX = 120, QUOTE_MAX = 40 };
-
-static void path_text(const struct path *path, char *ret, size_t cap)
-{
-    if (!path || !path->name) {
-        ret[0] = '\0';
-        return;
-    }
-    path_text(path->up, ret, cap);
-    size_t used = strlen(ret);
-    snprintf(ret + used, cap - used, "%s%s", used ? "." : "", path->name);
-    used = strlen(ret);
-    if (path->indexed)
-        snprintf(ret + used, cap - used, "[%zu]", path->index);
-}
-
-/* Put the path before the sentence and hand `code` on. */
-static int at_path(const struct path *path, struct complaint *why, int code)
-{
-    char text[PATH_TEXT_MAX];
-    path_text(path, text, sizeof(text));
-    if (text[0])
-        complain_prefix(why, "%s", text);
-    return code;
-}
-
-/* The same for a sentence that begins with a member of the object at `path`. */
-static int below_path(const struct path *path, struct complaint *why, int code)
-{
-    char text[PATH_TEXT_MAX];
-    path_text(path, text, sizeof(text));
-    if (!text[0] || !why)
-        return code;
-    struct complaint old = *why;
-    return complain(why, code, "%s.%s", text, old.text);
-}
-
-/* A foreign text made fit for a sentence: short, valid UTF-8, without control characters. */
-static const char *quoted(const char *text, size_t len, char ret[QUOTE_MAX + 8])
-{
-    if (!utf8_valid(text, len))
-        return "(no UTF-8 text)";
-    size_t n = len < QUOTE_MAX ? len : QUOTE_MAX;
-    while (n < len && n > 0 && ((unsigned char)text[n] & 0xC0) == 0x80)
-        n--;
-    for (size_t i = 0; i < n; i++)
-        ret[i] = (unsigned char)text[i] < 0x20 || text[i] == 0x7F ? '?' : text[i];
-    strcpy(ret + n, n < len ? "..." : "");
-    return ret;
-}
-
-/* --- the checks that reading and writing share --- */
-
-static void list_names(const char *const *names, int64_t min, int64_t max, char *ret, size_t cap)
-{
-    ret[0] = '\0';
-    for (int64_t i = 0; names[i]; i++) {
-        size_t used = strlen(ret);
-        if (i >= min && i <= max)
-            snprintf(ret + used, cap - used, "%s%s", used ? ", " : "", names[i]);
-    }
-}
-
-static int name_index(const char *const *names, const char *text)
-{
-    for (int i = 0; names[i]; i++)
-        if (strcmp(names[i], text) == 0)
-            return i;
-    return -1;
-}
-
-static int refuse_name(const struct field *f, int64_t min, int64_t max, const char *text, struct complaint *why)
-{
-    char listed[240], q[QUOTE_MAX + 8];
-    list_names(f->names, min, max, listed, sizeof(listed));
-    return complain(why, ERR_FORMAT, "is \"%s\", it must be one of %s", quoted(text, strlen(text), q), listed);
-}
-
-/* `text` is terminated; `len` bytes may hold no NUL. */
-static int check_text(const struct field *f, const char *text, size_t len, struct complaint *why)
-{
-    const struct form *form = &forms[f->form];
-    size_t min = form->max ? form->min : (size_t)f->min;
-    size_t max = form->max ? form->max : (size_t)f->max;
-    char q[QUOTE_MAX + 8];
-    if (!utf8_valid(text, len))
-        return complain(why, ERR_FORMAT, "is not UTF-8 text without NUL");
-    if (form->max == 0 && (len < min || len > max))
-        return complain(why, ERR_LIMIT, "has %zu bytes, it must have %zu to %zu", len, min, max);
-    if (len < min || len > max || !form->fits(text, len))
-        return complain(why, ERR_FORMAT, "is \"%s\", it must be %s", quoted(text, len, q), form->right);
-    if (f->form == FORM_NAME && name_index(f->names, text) < 0)
-        return refuse_name(f, 0, INT64_MAX, text, why);
-    return 0;
-}
-
-static int check_int(const struct field *f, int64_t value, struct complaint *why)
-{
-    if (value < f->min || value > f->max)
-        return complain(why, ERR_LIMIT, "is %" PRId64 ", it must be %" PRId64 " to %" PRId64, value, f->min, f->max);
-    return 0;
-}
-
-static int check_real(const struct field *f, double value, struct complaint *why)
-{
-    if (!isfinite(value) || value < (double)f->min || value > (double)f->max)
-        return complain(why, ERR_LIMIT, "is %g, it must be %" PRId64 " to %" PRId64, value, f->min, f->max);
-    return 0;
-}
-
-static int check_count(const struct field *f, size_t n, struct complaint *why)
-{
-    if (n < (size_t)f->min || n > (size_t)f->max)
-        return complain(why, ERR_LIMIT, "has %zu entries, it must have %" PRId64 " to %" PRId64, n, f->min, f->max);
-    return 0;
-}
-
-static int check_choice(const struct field *f, int value, const char *text, struct complaint *why)
-{
-    if (value < f->min || value > f->max)
-        return refuse_name(f, f->min, f->max, text, why);
-    return 0;
-}
-
-static int check_distinct(const struct texts *texts, struct complaint *why)
-{
-    for (size_t i = 0; i < texts->n; i++)
-        for (size_t j = 0; j < i; j++)
-            if (strcmp(texts->at[i], texts->at[j]) == 0)
-                return complain(why, ERR_FORMAT, "names \"%s\" twice, each may stand once", texts->at[i]);
-    return 0;
-}
 
 /* --- reading --- */
 
@@ -169,52 +29,52 @@ static int wrong_type(const json_t *value, const char *wanted, struct complaint 
     return complain(why, ERR_FORMAT, "is %s, it must be %s", json_word(value), wanted);
 }
 
-static int read_shape(const struct reader *r, const struct shape *shape, const json_t *value, const struct path *path,
-                      void *ret);
+static int read_shape(const struct reader *r, const struct shape *shape, const json_t *value,
+                      const struct member_path *path, void *ret);
 
 static int read_text(const struct reader *r, const struct field *f, const json_t *value, const char **ret)
 {
     if (!json_is_string(value))
         return wrong_type(value, "a text", r->why);
-    int err = check_text(f, json_string_value(value), json_string_length(value), r->why);
+    int err = member_check_text(f, json_string_value(value), json_string_length(value), r->why);
     if (err == 0)
         *ret = arena_strndup(r->arena, json_string_value(value), json_string_length(value));
     return err;
 }
 
-static int read_texts(const struct reader *r, const struct field *f, const json_t *value, const struct path *path,
-                      struct texts *ret)
+static int read_texts(const struct reader *r, const struct field *f, const json_t *value,
+                      const struct member_path *path, struct texts *ret)
 {
     if (!json_is_array(value))
-        return at_path(path, r->why, wrong_type(value, "a list of texts", r->why));
+        return member_at(path, r->why, wrong_type(value, "a list of texts", r->why));
     size_t n = json_array_size(value);
-    int err = check_count(f, n, r->why);
+    int err = member_check_count(f, n, r->why);
     if (err)
-        return at_path(path, r->why, err);
+        return member_at(path, r->why, err);
     ret->at = arena_alloc(r->arena, n * sizeof(*ret->at));
     ret->n = n;
     for (size_t i = 0; i < n; i++) {
-        struct path here = {path->up, path->name, i, true};
+        struct member_path here = {path->up, path->name, i, true};
         err = read_text(r, f, json_array_get(value, i), &ret->at[i]);
         if (err)
-            return at_path(&here, r->why, err);
+            return member_at(&here, r->why, err);
     }
-    err = check_distinct(ret, r->why);
-    return err ? at_path(path, r->why, err) : 0;
+    err = member_check_distinct(ret, r->why);
+    return err ? member_at(path, r->why, err) : 0;
 }
 
-static int read_list(const struct reader *r, const struct field *f, const json_t *value, const struct path *path,
+static int read_list(const struct reader *r, const struct field *f, const json_t *value, const struct member_path *path,
                      char *base)
 {
     if (!json_is_array(value))
-        return at_path(path, r->why, wrong_type(value, "a list", r->why));
+        return member_at(path, r->why, wrong_type(value, "a list", r->why));
     size_t n = json_array_size(value);
-    int err = check_count(f, n, r->why);
+    int err = member_check_count(f, n, r->why);
     if (err)
-        return at_path(path, r->why, err);
+        return member_at(path, r->why, err);
     char *items = arena_alloc(r->arena, n * f->shape->size);
     for (size_t i = 0; i < n; i++) {
-        struct path here = {path->up, path->name, i, true};
+        struct member_path here = {path->up, path->name, i, true};
         err = read_shape(r, f->shape, json_array_get(value, i), &here, items + i * f->shape->size);
         if (err)
             return err;
@@ -224,8 +84,8 @@ static int read_list(const struct reader *r, const struct field *f, const json_t
     return 0;
 }
 
-static int read_object(const struct reader *r, const struct field *f, const json_t *value, const struct path *path,
-                       char *base)
+static int read_object(const struct reader *r, const struct field *f, const json_t *value,
+                       const struct member_path *path, char *base)
 {
     void *object = arena_alloc(r->arena, f->shape->size);
     int err = read_shape(r, f->shape, value, path, object);
@@ -240,24 +100,24 @@ static int read_number(const struct reader *r, const struct field *f, const json
         if (!json_is_number(value))
             return wrong_type(value, "a number", r->why);
         *(double *)at = json_number_value(value);
-        return check_real(f, *(double *)at, r->why);
+        return member_check_real(f, *(double *)at, r->why);
     }
     if (!json_is_integer(value))
         return wrong_type(value, "an integer", r->why);
     *(int64_t *)at = json_integer_value(value);
-    return check_int(f, *(int64_t *)at, r->why);
+    return member_check_int(f, *(int64_t *)at, r->why);
 }
 
 static int read_choice(const struct reader *r, const struct field *f, const json_t *value, int *ret)
 {
     if (!json_is_string(value))
         return wrong_type(value, "a text", r->why);
-    *ret = name_index(f->names, json_string_value(value));
-    return check_choice(f, *ret, json_string_value(value), r->why);
+    *ret = member_name_index(f->names, json_string_value(value));
+    return member_check_choice(f, *ret, json_string_value(value), r->why);
 }
 
-static int read_field(const struct reader *r, const struct field *f, const json_t *value, const struct path *path,
-                      char *base)
+static int read_field(const struct reader *r, const struct field *f, const json_t *value,
+                      const struct member_path *path, char *base)
 {
     void *at = base + f->offset;
     int err = 0;
@@ -284,28 +144,28 @@ static int read_field(const struct reader *r, const struct field *f, const json_
     case FIELD_LIST:
         return read_list(r, f, value, path, base);
     }
-    return err ? at_path(path, r->why, err) : 0;
+    return err ? member_at(path, r->why, err) : 0;
 }
 
-static int read_shape(const struct reader *r, const struct shape *shape, const json_t *value, const struct path *path,
-                      void *ret)
+static int read_shape(const struct reader *r, const struct shape *shape, const json_t *value,
+                      const struct member_path *path, void *ret)
 {
     if (!json_is_object(value))
-        return at_path(path, r->why, wrong_type(value, "an object", r->why));
+        return member_at(path, r->why, wrong_type(value, "an object", r->why));
     for (size_t i = 0; i < shape->n_fields; i++) {
         const struct field *f = &shape->fields[i];
-        struct path here = {path, f->name, 0, false};
+        struct member_path here = {path, f->name, 0, false};
         const json_t *member = json_object_get(value, f->name);
         int err = 0;
         if (member)
             err = read_field(r, f, member, &here, ret);
         else if (f->required)
-            err = at_path(&here, r->why, complain(r->why, ERR_FORMAT, "is missing"));
+            err = member_at(&here, r->why, complain(r->why, ERR_FORMAT, "is missing"));
         if (err)
             return err;
     }
     int err = shape->check ? shape->check(ret, r->why) : 0;
-    return err ? below_path(path, r->why, err) : 0;
+    return err ? member_below(path, r->why, err) : 0;
 }
 
 bool codec_depth_ok(const char *text, size_t len, int max_depth)
@@ -341,12 +201,12 @@ int codec_decode(const struct shape *shape, const void *data, size_t len, size_t
     json_error_t error;
     json_t *json = json_loadb(data, len, JSON_REJECT_DUPLICATES, &error);
     if (!json) {
-        char q[QUOTE_MAX + 8];
+        char q[MEMBER_QUOTE_MAX + 8];
         return complain(why, ERR_FORMAT, "is not the JSON of one object: %s (line %d, column %d)",
-                        quoted(error.text, strlen(error.text), q), error.line, error.column);
+                        member_quote(error.text, strlen(error.text), q), error.line, error.column);
     }
     struct reader r = {arena, why};
-    struct path top = {0};
+    struct member_path top = {0};
     void *value = arena_alloc(arena, shape->size);
     int err = read_shape(&r, shape, json, &top, value);
     json_decref(json);
@@ -357,7 +217,7 @@ int codec_decode(const struct shape *shape, const void *data, size_t len, size_t
 
 /* --- writing --- */
 
-static int write_shape(const struct shape *shape, const void *value, const struct path *path, struct buf *ret,
+static int write_shape(const struct shape *shape, const void *value, const struct member_path *path, struct buf *ret,
                        struct complaint *why);
 
 static void put_string(struct buf *ret, const char *text)
@@ -400,41 +260,41 @@ static int write_text(const struct field *f, const char *text, struct buf *ret, 
 {
     if (!text)
         return complain(why, ERR_FORMAT, "is missing");
-    int err = check_text(f, text, strlen(text), why);
+    int err = member_check_text(f, text, strlen(text), why);
     if (err == 0)
         put_string(ret, text);
     return err;
 }
 
-static int write_texts(const struct field *f, const struct texts *texts, const struct path *path, struct buf *ret,
-                       struct complaint *why)
+static int write_texts(const struct field *f, const struct texts *texts, const struct member_path *path,
+                       struct buf *ret, struct complaint *why)
 {
-    int err = check_count(f, texts->n, why);
+    int err = member_check_count(f, texts->n, why);
     if (err)
-        return at_path(path, why, err);
+        return member_at(path, why, err);
     buf_put(ret, "[", 1);
     for (size_t i = 0; i < texts->n; i++) {
-        struct path here = {path->up, path->name, i, true};
+        struct member_path here = {path->up, path->name, i, true};
         if (i > 0)
             buf_put(ret, ",", 1);
         err = write_text(f, texts->at[i], ret, why);
         if (err)
-            return at_path(&here, why, err);
+            return member_at(&here, why, err);
     }
     buf_put(ret, "]", 1);
-    err = check_distinct(texts, why);
-    return err ? at_path(path, why, err) : 0;
+    err = member_check_distinct(texts, why);
+    return err ? member_at(path, why, err) : 0;
 }
 
-static int write_list(const struct field *f, const char *items, size_t n, const struct path *path, struct buf *ret,
-                      struct complaint *why)
+static int write_list(const struct field *f, const char *items, size_t n, const struct member_path *path,
+                      struct buf *ret, struct complaint *why)
 {
-    int err = check_count(f, n, why);
+    int err = member_check_count(f, n, why);
     if (err)
-        return at_path(path, why, err);
+        return member_at(path, why, err);
     buf_put(ret, "[", 1);
     for (size_t i = 0; i < n; i++) {
-        struct path here = {path->up, path->name, i, true};
+        struct member_path here = {path->up, path->name, i, true};
         if (i > 0)
             buf_put(ret, ",", 1);
         err = write_shape(f->shape, items + i * f->shape->size, &here, ret, why);
@@ -450,7 +310,7 @@ static int write_choice(const struct field *f, int value, struct buf *ret, struc
     int n = 0;
     while (f->names[n])
         n++;
-    int err = check_choice(f, value, value >= 0 && value < n ? f->names[value] : "(no name)", why);
+    int err = member_check_choice(f, value, value >= 0 && value < n ? f->names[value] : "(no name)", why);
     if (err == 0)
         put_string(ret, f->names[value]);
     return err;
@@ -480,18 +340,18 @@ static bool is_default(const struct field *f, const char *base)
     return false;
 }
 
-static int write_field(const struct field *f, const char *base, const struct path *path, struct buf *ret,
+static int write_field(const struct field *f, const char *base, const struct member_path *path, struct buf *ret,
                        struct complaint *why)
 {
     const void *at = base + f->offset;
     int err = 0;
     switch (f->kind) {
     case FIELD_INT:
-        err = check_int(f, *(const int64_t *)at, why);
+        err = member_check_int(f, *(const int64_t *)at, why);
         buf_putf(ret, "%" PRId64, *(const int64_t *)at);
         break;
     case FIELD_REAL:
-        err = check_real(f, *(const double *)at, why);
+        err = member_check_real(f, *(const double *)at, why);
         if (err == 0)
             put_real(ret, *(const double *)at);
         break;
@@ -515,10 +375,10 @@ static int write_field(const struct field *f, const char *base, const struct pat
         return write_list(f, *(const char *const *)at, *(const size_t *)(const void *)(base + f->count_offset), path,
                           ret, why);
     }
-    return err ? at_path(path, why, err) : 0;
+    return err ? member_at(path, why, err) : 0;
 }
 
-static int write_shape(const struct shape *shape, const void *value, const struct path *path, struct buf *ret,
+static int write_shape(const struct shape *shape, const void *value, const struct member_path *path, struct buf *ret,
                        struct complaint *why)
 {
     bool first = true;
@@ -527,7 +387,7 @@ static int write_shape(const struct shape *shape, const void *value, const struc
         const struct field *f = &shape->fields[i];
         if (!f->required && is_default(f, value))
             continue;
-        struct path here = {path, f->name, 0, false};
+        struct member_path here = {path, f->name, 0, false};
         buf_putf(ret, "%s\"%s\":", first ? "" : ",", f->name);
         int err = write_field(f, value, &here, ret, why);
         if (err)
@@ -536,13 +396,13 @@ static int write_shape(const struct shape *shape, const void *value, const struc
     }
     buf_put(ret, "}", 1);
     int err = shape->check ? shape->check(value, why) : 0;
-    return err ? below_path(path, why, err) : 0;
+    return err ? member_below(path, why, err) : 0;
 }
 
 int codec_encode(const struct shape *shape, const void *value, size_t max_len, struct buf *ret, struct complaint *why)
 {
     size_t before = ret->len;
-    struct path top = {0};
+    struct member_path top = {0};
     int err = write_shape(shape, value, &top, ret, why);
     if (err == 0 && ret->len - before > max_len)
         err = complain(why, ERR_LIMIT, "would have %zu bytes, it must have at most %zu", ret->len - before, max_len);
