@@ -97,8 +97,12 @@ static void on_ended(void *arg, enum transfer_end end, const char *why, const ch
                   json_pack("{s:s, s:I}", "path", path, "size", (json_int_t)d->size));
         drop(d, false);
     } else if (end == TRANSFER_GONE || end == TRANSFER_TOO_LARGE) {
-        tell_not(f, d->id, d->hash.hex, why, true);
+        struct hash hash = d->hash;
+        uint32_t id = d->id;
+        char *said = xstrdup(why); /* dies with the transfer; and who is told finds the spool clean */
         drop(d, true);
+        tell_not(f, id, hash.hex, said, true);
+        free(said);
     } else {
         if (end == TRANSFER_ALTERED)
             log_warn("fetch", "hash=%.12s altered on its way, thrown away (%llu so far)", d->hash.hex, ++f->altered);

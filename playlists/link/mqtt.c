@@ -39,6 +39,7 @@ struct mqtt {
     uint64_t packet_from; /* bytes read from the broker when the last whole packet was handled */
     int inside;           /* depth of calls into libmosquitto */
     unsigned handles;
+    bool established; /* TCP */
     bool up, broken, paused, stopped, packet_done;
     char why[300];
     char tls_error[160]; /* last complaint of libmosquitto's TLS */
@@ -169,6 +170,7 @@ static void check_packet_size(struct mqtt *m)
     m->packet_done = false;
 }
 
+/* The address is no good: the next one, or the end. */
 static void on_socket_error(struct mqtt *m)
 {
     int error = 0;
@@ -178,18 +180,39 @@ static void on_socket_error(struct mqtt *m)
         connect_next(m);
         return;
     }
-    errno = error ? error : ECONNRESET;
-    break_with(m, MOSQ_ERR_ERRNO, errno);
+    /* The library's own attempt to write may have taken the error away: what is left of it then is a refusal. */
+    break_with(m, MOSQ_ERR_ERRNO, error ? error : m->established ? ECONNRESET : ECONNREFUSED);
+}
+
+/* libmosquitto takes every system error before the end of the handshake for "not yet": look for ourselves. */
+static bool has_peer(struct mqtt *m)
+{
+    struct sockaddr_storage peer;
+    socklen_t len = sizeof(peer);
+    m->established = getpeername(m->poll_fd, (struct sockaddr *)&peer, &len) == 0;
+    return m->established;
+}
+
+static void check_handshake(struct mqtt *m)
+{
+    SSL *ssl = m->stopped || m->broken ? NULL : mosquitto_ssl_get(m->mosq);
+    char byte;
+    if (!ssl || !SSL_in_init(ssl) || !m->poll)
+        return;
+    ssize_t n = recv(m->poll_fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
+        break_off(m, "%s:%d closed the connection during the TLS handshake", m->settings->broker.host,
+                  m->settings->broker.port);
 }
 
 static void on_poll(uv_poll_t *poll, int status, int events)
 {
     struct mqtt *m = poll->data;
-    if (status < 0) {
+    if (status < 0 || (!m->established && !has_peer(m))) {
         on_socket_error(m);
         return;
     }
-    if (events & UV_READABLE) {
+    if ((events & UV_READABLE) || !m->up) {
         enter(m);
         int rc = mosquitto_loop_read(m->mosq, 1);
         check_packet_size(m);
@@ -199,6 +222,8 @@ static void on_poll(uv_poll_t *poll, int status, int events)
         enter(m);
         leave(m, mosquitto_loop_write(m->mosq, 1));
     }
+    if (!m->up)
+        check_handshake(m);
 }
 
 static void on_tick(uv_timer_t *timer)
@@ -277,6 +302,7 @@ static void make_library(struct mqtt *m, const char *client_id, const struct mqt
         abort();
     mosquitto_int_option(m->mosq, MOSQ_OPT_PROTOCOL_VERSION, MQTT_PROTOCOL_V311);
     mosquitto_int_option(m->mosq, MOSQ_OPT_TCP_NODELAY, 1);
+    mosquitto_int_option(m->mosq, MOSQ_OPT_SSL_CTX_WITH_DEFAULTS, 0); /* or it wants to load files itself */
     mosquitto_void_option(m->mosq, MOSQ_OPT_SSL_CTX, tls_context(m->tls));
     mosquitto_connect_callback_set(m->mosq, on_connect);
     mosquitto_message_callback_set(m->mosq, on_message);
@@ -313,6 +339,7 @@ static void connect_next(struct mqtt *m)
         m->deadline_ms = clock_elapsed_ms() + MQTT_CONNECT_MS;
         m->tls_error[0] = '\0';
         m->packet_from = 0;
+        m->established = false;
         enter(m);
         int rc = mosquitto_connect_async(m->mosq, address, m->settings->broker.port, m->settings->broker.keepalive_s);
         int saved_errno = errno;

@@ -279,7 +279,7 @@ static struct subscription *find_subscription(struct session *s, const char *fil
 
 int session_subscribe(struct session *s, const char *filter)
 {
-    if (mosquitto_sub_topic_check(filter) != MOSQ_ERR_SUCCESS)
+    if (filter[0] == '\0' || mosquitto_sub_topic_check(filter) != MOSQ_ERR_SUCCESS)
         return ERR_FORMAT;
     struct subscription *sub = find_subscription(s, filter);
     if (!sub) {
