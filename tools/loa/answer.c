@@ -13,7 +13,7 @@
 
 enum { COLUMNS_MAX = 12, COLUMN_WIDTH_MAX = 48, PAGE_ITEMS = 200 };
 
-const json_t *member_at(const json_t *object, const char *path)
+const json_t *answer_at(const json_t *object, const char *path)
 {
     char name[64];
     while (object && *path) {
@@ -25,9 +25,9 @@ const json_t *member_at(const json_t *object, const char *path)
     return object;
 }
 
-const char *member_text(const json_t *object, const char *path, const char *otherwise)
+const char *answer_text(const json_t *object, const char *path, const char *otherwise)
 {
-    const char *text = json_string_value(member_at(object, path));
+    const char *text = json_string_value(answer_at(object, path));
     return text ? text : otherwise;
 }
 
@@ -95,7 +95,7 @@ static void print_table(const json_t *items, const struct column *columns)
         {
             for (size_t c = 0; c < n; c++) {
                 struct buf text = {0};
-                put_plain(&text, member_at(item, columns[c].member));
+                put_plain(&text, answer_at(item, columns[c].member));
                 int width = width_of(buf_text(&text));
                 if (pass == 1)
                     print_cell(buf_text(&text), widths[c], c + 1 == n);
@@ -251,13 +251,13 @@ int ask_list(const struct call *call, const char *path, const struct column *col
         if (take_page(client, path, after, left < PAGE_ITEMS ? left : PAGE_ITEMS, all, &page, &why) < 0)
             break;
         free(after);
-        const char *next = member_text(page, "next", NULL);
+        const char *next = answer_text(page, "next", NULL);
         after = next ? xstrdup(next) : NULL;
     } while (after && (limit == 0 || (int64_t)json_array_size(all) < limit));
     if (*why.text)
         r = refuse(call, "%s", why.text);
     else
-        print_items(call, all, member_at(page, "next"), columns);
+        print_items(call, all, answer_at(page, "next"), columns);
     free(after);
     json_decref(page);
     json_decref(all);

@@ -16,9 +16,9 @@ void print_value(const struct call *call, const json_t *value);
 void print_items(const struct call *call, const json_t *items, const json_t *next, const struct column *columns);
 
 /* The member at "a.b.c"; NULL when it is not there. Borrowed. */
-const json_t *member_at(const json_t *object, const char *path);
+const json_t *answer_at(const json_t *object, const char *path);
 /* Its text, or `otherwise`. Borrowed. */
-const char *member_text(const json_t *object, const char *path, const char *otherwise);
+const char *answer_text(const json_t *object, const char *path, const char *otherwise);
 
 /* Connect, send, print the answer. Returns one of EXIT_. */
 int ask(const struct call *call, const char *method, const char *path, const json_t *body);

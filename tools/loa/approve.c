@@ -122,7 +122,7 @@ static int read_era(const struct call *call, struct client *client, int64_t *ret
         return call_number(call, "era", 1, INT64_C(1) << 31, ret_era);
     if (client_send(client, "GET", "/api/v1/trust", NULL, &trust, &why) < 0)
         return refuse(call, "the trust in force cannot be asked for, and --era is not given: %s", why.text);
-    *ret_era = json_integer_value(member_at(trust, "era"));
+    *ret_era = json_integer_value(answer_at(trust, "era"));
     json_decref(trust);
     return EXIT_OK;
 }

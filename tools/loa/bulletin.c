@@ -118,7 +118,7 @@ static int content_add(const struct call *call, struct client *client, const cha
     if (r == EXIT_OK && content.audio)
         r = upload(call, client, content.audio, &media);
     if (r == EXIT_OK && (media || content.media))
-        json_object_set_new(member, "audio", json_string(media ? member_text(media, "hash", "") : content.media));
+        json_object_set_new(member, "audio", json_string(media ? answer_text(media, "hash", "") : content.media));
     if (r == EXIT_OK)
         json_array_append(contents, member);
     json_decref(media);
@@ -136,7 +136,7 @@ static int post_bulletin(const struct call *call, struct client *client, json_t 
     if (call->json)
         print_value(call, answer);
     else
-        puts(member_text(answer, "hash", "?"));
+        puts(answer_text(answer, "hash", "?"));
     json_decref(answer);
     return EXIT_OK;
 }

@@ -119,7 +119,7 @@ static json_t *find_command(struct client *client, const char *path, const char 
     json_t *item;
     char *whole = xasprintf("%s?limit=1000", path);
     if (client_send(client, "GET", whole, NULL, &list, why) == 0) {
-        json_array_foreach(json_object_get(list, "items"), i, item) if (strcmp(member_text(item, "id", ""), id) == 0)
+        json_array_foreach(json_object_get(list, "items"), i, item) if (strcmp(answer_text(item, "id", ""), id) == 0)
             found = json_incref(item);
     }
     json_decref(list);
@@ -132,11 +132,11 @@ static int wait_answer(struct client *client, const char *path, json_t **command
 {
     int64_t until_ms = clock_elapsed_ms() + ANSWER_WAIT_MS;
     while (clock_elapsed_ms() < until_ms) {
-        const char *status = member_text(*command, "status", "");
+        const char *status = answer_text(*command, "status", "");
         if (strcmp(status, "answered") == 0 || strcmp(status, "expired") == 0)
             return 0;
         nanosleep(&(struct timespec){.tv_nsec = ASK_AGAIN_MS * 1000000L}, NULL);
-        json_t *now = find_command(client, path, member_text(*command, "id", ""), why);
+        json_t *now = find_command(client, path, answer_text(*command, "id", ""), why);
         if (!now)
             return complain(why, ERR_STATE, "%s", *why->text ? why->text : "the controller has forgotten the command");
         json_decref(*command);
@@ -161,8 +161,8 @@ static int device_restart(struct call *call)
         r = refuse(call, "%s", why.text);
     else
         print_value(call, command);
-    if (r == EXIT_OK && !call_option(call, "no-wait") && !json_is_true(member_at(command, "ok")))
-        r = refuse(call, "%s: restart: %s", call->args[0], member_text(command, "detail", "no answer came"));
+    if (r == EXIT_OK && !call_option(call, "no-wait") && !json_is_true(answer_at(command, "ok")))
+        r = refuse(call, "%s: restart: %s", call->args[0], answer_text(command, "detail", "no answer came"));
     free(path);
     json_decref(command);
     json_decref(body);

@@ -61,16 +61,16 @@ static void put_time(struct buf *out, const char *instant, const struct zone *zo
 
 static void put_sound(struct buf *out, const json_t *sound, bool vi)
 {
-    double played_s = (double)json_integer_value(member_at(sound, "frames")) / 48000;
-    double whole_s = (double)json_integer_value(member_at(sound, "frames_expected")) / 48000;
-    double error_ms = (double)json_integer_value(member_at(sound, "start_error_us")) / 1000;
+    double played_s = (double)json_integer_value(answer_at(sound, "frames")) / 48000;
+    double whole_s = (double)json_integer_value(answer_at(sound, "frames_expected")) / 48000;
+    double error_ms = (double)json_integer_value(answer_at(sound, "start_error_us")) / 1000;
     buf_putf(out, "; %s %.1f/%.1f s (%+.1f ms)", vi ? "âm thanh" : "sound", played_s, whole_s, error_ms);
 }
 
 static void put_amplifier(struct buf *out, const json_t *amplifier, bool vi)
 {
-    double level_db = (double)json_integer_value(member_at(amplifier, "level_mb")) / 100;
-    if (json_is_true(member_at(amplifier, "seen")))
+    double level_db = (double)json_integer_value(answer_at(amplifier, "level_mb")) / 100;
+    if (json_is_true(answer_at(amplifier, "seen")))
         buf_putf(out, vi ? "; có tiếng ở đầu ra tăng âm (%.1f dB)" : "; heard at the amplifier (%.1f dB)", level_db);
     else
         buf_putf(out, "; %s", vi ? "KHÔNG có tiếng ở đầu ra tăng âm" : "NOT heard at the amplifier");
@@ -78,9 +78,9 @@ static void put_amplifier(struct buf *out, const json_t *amplifier, bool vi)
 
 static void put_sign(struct buf *out, const json_t *sign, bool vi)
 {
-    if (json_is_true(member_at(sign, "read_back"))) {
+    if (json_is_true(answer_at(sign, "read_back"))) {
         buf_putf(out, "; %s: \"", vi ? "bảng hiện đúng" : "board shows");
-        put_clean(out, member_text(sign, "text", ""));
+        put_clean(out, answer_text(sign, "text", ""));
         buf_putf(out, "\"");
     } else {
         buf_putf(out, "; %s", vi ? "bảng CHƯA đọc lại đúng" : "board NOT read back");
@@ -89,55 +89,55 @@ static void put_sign(struct buf *out, const json_t *sign, bool vi)
 
 static bool proven(const json_t *evidence)
 {
-    const json_t *amplifier = member_at(evidence, "amplifier"), *sign = member_at(evidence, "sign");
+    const json_t *amplifier = answer_at(evidence, "amplifier"), *sign = answer_at(evidence, "sign");
     bool some = json_is_object(amplifier) || json_is_object(sign);
-    return some && (!json_is_object(amplifier) || json_is_true(member_at(amplifier, "seen"))) &&
-           (!json_is_object(sign) || json_is_true(member_at(sign, "read_back")));
+    return some && (!json_is_object(amplifier) || json_is_true(answer_at(amplifier, "seen"))) &&
+           (!json_is_object(sign) || json_is_true(answer_at(sign, "read_back")));
 }
 
 static void put_receipt(struct buf *out, const json_t *item, bool vi)
 {
-    const char *reason = member_text(item, "reason", "?");
-    const json_t *evidence = member_at(item, "evidence");
-    bool began = member_text(item, "started", NULL) != NULL;
+    const char *reason = answer_text(item, "reason", "?");
+    const json_t *evidence = answer_at(item, "evidence");
+    bool began = answer_text(item, "started", NULL) != NULL;
     buf_putf(out, "%s \"",
              !began             ? (vi ? "không phát" : "not played")
              : proven(evidence) ? (vi ? "đã phát – có bằng chứng" : "played with evidence")
                                 : (vi ? "đã phát – chưa có bằng chứng" : "played without evidence"));
-    put_clean(out, member_text(item, "title", "?"));
+    put_clean(out, answer_text(item, "title", "?"));
     buf_putf(out, "\": %s", word(reasons, reason, vi));
-    if (member_text(item, "detail", NULL)) {
+    if (answer_text(item, "detail", NULL)) {
         buf_putf(out, " – ");
-        put_clean(out, member_text(item, "detail", ""));
+        put_clean(out, answer_text(item, "detail", ""));
     }
-    if (json_is_object(member_at(evidence, "sound")))
-        put_sound(out, member_at(evidence, "sound"), vi);
-    if (json_is_object(member_at(evidence, "amplifier")))
-        put_amplifier(out, member_at(evidence, "amplifier"), vi);
-    if (json_is_object(member_at(evidence, "sign")))
-        put_sign(out, member_at(evidence, "sign"), vi);
+    if (json_is_object(answer_at(evidence, "sound")))
+        put_sound(out, answer_at(evidence, "sound"), vi);
+    if (json_is_object(answer_at(evidence, "amplifier")))
+        put_amplifier(out, answer_at(evidence, "amplifier"), vi);
+    if (json_is_object(answer_at(evidence, "sign")))
+        put_sign(out, answer_at(evidence, "sign"), vi);
 }
 
 static void put_event(struct buf *out, const json_t *item, bool vi)
 {
     buf_putf(out, "%s: ", vi ? "sự kiện" : "event");
-    put_clean(out, member_text(item, "code", "?"));
-    if (member_text(item, "about", NULL)) {
+    put_clean(out, answer_text(item, "code", "?"));
+    if (answer_text(item, "about", NULL)) {
         buf_putf(out, " (");
-        put_clean(out, member_text(item, "about", ""));
+        put_clean(out, answer_text(item, "about", ""));
         buf_putf(out, ")");
     }
-    if (member_text(item, "detail", NULL)) {
+    if (answer_text(item, "detail", NULL)) {
         buf_putf(out, ": ");
-        put_clean(out, member_text(item, "detail", ""));
+        put_clean(out, answer_text(item, "detail", ""));
     }
 }
 
 static void put_state(struct buf *out, const json_t *item, bool vi)
 {
-    const char *on_air = member_text(item, "on_air", NULL);
-    if (!json_is_true(member_at(item, "online"))) {
-        bool playing = strcmp(member_text(item, "contact", ""), "lost_playing") == 0;
+    const char *on_air = answer_text(item, "on_air", NULL);
+    if (!json_is_true(answer_at(item, "online"))) {
+        bool playing = strcmp(answer_text(item, "contact", ""), "lost_playing") == 0;
         buf_putf(out, "%s",
                  playing ? (vi ? "mất kết nối, vẫn phát theo lịch" : "lost, but playing by schedule")
                          : (vi ? "mất kết nối" : "lost"));
@@ -146,11 +146,11 @@ static void put_state(struct buf *out, const json_t *item, bool vi)
     buf_putf(out, "%s", vi ? "đang kết nối" : "connected");
     if (on_air) {
         buf_putf(out, "; %s \"", vi ? "đang phát" : "playing");
-        put_clean(out, member_text(item, "on_air_title", on_air));
+        put_clean(out, answer_text(item, "on_air_title", on_air));
         buf_putf(out, "\"");
     }
     buf_putf(out, "; %s",
-             json_is_true(member_at(item, "up_to_date")) ? (vi ? "lịch mới nhất" : "up to date")
+             json_is_true(answer_at(item, "up_to_date")) ? (vi ? "lịch mới nhất" : "up to date")
                                                          : (vi ? "đang nhận lịch" : "waiting for documents"));
 }
 
@@ -159,12 +159,12 @@ static void put_health(struct buf *out, const json_t *item, bool vi)
     size_t i;
     const json_t *part;
     buf_putf(out, "%s:", vi ? "tình trạng" : "health");
-    json_array_foreach((json_t *)(uintptr_t)member_at(item, "health.parts"), i, part)
+    json_array_foreach((json_t *)(uintptr_t)answer_at(item, "health.parts"), i, part)
     {
         buf_putf(out, " ");
-        put_clean(out, member_text(part, "name", "?"));
+        put_clean(out, answer_text(part, "name", "?"));
         buf_putf(out, "=");
-        put_clean(out, member_text(part, "state", "?"));
+        put_clean(out, answer_text(part, "state", "?"));
     }
 }
 
@@ -175,13 +175,13 @@ bool line_put(const char *kind, const json_t *item, const char *lang, const stru
     if (strcmp(kind, "hello") == 0)
         return false;
     for (size_t i = 0; times[i] && strcmp(kind, "state") != 0; i++) {
-        const char *instant = member_text(item, times[i], NULL);
+        const char *instant = answer_text(item, times[i], NULL);
         if (instant) {
             put_time(ret, instant, zone);
             break;
         }
     }
-    const char *device = member_text(item, "device", strcmp(kind, "state") == 0 ? member_text(item, "id", "") : "");
+    const char *device = answer_text(item, "device", strcmp(kind, "state") == 0 ? answer_text(item, "id", "") : "");
     put_clean(ret, device);
     buf_putf(ret, "%s", *device ? " " : "");
     if (strcmp(kind, "receipt") == 0)
@@ -195,11 +195,11 @@ bool line_put(const char *kind, const json_t *item, const char *lang, const stru
     else if (strcmp(kind, "playlist") == 0)
         buf_putf(ret, vi ? "đã gửi lịch phát" : "playlist published");
     else if (strcmp(kind, "command") == 0)
-        buf_putf(ret, "%s %s: %s", vi ? "lệnh" : "command", member_text(item, "command", "?"),
-                 member_text(item, "status", "?"));
+        buf_putf(ret, "%s %s: %s", vi ? "lệnh" : "command", answer_text(item, "command", "?"),
+                 answer_text(item, "status", "?"));
     else if (strcmp(kind, "link") == 0)
         buf_putf(ret, "%s: %s", vi ? "đường truyền của trung tâm" : "the centre's link",
-                 member_text(item, "link", "?"));
+                 answer_text(item, "link", "?"));
     else
         return false;
     return true;

@@ -8,7 +8,7 @@
 
 static const char *const role_names[] = {"approver", "emergency", "silence", "source", NULL};
 
-enum { KEYS_DAYS = 365, PERSONS_MAX = 512 };
+enum { KEYS_DAYS = 365, PERSONS_MAX = 2000 };
 
 static int add_member(const struct call *call, const char *name, const char *value, struct arena *arena,
                       struct person_key *person)

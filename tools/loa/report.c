@@ -126,7 +126,7 @@ static bool catch_up(struct follow *f, const char *kind, const char *route, char
     json_array_foreach(json_object_get(page, "items"), i, item)
     {
         more = more && print_event(f, kind, item);
-        remember(cursor, member_text(item, "cursor", NULL));
+        remember(cursor, answer_text(item, "cursor", NULL));
     }
     json_decref(page);
     buf_done(&path);
@@ -148,15 +148,15 @@ static bool on_event(void *arg, const char *kind, const char *data)
         more = print_event(f, kind, item) && catch_up(f, "receipt", "/api/v1/receipts", &f->receipts) &&
                catch_up(f, "event", "/api/v1/events", &f->events);
         if (!f->receipts)
-            remember(&f->receipts, member_text(item, "receipts", NULL));
+            remember(&f->receipts, answer_text(item, "receipts", NULL));
         if (!f->events)
-            remember(&f->events, member_text(item, "events", NULL));
+            remember(&f->events, answer_text(item, "events", NULL));
     } else {
         more = print_event(f, kind, item);
         if (strcmp(kind, "receipt") == 0)
-            remember(&f->receipts, member_text(item, "cursor", NULL));
+            remember(&f->receipts, answer_text(item, "cursor", NULL));
         if (strcmp(kind, "event") == 0)
-            remember(&f->events, member_text(item, "cursor", NULL));
+            remember(&f->events, answer_text(item, "cursor", NULL));
     }
     json_decref(item);
     return more;

@@ -106,8 +106,8 @@ static int rule_add(struct call *call)
     if (r == EXIT_OK && !call->json) {
         size_t i;
         const json_t *warning;
-        printf("%s\n", member_text(answer, "id", "?"));
-        json_array_foreach((json_t *)(uintptr_t)member_at(answer, "warnings"), i, warning)
+        printf("%s\n", answer_text(answer, "id", "?"));
+        json_array_foreach((json_t *)(uintptr_t)answer_at(answer, "warnings"), i, warning)
             fprintf(stderr, "loa: %s\n", json_string_value(warning));
     }
     json_decref(answer);

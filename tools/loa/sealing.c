@@ -35,8 +35,8 @@ static int key_from_file(const struct call *call, const char *file, struct arena
                       file, err_name(r));
     }
     json_t *jwk = json_loadb((const char *)data.data, data.len, JSON_REJECT_DUPLICATES, NULL);
-    const char *x = member_text(jwk, "x", NULL);
-    if (strcmp(member_text(jwk, "kty", ""), "OKP") != 0 || strcmp(member_text(jwk, "crv", ""), "Ed25519") != 0 || !x)
+    const char *x = answer_text(jwk, "x", NULL);
+    if (strcmp(answer_text(jwk, "kty", ""), "OKP") != 0 || strcmp(answer_text(jwk, "crv", ""), "Ed25519") != 0 || !x)
         r = refuse(call, "%s: is not an Ed25519 key in JWK form (kty OKP, crv Ed25519, x)", file);
     else
         *ret_x = arena_strndup(arena, x, strlen(x));
