@@ -1,11 +1,13 @@
 // An independent JOSE implementation (npm jose) as a filter: a JSON list of jobs on stdin, a list of answers on stdout.
+// JOSE_PACKAGES: the folder whose node_modules hold jose.
 //   {"verify": compact, "x": public key}  -> {"ok": true, "header", "payload"} or {"ok": false, "why"}
 //   {"seal": {payload}, "typ", "deflate", "jwk": private JWK, "kid"} -> {"ok": true, "compact"}
 import { createRequire } from 'node:module';
+import { pathToFileURL } from 'node:url';
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import { readFileSync } from 'node:fs';
 
-const { CompactSign, compactVerify, importJWK } = createRequire(new URL('../jose/', import.meta.url))('jose');
+const { CompactSign, compactVerify, importJWK } = createRequire(pathToFileURL(`${process.env.JOSE_PACKAGES}/`))('jose');
 
 async function verify({ verify: compact, x }) {
   const key = await importJWK({ kty: 'OKP', crv: 'Ed25519', x }, 'EdDSA');

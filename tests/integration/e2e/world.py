@@ -15,6 +15,7 @@ import unittest
 
 SOURCE = os.environ.get("LOA_SOURCE_DIR") or os.path.abspath(os.path.join(os.path.dirname(__file__), "..", "..", ".."))
 BUILD = os.environ.get("LOA_BUILD_DIR") or os.path.join(SOURCE, "build", "release")
+os.environ.setdefault("JOSE_PACKAGES", os.path.join(BUILD, "tests", "integration", "jose"))
 sys.path.insert(0, os.path.join(SOURCE, "tools", "site"))
 
 import content  # noqa: E402
