@@ -45,7 +45,7 @@ def plans():
     ]
 
 
-def _panel(path, request=None, seconds=3):
+def panel(path, request=None, seconds=3):
     """The panel's first line, or with a request the answer to it (panels that changed in between are passed over)."""
     with socket.socket(socket.AF_UNIX) as s:
         s.settimeout(seconds)
@@ -78,11 +78,11 @@ class Simulator:
 
     def look(self):
         """The front panel: what a technician would see."""
-        return _panel(self.panel)
+        return panel(self.panel)
 
     def set(self, **values):
         """What happens to the hardware: wire=False, fault_fan=True, offline=True, ..."""
-        answer = _panel(self.panel, {"set": values})
+        answer = panel(self.panel, {"set": values})
         if not answer.get("ok"):
             raise Failure(f"{self.name}: {answer.get('error')}")
 
