@@ -1,0 +1,29 @@
+/* controller.h - what the parts of the controller share: one value, made by main.c, that owns them in the order of this
+ * list.
+ *
+ * Everything here belongs to the loop thread. */
+#ifndef LOA_CONTROLLER_H
+#define LOA_CONTROLLER_H
+
+#include "controller/settings.h"
+#include "controller/store.h"
+#include "playlists/seal.h"
+
+#include <uv.h>
+
+struct controller {
+    uv_loop_t *loop;
+    const struct settings *settings;
+    struct signer scheduler;
+    struct store *store;
+    struct mandate *mandate;     /* trust and keys in force */
+    struct zones *zones;         /* civil time */
+    struct feed *feed;           /* readers of /stream */
+    struct fleet *fleet;         /* devices, over the link */
+    struct publisher *publisher; /* desired state */
+    struct intake *intake;       /* recordings */
+    struct listener *api_port, *blob_port;
+    struct throttle *throttle; /* wrong tokens by address */
+};
+
+#endif

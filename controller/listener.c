@@ -1,0 +1,235 @@
+/* listener.c - see listener.h. */
+#include "controller/listener.h"
+
+#include "playlists/base/bytes.h"
+#include "playlists/base/file.h"
+#include "playlists/base/log.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <gnutls/gnutls.h>
+#include <gnutls/x509.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { PEM_MAX = 256 * 1024, CONNECTIONS_MAX = 2000, PER_ADDRESS_MAX = 500, IDLE_S = 120, BACKLOG = 256 };
+
+static const char priorities[] = "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2";
+
+struct listener {
+    const char *name;
+    struct MHD_Daemon *daemon;
+    uv_poll_t poll;
+    uv_timer_t timer;
+    int open_handles;
+    int port;
+    struct buf cert, key, ca; /* the server refers to them */
+};
+
+static int read_pem(const char *path, const char *what, struct buf *ret, struct complaint *why)
+{
+    int r = file_read_whole(path, PEM_MAX, ret);
+    if (r < 0)
+        return complain(why, r, "%s: %s cannot be read: %s", what, path, err_name(r));
+    buf_text(ret);
+    return 0;
+}
+
+int listener_check(const struct settings_listener *settings, const char *name, struct complaint *why)
+{
+    gnutls_certificate_credentials_t cred;
+    gnutls_certificate_allocate_credentials(&cred);
+    int r = gnutls_certificate_set_x509_key_file(cred, settings->cert, settings->key, GNUTLS_X509_FMT_PEM);
+    if (r < 0)
+        complain(why, ERR_FORMAT, "%s: certificate %s and key %s cannot be used: %s", name, settings->cert,
+                 settings->key, gnutls_strerror(r));
+    if (r >= 0 && settings->client_ca) {
+        r = gnutls_certificate_set_x509_trust_file(cred, settings->client_ca, GNUTLS_X509_FMT_PEM);
+        if (r <= 0)
+            complain(why, ERR_FORMAT, "%s: client_ca %s holds no certificate authority", name, settings->client_ca);
+        r = r <= 0 ? -1 : r;
+    }
+    gnutls_certificate_free_credentials(cred);
+    return r < 0 ? ERR_FORMAT : 0;
+}
+
+static int bind_socket(const struct settings_listener *s, const char *name, int *ret_fd, int *ret_port,
+                       struct complaint *why)
+{
+    struct sockaddr_storage address = {0};
+    struct sockaddr_in *v4 = (struct sockaddr_in *)&address;
+    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&address;
+    socklen_t len = sizeof(*v4);
+    if (inet_pton(AF_INET, s->address, &v4->sin_addr) == 1) {
+        v4->sin_family = AF_INET;
+        v4->sin_port = htons((uint16_t)s->port);
+    } else {
+        inet_pton(AF_INET6, s->address, &v6->sin6_addr);
+        v6->sin6_family = AF_INET6;
+        v6->sin6_port = htons((uint16_t)s->port);
+        len = sizeof(*v6);
+    }
+    int fd = socket(address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), on = 1;
+    if (fd < 0)
+        return complain(why, -errno, "%s: no socket: %s", name, strerror(errno));
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    if (bind(fd, (struct sockaddr *)&address, len) < 0 || listen(fd, BACKLOG) < 0 ||
+        getsockname(fd, (struct sockaddr *)&address, &len) < 0) {
+        int r = complain(why, -errno, "%s: cannot listen on %s port %lld: %s", name, s->address, (long long)s->port,
+                         strerror(errno));
+        close(fd);
+        return r;
+    }
+    *ret_port = ntohs(address.ss_family == AF_INET ? v4->sin_port : v6->sin6_port);
+    *ret_fd = fd;
+    return 0;
+}
+
+static void on_timer(uv_timer_t *timer);
+
+static void run(struct listener *listener)
+{
+    MHD_UNSIGNED_LONG_LONG wait_ms;
+    MHD_run(listener->daemon);
+    if (MHD_get_timeout(listener->daemon, &wait_ms) == MHD_YES)
+        uv_timer_start(&listener->timer, on_timer, wait_ms, 0);
+    else
+        uv_timer_stop(&listener->timer);
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+    run(timer->data);
+}
+
+static void on_readable(uv_poll_t *poll, int status, int events)
+{
+    (void)status;
+    (void)events;
+    run(poll->data);
+}
+
+static void on_server_line(void *arg, const char *fmt, va_list args)
+{
+    struct listener *listener = arg;
+    char text[300];
+    vsnprintf(text, sizeof(text), fmt, args);
+    text[strcspn(text, "\n")] = '\0';
+    log_debug("http", "listener=%s %s", listener->name, text);
+}
+
+static struct MHD_Daemon *start_daemon(struct listener *l, const struct listener_handler *handler, int fd, bool ask)
+{
+    struct MHD_OptionItem more[] = {{ask ? MHD_OPTION_HTTPS_MEM_TRUST : MHD_OPTION_END, 0, l->ca.data},
+                                    {MHD_OPTION_END, 0, NULL}};
+    return MHD_start_daemon(MHD_USE_EPOLL | MHD_USE_TLS | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL,
+                            handler->access, handler->arg, MHD_OPTION_EXTERNAL_LOGGER, on_server_line, l,
+                            MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_HTTPS_MEM_CERT, (const char *)l->cert.data,
+                            MHD_OPTION_HTTPS_MEM_KEY, (const char *)l->key.data, MHD_OPTION_HTTPS_PRIORITIES,
+                            priorities, MHD_OPTION_NOTIFY_COMPLETED, handler->completed, handler->arg,
+                            MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
+                            (unsigned)PER_ADDRESS_MAX, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S,
+                            MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_ARRAY, more, MHD_OPTION_END);
+}
+
+int listener_start(uv_loop_t *loop, const struct settings_listener *settings, const char *name,
+                   const struct listener_handler *handler, struct listener **ret, struct complaint *why)
+{
+    struct listener *l = xcalloc(1, sizeof(*l));
+    int fd = -1, r;
+    l->name = name;
+    if ((r = listener_check(settings, name, why)) < 0 || (r = read_pem(settings->cert, name, &l->cert, why)) < 0 ||
+        (r = read_pem(settings->key, name, &l->key, why)) < 0 ||
+        (r = settings->client_ca ? read_pem(settings->client_ca, name, &l->ca, why) : 0) < 0 ||
+        (r = bind_socket(settings, name, &fd, &l->port, why)) < 0)
+        goto fail;
+    l->daemon = start_daemon(l, handler, fd, settings->client_ca != NULL);
+    if (!l->daemon) {
+        r = complain(why, ERR_STATE, "%s: the HTTP server does not start with these certificates", name);
+        close(fd);
+        goto fail;
+    }
+    const union MHD_DaemonInfo *info = MHD_get_daemon_info(l->daemon, MHD_DAEMON_INFO_EPOLL_FD);
+    uv_poll_init(loop, &l->poll, info->epoll_fd);
+    uv_timer_init(loop, &l->timer);
+    l->timer.data = l;
+    l->poll.data = l;
+    l->open_handles = 2;
+    uv_poll_start(&l->poll, UV_READABLE, on_readable);
+    *ret = l;
+    return 0;
+fail:
+    buf_done(&l->cert);
+    buf_done(&l->key);
+    buf_done(&l->ca);
+    free(l);
+    return r;
+}
+
+int listener_port(const struct listener *listener)
+{
+    return listener->port;
+}
+
+void listener_kick(struct listener *listener)
+{
+    uv_timer_start(&listener->timer, on_timer, 0, 0);
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    struct listener *l = handle->data;
+    if (--l->open_handles > 0)
+        return;
+    buf_done(&l->cert);
+    buf_done(&l->key);
+    buf_done(&l->ca);
+    free(l);
+}
+
+void listener_stop(struct listener *listener)
+{
+    if (!listener)
+        return;
+    uv_poll_stop(&listener->poll);
+    MHD_stop_daemon(listener->daemon);
+    uv_close((uv_handle_t *)&listener->poll, on_closed);
+    uv_close((uv_handle_t *)&listener->timer, on_closed);
+}
+
+bool listener_peer(struct MHD_Connection *connection, char ret_name[64])
+{
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+    unsigned status = 0, n = 0;
+    if (!info || !info->tls_session)
+        return false;
+    gnutls_session_t session = info->tls_session;
+    if (gnutls_certificate_verify_peers3(session, NULL, &status) != 0 || status != 0)
+        return false;
+    const gnutls_datum_t *chain = gnutls_certificate_get_peers(session, &n);
+    gnutls_x509_crt_t crt;
+    if (!chain || n == 0 || gnutls_x509_crt_init(&crt) < 0)
+        return false;
+    size_t len = 64;
+    bool has = gnutls_x509_crt_import(crt, &chain[0], GNUTLS_X509_FMT_DER) == 0 &&
+               gnutls_x509_crt_get_dn_by_oid(crt, GNUTLS_OID_X520_COMMON_NAME, 0, 0, ret_name, &len) == 0 && len > 0 &&
+               strlen(ret_name) == len;
+    gnutls_x509_crt_deinit(crt);
+    return has;
+}
+
+void answer_headers(struct MHD_Response *response, bool page)
+{
+    MHD_add_response_header(response, "Strict-Transport-Security", "max-age=31536000");
+    MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
+    MHD_add_response_header(response, "Referrer-Policy", "no-referrer");
+    MHD_add_response_header(response, "Cross-Origin-Resource-Policy", "same-origin");
+    MHD_add_response_header(response, "Content-Security-Policy",
+                            page ? "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+                                   "img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+                                 : "default-src 'none'; frame-ancestors 'none'");
+}

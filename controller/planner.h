@@ -1,0 +1,24 @@
+/* planner.h - what the store says about one device, turned into the bodies of its configuration and its playlist. Reads
+ * the store, changes nothing. Loop thread. */
+#ifndef LOA_PLANNER_H
+#define LOA_PLANNER_H
+
+#include "controller/controller.h"
+#include "playlists/compile.h"
+
+/* The configuration of a device (facts as device_facts() gives them), head left zero; in `arena`. */
+void planner_config(const json_t *facts, struct arena *arena, struct config *ret);
+
+/* Compile the device's playlist from now on, with at most `max_items`; head and config_ver left zero; all in `arena`.
+ */
+void planner_playlist(struct controller *c, const json_t *facts, int64_t now_ms, size_t max_items, struct arena *arena,
+                      struct playlist *ret, struct compile_result *ret_result);
+
+/* Whether what is published still says what `fresh` says: each item that is not over, within both horizons, with the
+ * same bulletin and approvals. Both are payloads as JSON. Pure. */
+bool planner_same(const json_t *published, const json_t *fresh, int64_t now_ms);
+
+/* Ids of the devices that a rule's canonical body is meant for, as a JSON list; new reference. */
+json_t *planner_devices_of(struct store *store, const json_t *body);
+
+#endif

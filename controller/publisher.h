@@ -1,0 +1,36 @@
+/* publisher.h - desired state: for each device a configuration and a playlist, and for all the trust and the keys.
+ * Compares with what was published and with what devices report, and publishes only the difference; renews what would
+ * expire. Loop thread only. */
+#ifndef LOA_PUBLISHER_H
+#define LOA_PUBLISHER_H
+
+#include "controller/controller.h"
+
+struct publisher;
+
+struct publisher *publisher_new(struct controller *c);
+void publisher_free(struct publisher *publisher); /* NULL is fine */
+
+/* Something about it changed: look at it again in a few milliseconds. */
+void publisher_touch(struct publisher *publisher, const char *device);
+void publisher_touch_list(struct publisher *publisher, const json_t *devices);
+void publisher_touch_all(struct publisher *publisher);
+/* A trust or keys document is new. */
+void publisher_send_soon(struct publisher *publisher);
+
+/* The device's state of this session: what it lacks is published again, what it holds above ours is overtaken. */
+void publisher_reported(struct publisher *publisher, const char *device, const json_t *state);
+
+/* From the link. */
+void publisher_online(struct publisher *publisher);
+void publisher_offline(struct publisher *publisher);
+void publisher_acked(struct publisher *publisher, uint32_t id);
+void publisher_refused(struct publisher *publisher, uint32_t id);
+
+/* Ids of publishes that are not the publisher's begin here. */
+#define PUBLISHER_ID_END UINT32_C(0x80000000)
+
+/* Documents that the broker has not acknowledged. */
+int64_t publisher_waiting(struct controller *c);
+
+#endif

@@ -1,0 +1,98 @@
+/* request.h - one call of the API on its way: found in the route table (routes.c), its caller known, its body read and
+ * bounded, its answer JSON. Loop thread only. */
+#ifndef LOA_REQUEST_H
+#define LOA_REQUEST_H
+
+#include "controller/controller.h"
+#include "controller/form.h"
+#include "controller/people.h"
+#include "playlists/base/bytes.h"
+
+#include <microhttpd.h>
+
+enum body_kind { BODY_NONE, BODY_JSON, BODY_CSV_OR_JSON, BODY_JOSE, BODY_SOUND };
+
+enum { REQUEST_LATER = 1 };
+
+struct request;
+
+/* 0: answered with request_reply() or r->response; -1: r->problem says why not; REQUEST_LATER: the connection is
+ * suspended and request_finish() comes. */
+typedef int (*route_fn)(struct request *r);
+
+struct route {
+    const char *method;
+    const char *path; /* below /api/v1; a segment ":" takes anything and becomes a parameter */
+    unsigned roles;   /* enum role, those who may */
+    enum body_kind body;
+    const char *query; /* parameters that it knows, separated by blanks */
+    route_fn handle;
+};
+
+enum { REQUEST_PARAMS = 2, REQUEST_PARAM_LEN = 80 };
+
+struct request {
+    struct controller *c;
+    struct MHD_Connection *connection;
+    const struct route *route;
+    char path[200];
+    char param[REQUEST_PARAMS][REQUEST_PARAM_LEN];
+    struct token token;
+    struct problem problem;
+    int64_t now_ms;
+    bool english;
+    bool started;
+    bool body_over; /* refused: what still comes is thrown away */
+    bool csv;
+    struct buf body;
+    int body_fd;         /* BODY_SOUND: file of the body, else -1; owned */
+    char body_path[440]; /* removed at the end unless emptied */
+    uint64_t body_size;
+    json_t *json; /* parsed body */
+    unsigned status;
+    json_t *reply;                 /* owned */
+    struct MHD_Response *response; /* instead of reply; owned */
+    bool suspended, finished;
+    void *later; /* what works on it while it is suspended; told by later_gone when the request dies */
+    void (*later_gone)(void *later);
+};
+
+int request_reply(struct request *r, unsigned status, json_t *reply); /* consumes reply; returns 0 */
+/* Answer a suspended request: with `reply`, or with r->problem when NULL. */
+void request_finish(struct request *r, unsigned status, json_t *reply);
+/* Wait for request_finish(). Returns REQUEST_LATER. */
+int request_suspend(struct request *r, void *later, void (*later_gone)(void *later));
+
+/* A query parameter, or NULL. */
+const char *request_query(struct request *r, const char *name);
+/* 404 for a thing of this kind. */
+int request_missing(struct request *r, const char *what, const char *id);
+int request_store_failed(struct request *r);
+bool request_is(const struct request *r, enum role role);
+
+/* Pages of lists: rows carry a member "cursor". Statements use LIMIT ? with page.limit + 1. */
+struct page {
+    const char *after; /* NULL: from the beginning */
+    int64_t after_n;   /* the same as a number; 0 or INT64_MAX (desc) */
+    int64_t limit;
+    bool desc;
+};
+int request_page(struct request *r, bool numeric, struct page *ret);
+int request_reply_page(struct request *r, const struct page *page, json_t *rows); /* consumes rows */
+/* An instant as query parameter; absent: *ret stays. */
+int request_instant(struct request *r, const char *name, int64_t *ret_ms);
+
+/* libmicrohttpd's callbacks for the API's port; arg is struct controller. */
+enum MHD_Result api_access(void *arg, struct MHD_Connection *connection, const char *url, const char *method,
+                           const char *version, const char *upload, size_t *upload_size, void **request);
+void api_completed(void *arg, struct MHD_Connection *connection, void **request, enum MHD_RequestTerminationCode how);
+
+/* The route table: NULL-terminated by method. */
+extern const struct route routes[];
+/* Fills r->route and r->param; else r->problem (404, 405). */
+int route_find(struct request *r, const char *method, const char *path);
+
+/* Files of the page. NULL: no such file. */
+struct MHD_Response *page_file(const struct settings *settings, const char *path);
+
+#endif

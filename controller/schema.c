@@ -1,0 +1,66 @@
+/* schema.c - the database's shape, as numbered steps. A step that was released is never edited: a change is a new step.
+ *
+ * Times ending in _ms are Unix milliseconds, _s Unix seconds; 0 or NULL: never. */
+#include "controller/store.h"
+
+static const char step_1[] =
+    "CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;"
+    "INSERT INTO meta VALUES ('epoch', 1);"
+    "CREATE TABLE tokens (n INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, hash BLOB NOT NULL, unit TEXT NOT NULL,"
+    " role TEXT NOT NULL, note TEXT NOT NULL, created_ms INTEGER NOT NULL, revoked_ms INTEGER);"
+    "CREATE TABLE actions (n INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, token TEXT NOT NULL, method TEXT NOT NULL,"
+    " path TEXT NOT NULL, status INTEGER NOT NULL);"
+    "CREATE TABLE areas (id TEXT PRIMARY KEY, parent TEXT REFERENCES areas DEFERRABLE INITIALLY DEFERRED,"
+    " kind TEXT NOT NULL, name TEXT NOT NULL) WITHOUT ROWID;"
+    "CREATE INDEX areas_parent ON areas (parent);"
+    "CREATE TABLE devices (id TEXT PRIMARY KEY, kind TEXT NOT NULL, name TEXT NOT NULL, area TEXT NOT NULL"
+    " REFERENCES areas, settings TEXT NOT NULL, created_ms INTEGER NOT NULL) WITHOUT ROWID;"
+    "CREATE INDEX devices_area ON devices (area);"
+    "CREATE TABLE boxes (n INTEGER PRIMARY KEY, device TEXT NOT NULL REFERENCES devices, serial TEXT NOT NULL,"
+    " x TEXT NOT NULL, kid TEXT NOT NULL, since_ms INTEGER NOT NULL, until_ms INTEGER);"
+    "CREATE UNIQUE INDEX boxes_now ON boxes (device) WHERE until_ms IS NULL;"
+    "CREATE UNIQUE INDEX boxes_key ON boxes (x) WHERE until_ms IS NULL;"
+    "CREATE TABLE media (n INTEGER PRIMARY KEY, hash TEXT NOT NULL UNIQUE, size INTEGER NOT NULL,"
+    " frames INTEGER NOT NULL, loudness_lufs REAL NOT NULL, true_peak_dbtp REAL NOT NULL,"
+    " source_hash TEXT NOT NULL UNIQUE, source TEXT NOT NULL, unit TEXT NOT NULL, created_ms INTEGER NOT NULL);"
+    "CREATE TABLE bulletins (n INTEGER PRIMARY KEY, hash TEXT NOT NULL UNIQUE, id TEXT NOT NULL,"
+    " revision INTEGER NOT NULL, size INTEGER NOT NULL, class INTEGER NOT NULL, unit TEXT NOT NULL,"
+    " title TEXT NOT NULL, body TEXT NOT NULL, created_ms INTEGER NOT NULL, UNIQUE (id, revision));"
+    "CREATE TABLE approvals (n INTEGER PRIMARY KEY, hash TEXT NOT NULL UNIQUE, size INTEGER NOT NULL,"
+    " bulletin TEXT NOT NULL, kid TEXT NOT NULL, person TEXT NOT NULL, name TEXT, areas TEXT NOT NULL,"
+    " class TEXT NOT NULL, from_ms INTEGER NOT NULL, until_ms INTEGER NOT NULL, created_ms INTEGER NOT NULL);"
+    "CREATE INDEX approvals_bulletin ON approvals (bulletin);"
+    "CREATE TABLE documents (word TEXT NOT NULL, device TEXT NOT NULL, era INTEGER NOT NULL, ver INTEGER NOT NULL,"
+    " iat_s INTEGER NOT NULL, exp_s INTEGER NOT NULL, hash TEXT NOT NULL, body TEXT NOT NULL, sealed TEXT NOT NULL,"
+    " made_ms INTEGER NOT NULL, acked_ms INTEGER, PRIMARY KEY (word, device, era, ver)) WITHOUT ROWID;"
+    "CREATE TABLE rules (n INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, unit TEXT NOT NULL, bulletin TEXT NOT NULL,"
+    " body TEXT NOT NULL, created_ms INTEGER NOT NULL, ended_ms INTEGER);"
+    "CREATE TABLE problems (device TEXT NOT NULL, n INTEGER NOT NULL, rule TEXT NOT NULL, start_ms INTEGER NOT NULL,"
+    " why TEXT NOT NULL, PRIMARY KEY (device, n)) WITHOUT ROWID;";
+
+static const char step_2[] =
+    "CREATE TABLE receipts (cursor INTEGER PRIMARY KEY AUTOINCREMENT, device TEXT NOT NULL, store TEXT NOT NULL,"
+    " n INTEGER NOT NULL, hash TEXT NOT NULL, twin INTEGER NOT NULL, occurrence TEXT NOT NULL, rule TEXT NOT NULL,"
+    " bulletin TEXT, class TEXT, planned_ms INTEGER NOT NULL, started_ms INTEGER, ended_ms INTEGER,"
+    " reason TEXT NOT NULL, detail TEXT, grade TEXT, evidence TEXT, received_ms INTEGER NOT NULL,"
+    " UNIQUE (device, store, n, hash));"
+    "CREATE UNIQUE INDEX receipts_once ON receipts (device, store, n) WHERE twin = 0;"
+    "CREATE INDEX receipts_planned ON receipts (planned_ms);"
+    "CREATE TABLE events (cursor INTEGER PRIMARY KEY AUTOINCREMENT, device TEXT, store TEXT NOT NULL,"
+    " n INTEGER NOT NULL, hash TEXT NOT NULL, twin INTEGER NOT NULL, at_ms INTEGER NOT NULL, code TEXT NOT NULL,"
+    " about TEXT, detail TEXT, received_ms INTEGER NOT NULL, UNIQUE (device, store, n, hash));"
+    "CREATE UNIQUE INDEX events_once ON events (device, store, n) WHERE twin = 0;"
+    "CREATE TABLE marks (device TEXT NOT NULL, kind TEXT NOT NULL, store TEXT NOT NULL, upto INTEGER NOT NULL,"
+    " PRIMARY KEY (device, kind, store)) WITHOUT ROWID;"
+    "CREATE TABLE states (device TEXT PRIMARY KEY, nonce TEXT NOT NULL, up INTEGER NOT NULL, kid TEXT NOT NULL,"
+    " era INTEGER NOT NULL, ver INTEGER NOT NULL, body TEXT NOT NULL, seen_ms INTEGER NOT NULL,"
+    " off_since_ms INTEGER) WITHOUT ROWID;"
+    "CREATE TABLE health (device TEXT PRIMARY KEY, at_ms INTEGER NOT NULL, ver INTEGER NOT NULL,"
+    " body TEXT NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE commands (n INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, device TEXT NOT NULL,"
+    " command TEXT NOT NULL, token TEXT NOT NULL, nonce TEXT, sealed TEXT, status TEXT NOT NULL,"
+    " created_ms INTEGER NOT NULL, expires_ms INTEGER NOT NULL, sent_ms INTEGER, answered_ms INTEGER, ok INTEGER,"
+    " detail TEXT);";
+
+const char *const schema_steps[] = {step_1, step_2};
+const int schema_n_steps = sizeof(schema_steps) / sizeof(schema_steps[0]);

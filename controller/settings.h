@@ -1,0 +1,32 @@
+/* settings.h - controller.cfg as a plain value, read once (README.md describes the file). */
+#ifndef LOA_SETTINGS_H
+#define LOA_SETTINGS_H
+
+#include "playlists/base/cfg.h"
+
+struct settings_listener {
+    const char *address; /* numeric */
+    int64_t port;        /* 0: a free one */
+    const char *cert, *key;
+    const char *client_ca; /* blobs only */
+};
+
+struct settings {
+    struct cfg *cfg; /* owns all text below */
+    const char *state;
+    const char *roots[2];
+    size_t n_roots;
+    const char *scheduler_key;
+    const char *link;
+    const char *zone, *zoneinfo;
+    const char *web;
+    int64_t spread_s;
+    int64_t uploads_max;
+    struct settings_listener api, blobs;
+};
+
+/* Read and check what the file itself can tell. On 0 free with settings_done(). */
+MUST_USE int settings_load(const char *path, struct settings *ret, struct complaint *why);
+void settings_done(struct settings *settings);
+
+#endif

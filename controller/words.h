@@ -1,0 +1,82 @@
+/* words.h - the catalogue of sentences that people read from the controller: Vietnamese first, English second. Both
+ * texts of a word take the same arguments in the same order (or by position, %1$s). Pure; any thread. */
+#ifndef LOA_WORDS_H
+#define LOA_WORDS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum word {
+    WORD_STORE,
+    WORD_BUSY,
+    WORD_ROUTE,         /* path */
+    WORD_METHOD,        /* method, path, allowed */
+    WORD_MISSING,       /* what, id */
+    WORD_QUERY_UNKNOWN, /* parameter, known ones */
+    WORD_QUERY_NONE,    /* parameter */
+    WORD_QUERY_VALUE,   /* parameter */
+    WORD_QUERY_LIMIT,   /* text */
+    WORD_QUERY_ORDER,   /* text */
+    WORD_QUERY_AFTER,   /* text */
+    WORD_QUERY_INSTANT, /* parameter, text */
+    WORD_TOKEN_NONE,
+    WORD_TOKEN_WRONG,
+    WORD_THROTTLE, /* seconds */
+    WORD_ROLE,     /* role, method, path */
+    WORD_SCOPE,    /* what, unit */
+    WORD_TYPE,     /* got, want */
+    WORD_SIZE,     /* bytes */
+    WORD_BODY_EMPTY,
+    WORD_JSON,       /* line, column, why */
+    WORD_JSON_DEPTH, /* levels */
+    WORD_JSON_OBJECT,
+    WORD_CSV,            /* line */
+    WORD_MEMBER_UNKNOWN, /* member, known ones */
+    WORD_MEMBER_MISSING, /* member */
+    WORD_VALUE_TEXT,     /* member */
+    WORD_VALUE_LENGTH,   /* member, has, min, max */
+    WORD_VALUE_CONTROL,  /* member, position */
+    WORD_VALUE_ID,       /* member, text */
+    WORD_VALUE_HASH,     /* member, text */
+    WORD_VALUE_KEY,      /* text */
+    WORD_VALUE_INT,      /* member, min, max */
+    WORD_VALUE_CHOICE,   /* member, choices */
+    WORD_VALUE_LIST,     /* member, min, max */
+    WORD_VALUE_ITEM,     /* member, text, wanted */
+    WORD_VALUE_TWICE,    /* member, text */
+    WORD_VALUE_OBJECT,   /* member */
+    WORD_VALUE_DATE,     /* member, text */
+    WORD_VALUE_TIME,     /* member, text */
+    WORD_VALUE_ZONE,     /* text */
+    WORD_NO_AREA,        /* member, area */
+    WORD_AREA_LOOP,      /* area */
+    WORD_NO_MEDIA,       /* path of the member, hash */
+    WORD_CONTENT_EMPTY,  /* path */
+    WORD_BULLETIN,       /* why */
+    WORD_TAKEN,          /* what, id */
+    WORD_BOX_ELSEWHERE,  /* device */
+    WORD_DOCUMENT,       /* refusal, why */
+    WORD_NOT_APPROVER,   /* kid */
+    WORD_RULE_STRAY,     /* member, when */
+    WORD_RULE_ORDER,     /* until, from */
+    WORD_RULE_TARGETS,
+    WORD_RULE_EMERGENCY,
+    WORD_RULE_CLASS, /* class, limit */
+    WORD_RULE_PAST,
+    WORD_WARN_NOBODY,
+    WORD_WARN_UNAPPROVED,  /* device, why */
+    WORD_SOUND_UNREADABLE, /* why */
+    WORD_SOUND_BROKEN,     /* seconds, why */
+    WORD_SOUND_CHANNELS,   /* has, max */
+    WORD_SOUND_RATE,       /* has, min, max */
+    WORD_SOUND_LONG,       /* minutes */
+    WORD_SOUND_SHORT,      /* seconds */
+    WORD_SOUND_SILENT,     /* LUFS */
+    WORD_SOUND_PEAK,       /* dBTP */
+    WORD_SOUND_LARGE,      /* MiB */
+    WORDS,
+};
+
+const char *word_text(enum word word, bool vietnamese);
+
+#endif
