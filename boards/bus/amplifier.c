@@ -38,6 +38,7 @@ struct amplifier {
     struct setting settings[SETTINGS];
     int writing; /* setting, or -1 */
     double writing_value;
+    int64_t writing_since_ms;
     int64_t power_on_ms;
     bool settled, ready;
     struct gist told;
@@ -263,6 +264,8 @@ static void on_written(void *arg, int result, const char *why)
     if (result == 0) {
         *s = (struct setting){.known = s->known, .value = s->value};
         know(a, setting, a->writing_value, a->profile->points[amplifier_point(a->profile, setting)].verify >= 0);
+        if (setting == SETTING_POWER) /* it has been coming up since it was told to, not since the proof */
+            a->power_on_ms = a->writing_since_ms;
         a->problem[0] = '\0';
     } else {
         s->known = false;
@@ -292,6 +295,7 @@ static void advance(struct amplifier *a)
     if (a->writing < 0 && plan.setting >= 0 && reachable) {
         a->writing = plan.setting;
         a->writing_value = plan.value;
+        a->writing_since_ms = now;
         points_set(a->points, amplifier_point(a->profile, plan.setting), plan.value, on_written, a);
     } else if (plan.ask_again_ms > now) {
         uv_timer_start(&a->timer, on_timer, (uint64_t)(plan.ask_again_ms - now), 0);

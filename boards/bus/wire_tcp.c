@@ -2,8 +2,9 @@
  *
  * libmodbus waits with select() and keeps its time-out anew for each byte unless the byte time-out is zero: then the
  * response time-out bounds the whole answer, since Linux's select() counts it down. Its own checks do not look at the
- * unit, so it carries raw frames here and pdu.c judges them. The connection is made here, without blocking, since
- * modbus_connect() has a time-out of its own. */
+ * unit, and its raw requests all bear transaction 0: so the request is sent here, libmodbus takes in the answer, and
+ * this file and pdu.c judge it. The connection is made here too, without blocking, since modbus_connect() has a
+ * time-out of its own. */
 #include "boards/bus/pdu.h"
 #include "boards/bus/wire.h"
 
@@ -23,7 +24,7 @@ enum { MBAP_LEN = 6 }; /* header before the unit */
 
 struct wire {
     modbus_t *modbus;     /* owned, with its socket; NULL: not connected */
-    uint16_t transaction; /* libmodbus counts from 0 in each context, one up before each request */
+    uint16_t transaction; /* of the last request; goes on over reconnects, so that no old answer fits */
     bool unconnected;
 };
 
@@ -116,7 +117,6 @@ static int open_wire(struct wire *wire, const struct sockaddr_storage *to, int64
     modbus_set_error_recovery(modbus, MODBUS_ERROR_RECOVERY_NONE);
     modbus_set_byte_timeout(modbus, 0, 0);
     wire->modbus = modbus;
-    wire->transaction = 0;
     return 0;
 }
 
@@ -134,14 +134,28 @@ static int code_of(int error)
     return error >= MODBUS_ENOBASE || error <= 0 ? ERR_DEVICE : -error;
 }
 
+/* A request is far smaller than any socket's buffer: what does not go out at once never will in time. */
+static int send_request(struct wire *wire, const struct bus_request *request)
+{
+    uint8_t adu[MBAP_LEN + PDU_MAX] = {0};
+    size_t len = pdu_request(request, adu + MBAP_LEN);
+    wire->transaction++;
+    adu[0] = (uint8_t)(wire->transaction >> 8);
+    adu[1] = (uint8_t)wire->transaction;
+    adu[4] = (uint8_t)(len >> 8);
+    adu[5] = (uint8_t)len;
+    ssize_t n = send(modbus_get_socket(wire->modbus), adu, MBAP_LEN + len, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (n < 0)
+        return -errno;
+    return (size_t)n == MBAP_LEN + len ? 0 : -EIO;
+}
+
 static int exchange(struct wire *wire, const struct bus_request *request, int64_t deadline_ns, uint16_t *ret_values,
                     uint8_t *ret_exception)
 {
-    uint8_t frame[PDU_MAX];
-    size_t len = pdu_request(request, frame);
-    if (modbus_send_raw_request(wire->modbus, frame, (int)len) < 0)
-        return code_of(errno);
-    wire->transaction++;
+    int r = send_request(wire, request);
+    if (r < 0)
+        return r;
     int64_t left_us = left_ns(deadline_ns) / 1000;
     if (left_us <= 0)
         return -ETIMEDOUT;
