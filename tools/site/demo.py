@@ -184,9 +184,9 @@ class Demo:
         say(self.text(f"Sẵn sàng sau {time.monotonic() - begun:.1f} s", f"Up after {time.monotonic() - begun:.1f} s"))
 
     def spacing_s(self):
-        """The first round fits into the seconds that are given, if these are 45 or more."""
+        """The first round fits into the seconds that are given: all of it into 60, five items into 45."""
         seconds = self.options.seconds or 90.0
-        return max(7.0, min(12.0, (seconds - FIRST_S - 5) / (PLAYED_MIN - 1)))
+        return max(7.0, min(12.0, (seconds - FIRST_S - 6) / (ROUND - 1)))
 
     def add_rule(self, at):
         sample = self.samples[self.next_item % len(self.samples)]

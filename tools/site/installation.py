@@ -51,7 +51,8 @@ class Installation:
         self.api = self.token = None
         self.content = []
         with uninterrupted():  # sun_path holds 107 bytes, so sockets have a short folder of their own
-            self.sockets = tempfile.mkdtemp(prefix="loa-")
+            here = tempfile.gettempdir()
+            self.sockets = tempfile.mkdtemp(prefix="loa-", dir=here if len(here) < 60 else "/tmp")
 
     def __enter__(self):
         return self
