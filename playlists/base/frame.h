@@ -37,11 +37,11 @@ typedef void (*frame_drained_fn)(void *arg);
 struct frame_conn *frame_conn_new(uv_pipe_t *pipe, frame_fn on_frame, frame_gone_fn on_gone, void *arg);
 /* Queue one frame. -ENOBUFS when FRAME_QUEUE_MAX bytes wait already (nothing queued); -EMSGSIZE beyond the limits. */
 MUST_USE int frame_send(struct frame_conn *conn, const struct frame *frame);
-size_t frame_queued(const struct frame_conn *conn);     /* bytes that wait to be written */
+size_t frame_queued(const struct frame_conn *conn);                     /* bytes that wait to be written */
 void frame_watch(struct frame_conn *conn, frame_drained_fn on_drained); /* `arg` is that of frame_conn_new() */
 void frame_pause(struct frame_conn *conn, bool paused);                 /* stop or resume reading */
-/* NULL is fine; what still waits to be written is dropped; frees once the loop has let go. May be called from any of the
- * callbacks above. */
+/* NULL is fine; what still waits to be written is dropped; frees once the loop has let go. May be called from any of
+ * the callbacks above. */
 void frame_conn_close(struct frame_conn *conn);
 
 /* Pure decoder, for the reader above and for fuzzing: 1 = one frame at the front of data (its whole length in
