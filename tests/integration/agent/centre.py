@@ -59,7 +59,8 @@ class Centre:
 
     def keys(self, **ended):
         persons = [{"kid": k.kid, "x": k.x, "person": name, "roles": ["approver"], "areas": ["a001"],
-                    "class": "priority", "ended": ended.get(name, "none"), "ended_ms": 0}
+                    "class": "priority", "ended": ended.get(name, "none"),
+                    "ended_ms": int(time.time() * 1000) if name in ended else 0}
                    for name, k in self.persons.items()]
         return {**self.head("all"), "persons": persons}
 
