@@ -317,7 +317,7 @@ int bus_new(uv_loop_t *loop, const struct bus_config *config, struct bus **ret_b
     bus->loop = loop;
     bus->port = config->port;
     bus->backoff_min_ms = config->backoff_min_ms ? config->backoff_min_ms : 1000;
-    bus->backoff_max_ms = config->backoff_max_ms ? config->backoff_max_ms : 30000;
+    bus->backoff_max_ms = config->backoff_max_ms ? config->backoff_max_ms : 10000;
     bus->name = xasprintf("tcp:%s:%u", config->host, config->port);
     queue_init(&bus->urgent);
     queue_init(&bus->normal);

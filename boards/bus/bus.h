@@ -26,7 +26,7 @@ struct bus_config {
     uint32_t baud;           /* RTU */
     char parity;             /* RTU: 'N', 'E', 'O' */
     uint32_t backoff_min_ms; /* first pause of a dead unit; 0: 1000 */
-    uint32_t backoff_max_ms; /* longest; 0: 30000 */
+    uint32_t backoff_max_ms; /* longest; 0: 10000 */
 };
 
 enum bus_act {

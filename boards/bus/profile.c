@@ -160,7 +160,9 @@ static void pair_by_name(struct profile *p)
 {
     if (p->power >= 0 && p->points[p->power].verify < 0)
         p->points[p->power].verify = p->power_state;
-    for (size_t i = 0; i < p->n_text; i++) {
+    for (size_t i = 0; i < PROFILE_LINES_MAX; i++) {
+        if (p->text[i] < 0)
+            continue;
         struct point *text = &p->points[p->text[i]];
         char name[PROFILE_NAME_MAX + 1];
         if (text->line)
@@ -176,7 +178,7 @@ static int check_amplifier(const struct profile_reader *reader, const struct cfg
 {
     const struct profile *p = reader->profile;
     if (p->n_text > 0)
-        return cfg_complain(reader->nodes[p->text[0]], reader->why, "an amplifier has no text");
+        return cfg_complain(root, reader->why, "an amplifier has no text: 'text' and text_... are points of a sign");
     if (p->mute < 0 && p->power < 0)
         return cfg_complain(root, reader->why, "an amplifier needs a point 'mute' or 'power'");
     bool switches = p->silence == p->mute || p->silence == p->power || p->silence == p->gain;

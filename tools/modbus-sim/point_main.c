@@ -26,16 +26,19 @@ static const char help[] =
     "  off               amplifier: mute and switch off\n"
     "  silence           the profile's one silence write\n"
     "  status            read every readable point once\n"
+    "With --watch, show, blank, on and off go on holding what is wanted and print each change of status as a line of\n"
+    "JSON, until --within-ms or a signal ends it.\n"
     "Defaults: --host 127.0.0.1 --port 502 --unit 1 --within-ms 10000. Exit code: 0 done, 1 not, 2 wrong call.\n";
 
 struct call {
     const char *profile_path, *host;
     long port, unit, within_ms;
-    bool json;
+    bool json, watch;
     const char *verb, *first, *second;
     const struct profile *profile;
     uv_loop_t loop;
     uv_timer_t limit;
+    uv_signal_t sigint, sigterm;
     struct bus *bus;
     struct points *points;
     struct amplifier *amplifier;
@@ -59,12 +62,24 @@ static void end(struct call *call, int result, const char *why)
     sign_free(call->sign);
     bus_free(call->bus);
     uv_close((uv_handle_t *)&call->limit, NULL);
+    uv_close((uv_handle_t *)&call->sigint, NULL);
+    uv_close((uv_handle_t *)&call->sigterm, NULL);
+}
+
+static void on_signal(uv_signal_t *handle, int signum)
+{
+    (void)signum;
+    end(handle->data, 0, "");
 }
 
 static void on_limit(uv_timer_t *timer)
 {
     struct call *call = timer->data;
     char why[300] = "not done in time";
+    if (call->watch) {
+        end(call, 0, "");
+        return;
+    }
     if (call->amplifier) {
         struct amplifier_status status;
         amplifier_status(call->amplifier, &status);
@@ -129,6 +144,8 @@ static void on_shown(void *arg, const struct sign_result *result)
     struct call *call = arg;
     if (result->code == -ECANCELED)
         return;
+    if (call->watch)
+        return;
     json_object_set_new(call->out, "written", json_boolean(result->written));
     json_object_set_new(call->out, "read_back_equal", json_boolean(result->read_back_equal));
     json_object_set_new(call->out, "cut", json_boolean(result->cut));
@@ -136,10 +153,41 @@ static void on_shown(void *arg, const struct sign_result *result)
     end(call, result->code, result->why);
 }
 
+/* One line of --watch; consumes the object. */
+static void print_line(json_t *object)
+{
+    char *text = json_dumps(object, JSON_REAL_PRECISION(9));
+    puts(text);
+    fflush(stdout);
+    free(text);
+    json_decref(object);
+}
+
+static void on_sign(void *arg, const struct sign_status *s)
+{
+    static const char *const phases[] = {"unknown", "blank", "writing", "shown", "failed"};
+    const struct call *call = arg;
+    if (call->watch)
+        print_line(json_pack("{s:b, s:s, s:b, s:s, s:b, s:b, s:i, s:i, s:s}", "reachable", s->reachable, "phase",
+                             phases[s->phase], "want_blank", s->want_blank, "shown", s->shown, "read_back_equal",
+                             s->read_back_equal, "cut", s->cut, "times_lost", (int)s->times_lost, "faults",
+                             (int)s->faults, "problem", s->problem));
+}
+
+static void watch_amplifier(const struct amplifier_status *s)
+{
+    print_line(json_pack("{s:b, s:b, s:b, s:b, s:b, s:b, s:b, s:i, s:i, s:s}", "reachable", s->reachable, "settled",
+                         s->settled, "ready", s->ready, "power_proven", s->power_proven, "mute_proven", s->mute_proven,
+                         "gain_proven", s->gain_proven, "zones_proven", s->zones_proven, "zones", (int)s->zones,
+                         "faults", (int)s->faults, "problem", s->problem));
+}
+
 static void on_amplifier(void *arg, const struct amplifier_status *status)
 {
     struct call *call = arg;
-    if (!call->amplifier || !status->settled || call->ended)
+    if (call->watch)
+        watch_amplifier(status);
+    if (call->watch || !call->amplifier || !status->settled || call->ended)
         return;
     json_object_set_new(call->out, "power_proven", json_boolean(status->power_proven));
     json_object_set_new(call->out, "mute_proven", json_boolean(status->mute_proven));
@@ -224,7 +272,7 @@ static int begin_point(struct call *call)
 static int begin_sign(struct call *call)
 {
     struct complaint why = {0};
-    if (sign_new(call->bus, call->profile, (uint8_t)call->unit, call->profile->model, NULL, NULL, &call->sign) < 0)
+    if (sign_new(call->bus, call->profile, (uint8_t)call->unit, call->profile->model, on_sign, call, &call->sign) < 0)
         return wrong("'%s' is for signs, and this profile is none", call->verb);
     if (strcmp(call->verb, "blank") == 0) {
         sign_blank(call->sign, on_shown, call);
@@ -322,14 +370,18 @@ static int run(struct call *call)
         return 1;
     }
     uv_timer_init(&call->loop, &call->limit);
-    call->limit.data = call;
+    uv_signal_init(&call->loop, &call->sigint);
+    uv_signal_init(&call->loop, &call->sigterm);
+    call->limit.data = call->sigint.data = call->sigterm.data = call;
+    uv_signal_start(&call->sigint, on_signal, SIGINT);
+    uv_signal_start(&call->sigterm, on_signal, SIGTERM);
     uv_timer_start(&call->limit, on_limit, (uint64_t)call->within_ms, 0);
     int usage = begin(call);
     if (usage)
         end(call, ERR_FORMAT, "");
     uv_run(&call->loop, UV_RUN_DEFAULT);
     uv_loop_close(&call->loop);
-    if (usage)
+    if (usage || call->watch)
         return usage;
     print_out(call);
     return call->result < 0 ? 1 : 0;
@@ -349,8 +401,9 @@ static int number(const char *name, const char *text, long low, long high, long 
 static int read_options(int argc, char **argv, struct call *call)
 {
     static const struct option known[] = {
-        {"profile", 1, NULL, 'f'}, {"host", 1, NULL, 'H'},      {"port", 1, NULL, 'p'}, {"unit", 1, NULL, 'u'},
-        {"json", 0, NULL, 'j'},    {"within-ms", 1, NULL, 'w'}, {"help", 0, NULL, 'h'}, {NULL, 0, NULL, 0}};
+        {"profile", 1, NULL, 'f'}, {"host", 1, NULL, 'H'}, {"port", 1, NULL, 'p'},
+        {"unit", 1, NULL, 'u'},    {"json", 0, NULL, 'j'}, {"within-ms", 1, NULL, 'w'},
+        {"watch", 0, NULL, 'W'},   {"help", 0, NULL, 'h'}, {NULL, 0, NULL, 0}};
     int r = 0;
     for (int c; r == 0 && (c = getopt_long(argc, argv, "+h", known, NULL)) >= 0;) {
         if (c == 'f')
@@ -363,6 +416,8 @@ static int read_options(int argc, char **argv, struct call *call)
             r = number("unit", optarg, 0, 255, &call->unit);
         else if (c == 'w')
             r = number("within-ms", optarg, 1, 600000, &call->within_ms);
+        else if (c == 'W')
+            call->watch = true;
         else if (c == 'j')
             call->json = true;
         else

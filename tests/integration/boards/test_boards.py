@@ -306,6 +306,53 @@ class Boards(unittest.TestCase):
         self.assertIn("'ạ' (U+1EA1)", answer["why"])
         self.assertEqual([w for w in self.writes(sim) if w["address"] in (100, 300, 900)], [])
 
+    # ---- the drivers hold what is wanted ----
+
+    def watch(self, sim, *words):
+        process = subprocess.Popen([TOOLS + "/loa-point", "--watch", "--within-ms", "60000", "--profile",
+                                    sim["profile"], "--port", str(sim["port"]), "--unit", str(sim["unit"])]
+                                   + list(words), stdout=subprocess.PIPE)
+        self.addCleanup(self.stop, process)
+        states = []
+        reader = threading.Thread(target=lambda: states.extend(json.loads(line) for line in process.stdout))
+        reader.start()
+        self.addCleanup(lambda: (process.terminate(), reader.join()))
+        return states
+
+    def test_sign_that_lost_its_text_shows_it_again(self):
+        sim = self.start(SIGN)
+        states = self.watch(sim, "show", NOTICE)
+        wait_for(lambda: states and states[-1]["phase"] == "shown" and states[-1]["read_back_equal"])
+        sim["panel"].ask({"power_cycle": True})
+        wait_for(lambda: states[-1]["times_lost"] == 1 and states[-1]["phase"] == "shown")
+        wait_for(lambda: sim["panel"].view["shown"] == NOTICE)
+        self.master(sim).write_coil(0, True, slave=1)  # somebody else clears it
+        wait_for(lambda: states[-1]["times_lost"] == 2 and states[-1]["phase"] == "shown")
+        sim["panel"].ask({"set": {"fault_module": True}})
+        wait_for(lambda: states[-1]["faults"] == 1)
+
+    def test_amplifier_that_was_away_is_asserted_anew(self):
+        sim = self.start(AMPLIFIER)
+        states = self.watch(sim, "on", "-10", "2,4")
+        wait_for(lambda: states and states[-1]["settled"])
+        sim["panel"].ask({"set": {"offline": True}})
+        wait_for(lambda: not states[-1]["reachable"] and "does not answer" in states[-1]["problem"])
+        sim["panel"].ask({"power_cycle": True})
+        before = len(self.writes(sim))
+        sim["panel"].ask({"set": {"offline": False}})
+        wait_for(lambda: states[-1]["settled"], 40)
+        self.assertEqual(self.writes(sim)[before]["address"], 1, "mute comes first")
+        view = wait_for(lambda: sim["panel"].view if sim["panel"].view["zones"] == [2, 4] else None)
+        self.assertEqual((view["power"], view["mute"], view["gain_db"]), (True, False, -10))
+
+    def test_somebody_turns_the_gain_up(self):
+        sim = self.start(AMPLIFIER)
+        states = self.watch(sim, "on", "-10", "1")
+        wait_for(lambda: states and states[-1]["settled"])
+        self.master(sim).write_register(100, 120, slave=1)
+        wait_for(lambda: sim["panel"].view["gain_db"] == 12)
+        wait_for(lambda: sim["panel"].view["gain_db"] == -10)
+
     # ---- models that the programs have never seen ----
 
     def test_other_amplifier(self):

@@ -114,7 +114,11 @@ static const struct bad {
     {false, "address = 4; access = \"w\"", "address = 1; access = \"w\"", 10, "lies over 'mute'"},
     {false, "address = 4; access = \"w\"", "address = 4; access = \"r\"", 10, "must be writable"},
     {false, "\"zone_2\"; kind", "\"text\"; kind", 10, "must be text"},
-    {false, ");\n", "", 10, "syntax error"},
+    {false, "{ name = \"zone_2\"; kind = \"coil\"; address = 4; access = \"w\"; }",
+     "{ name = \"text_2\"; kind = \"holding\"; address = 4; access = \"w\"; type = \"text\"; length = 2; encoding = "
+     "\"ascii\"; }",
+     1, "an amplifier has no text"},
+    {false, ");\n", "", 11, "syntax error"},
     {false, "points = (", "points = ( 3,", 5, "item 1 of 'points' must be a group"},
     {false, "points", "pints", 1, "'points' is missing"},
     {true, "point = \"clear\"", "point = \"text\"", 3, "is text, a number is needed"},
