@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import random
 import socket
 import ssl
 
@@ -36,10 +37,23 @@ pattern write loa/1/dev/%u/health
 """
 
 
+_given = set()
+
+
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """A port below those that the kernel gives to outgoing connections, so that none of them takes it before its server
+    does; never the same twice."""
+    while True:
+        port = random.randrange(20000, 32000)
+        with socket.socket() as s:
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                s.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        if port not in _given:
+            _given.add(port)
+            return port
 
 
 def listens(port):
