@@ -147,7 +147,7 @@ def read_sound(path):
     """(samples as frames x channels, rate), read by libsndfile itself."""
     info = SfInfo()
     file = SNDFILE.sf_open(path.encode(), 0x10, ctypes.byref(info))
-    assert file, path
+    assert file and info.frames < 1 << 28, f"{path}: not sound, or its length is a lie"
     data = np.zeros((info.frames + 48000, info.channels), dtype=np.float32)
     n = SNDFILE.sf_readf_float(file, data.ctypes.data, len(data))
     SNDFILE.sf_close(file)

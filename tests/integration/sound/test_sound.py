@@ -142,11 +142,12 @@ class Speech(SoundTest):
             flipped[bit // 8] ^= 1 << (bit % 8)
             with open(self.path("flip.opus"), "wb") as file:
                 file.write(flipped)
-            try:  # what libsndfile makes of it without an error is what the player must notice by itself
-                if len(bench.read_sound(self.path("flip.opus"))[0]) != length:
-                    altered.append(bytes(flipped))
+            try:
+                same = len(bench.read_sound(self.path("flip.opus"))[0]) == length
             except AssertionError:
-                continue
+                same = False
+            if not same:  # mostly without an error from libsndfile: the player must notice by itself
+                altered.append(bytes(flipped))
             if len(altered) == 9:
                 break
         self.assertGreater(len(altered), 4)
