@@ -8,9 +8,7 @@ import struct
 import time
 import unittest
 
-import jose as seals  # tools/site, by world's path
-from api import Refused
-from world import SOURCE, World, WorldTest, site
+from world import SOURCE, Refused, WorldTest, seals
 
 PROFILES = os.path.join(SOURCE, "boards", "profiles")
 GOOD_DEVICE = {"id": "xau-1", "kind": "loudspeaker", "area": "a001", "name": "Xấu"}

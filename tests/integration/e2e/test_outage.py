@@ -6,7 +6,7 @@ import sqlite3
 import time
 import unittest
 
-from world import World, WorldTest, site, wait_until
+from world import WorldTest, site, wait_until
 
 
 def stored(world):

@@ -5,8 +5,7 @@ import signal
 import time
 import unittest
 
-import jose as seals  # tools/site, by world's path
-from world import WorldTest, site, wait_until
+from world import WorldTest, seals, site, wait_until
 
 DEVICE = "ls-ck-01"
 LENGTH_S = 0.6

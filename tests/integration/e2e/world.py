@@ -19,7 +19,9 @@ os.environ.setdefault("JOSE_PACKAGES", os.path.join(BUILD, "tests", "integration
 sys.path.insert(0, os.path.join(SOURCE, "tools", "site"))
 
 import content  # noqa: E402
+import jose as seals  # noqa: E402
 import sound  # noqa: E402
+from api import Refused  # noqa: E402, F401
 from installation import Installation  # noqa: E402
 from place import Plan, panel  # noqa: E402
 from process import Failure, Keeper, wait_until  # noqa: E402
