@@ -40,7 +40,7 @@ struct mqtt {
     int inside;           /* depth of calls into libmosquitto */
     unsigned handles;
     bool established; /* TCP */
-    bool up, broken, paused, stopped, packet_done;
+    bool up, broken, paused, stopped, packet_done, oversized;
     char why[300];
     char tls_error[160]; /* last complaint of libmosquitto's TLS */
 };
@@ -82,7 +82,9 @@ static void break_with(struct mqtt *m, int rc, int saved_errno)
     const char *host = m->settings->broker.host;
     int port = m->settings->broker.port;
     int refusal = tls_refusal(m->tls);
-    if (refusal != X509_V_OK)
+    if (m->oversized)
+        break_off(m, "%s:%d sent a packet of more than %d bytes", host, port, MQTT_PACKET_MAX);
+    else if (refusal != X509_V_OK)
         break_off(m, "the certificate of %s:%d is refused: %s", host, port, X509_verify_cert_error_string(refusal));
     else if (m->tls_error[0] && !m->up)
         break_off(m, "no TLS with %s:%d: %s", host, port, m->tls_error);
@@ -156,18 +158,28 @@ static void leave(struct mqtt *m, int rc)
     watch(m);
 }
 
-/* libmosquitto takes what length the broker states; bound it by what came without a whole packet. */
-static void check_packet_size(struct mqtt *m)
+/* Before each read from the socket. One call of the library's reads on as long as bytes come, and takes whatever length
+ * the broker states: both are bounded here. */
+static long before_read(BIO *bio, int oper, const char *data, size_t len, int argi, long argl, int ret,
+                        size_t *processed)
 {
-    SSL *ssl = m->stopped ? NULL : mosquitto_ssl_get(m->mosq);
-    if (!ssl)
-        return;
-    uint64_t total = BIO_number_read(SSL_get_rbio(ssl));
+    (void)data, (void)len, (void)argi, (void)argl, (void)processed;
+    struct mqtt *m = (struct mqtt *)(void *)BIO_get_callback_arg(bio);
+    if (oper != BIO_CB_READ)
+        return ret;
+    uint64_t total = BIO_number_read(bio);
     if (m->packet_done)
         m->packet_from = total;
-    else if (total - m->packet_from > MQTT_PACKET_MAX)
-        break_off(m, "the broker sent a packet of more than %d bytes", MQTT_PACKET_MAX);
     m->packet_done = false;
+    if (total - m->packet_from > MQTT_PACKET_MAX)
+        m->oversized = true;
+    if (m->oversized || m->stopped)
+        return 0;
+    if (m->paused && m->up) { /* as if no byte had come yet */
+        BIO_set_retry_read(bio);
+        return -1;
+    }
+    return ret;
 }
 
 /* The address is no good: the next one, or the end. */
@@ -214,9 +226,7 @@ static void on_poll(uv_poll_t *poll, int status, int events)
     }
     if ((events & UV_READABLE) || !m->up) {
         enter(m);
-        int rc = mosquitto_loop_read(m->mosq, 1);
-        check_packet_size(m);
-        leave(m, rc);
+        leave(m, mosquitto_loop_read(m->mosq, 1));
     }
     if ((events & UV_WRITABLE) && m->mosq && !m->broken && !m->stopped) {
         enter(m);
@@ -289,8 +299,9 @@ static void on_library_log(struct mosquitto *mosq, void *obj, int level, const c
 {
     (void)mosq;
     struct mqtt *m = obj;
-    if (level == MOSQ_LOG_DEBUG)
-        m->packet_done = true; /* each packet that was taken in whole leaves such a line */
+    /* Each packet that was taken in whole leaves a line "Client ID received ..."; what we send leaves "sending". */
+    if (level == MOSQ_LOG_DEBUG && strstr(text, " received ") && !strstr(text, " sending "))
+        m->packet_done = true;
     if (level == MOSQ_LOG_ERR)
         snprintf(m->tls_error, sizeof(m->tls_error), "%s", text);
 }
@@ -318,6 +329,9 @@ static int open_poll(struct mqtt *m)
     m->poll_fd = fcntl(mosquitto_socket(m->mosq), F_DUPFD_CLOEXEC, 0);
     if (m->poll_fd < 0)
         return -errno;
+    BIO *bio = SSL_get_rbio(mosquitto_ssl_get(m->mosq));
+    BIO_set_callback_arg(bio, (char *)(void *)m);
+    BIO_set_callback_ex(bio, before_read);
     m->poll = xcalloc(1, sizeof(*m->poll));
     m->poll->data = m;
     int r = uv_poll_init(m->loop, m->poll, m->poll_fd);
