@@ -1,0 +1,216 @@
+/* What the vault keeps: versions that never go back, whole transactions, bounded memories. */
+#include "unit.h"
+
+#include "firmware/vault.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static char folder[64];
+
+static int make_folder(void **state)
+{
+    (void)state;
+    strcpy(folder, "/tmp/loa-vault-XXXXXX");
+    return mkdtemp(folder) ? 0 : -1;
+}
+
+static int remove_folder(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"vault.db", "vault.db-wal", "vault.db-shm"};
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        char path[100];
+        snprintf(path, sizeof(path), "%s/%s", folder, names[i]);
+        unlink(path);
+    }
+    return rmdir(folder);
+}
+
+static struct vault *open_vault(void)
+{
+    struct vault *vault = NULL;
+    struct complaint why = {0};
+    assert_int_equal(vault_open(folder, 1000, &vault, &why), 0);
+    return vault;
+}
+
+static void keeps_store_and_welcome(void **state)
+{
+    (void)state;
+    struct vault *vault = open_vault();
+    char store[64];
+    snprintf(store, sizeof(store), "%s", vault_store(vault));
+    assert_true(strlen(store) > 10);
+    assert_false(vault_welcomed(vault));
+    assert_int_equal(vault_set_welcomed(vault), 0);
+    vault_close(vault);
+    vault = open_vault();
+    assert_string_equal(vault_store(vault), store);
+    assert_true(vault_welcomed(vault));
+    vault_close(vault);
+}
+
+static void versions_never_go_back(void **state)
+{
+    (void)state;
+    struct vault *vault = open_vault();
+    struct doc_head head = {.era = 1, .ver = 10};
+    struct held_version held;
+    assert_int_equal(vault_adopt(vault, DOC_PLAYLIST, &head, "abc", 3), 0);
+    head.ver = 7;
+    assert_int_equal(vault_adopt(vault, DOC_PLAYLIST, &head, "old", 3), 0);
+    vault_held(vault, DOC_PLAYLIST, &held);
+    assert_int_equal(held.ver, 10);
+    assert_int_equal(vault_raise_floor(vault, DOC_PLAYLIST, 1, 20), 0);
+    assert_int_equal(vault_raise_floor(vault, DOC_PLAYLIST, 1, 5), 0);
+    vault_held(vault, DOC_PLAYLIST, &held);
+    assert_int_equal(held.floor_ver, 20);
+    assert_int_equal(vault_raise_floor(vault, DOC_PLAYLIST, 2, 1), 0);
+    vault_held(vault, DOC_PLAYLIST, &held);
+    assert_int_equal(held.floor_era, 2);
+    vault_close(vault);
+}
+
+static void transactions_are_whole(void **state)
+{
+    (void)state;
+    struct vault *vault = open_vault();
+    struct doc_head head = {.era = 1, .ver = 3};
+    struct vault_document document;
+    vault_begin(vault);
+    assert_int_equal(vault_adopt(vault, DOC_KEYS, &head, "keys", 4), 0);
+    vault_abandon(vault);
+    assert_int_equal(vault_document(vault, DOC_KEYS, &document), -ENOENT);
+    vault_begin(vault);
+    vault_begin(vault);
+    assert_int_equal(vault_adopt(vault, DOC_KEYS, &head, "keys", 4), 0);
+    vault_abandon(vault); /* the inner one fails: nothing of the outer one holds */
+    assert_int_equal(vault_commit(vault), ERR_STORE);
+    assert_int_equal(vault_document(vault, DOC_KEYS, &document), -ENOENT);
+    vault_begin(vault);
+    assert_int_equal(vault_adopt(vault, DOC_KEYS, &head, "keys", 4), 0);
+    assert_int_equal(vault_commit(vault), 0);
+    assert_int_equal(vault_document(vault, DOC_KEYS, &document), 0);
+    assert_int_equal(document.len, 4);
+    assert_memory_equal(document.sealed, "keys", 4);
+    free(document.sealed);
+    vault_close(vault);
+}
+
+static void up_versions_rise_over_restarts(void **state)
+{
+    (void)state;
+    struct vault *vault = open_vault();
+    int64_t first = vault_up_version(vault, 5000);
+    int64_t second = vault_up_version(vault, 5000);
+    assert_true(first >= 5000 && second > first);
+    vault_close(vault);
+    vault = open_vault();
+    assert_true(vault_up_version(vault, 100) > second); /* the clock went back meanwhile */
+    vault_close(vault);
+}
+
+static void remembers_within_bounds(void **state)
+{
+    (void)state;
+    struct vault *vault = open_vault();
+    struct hash hash = hash_of("x", 1);
+    assert_true(vault_refusal_is_new(vault, &hash, "older"));
+    assert_false(vault_refusal_is_new(vault, &hash, "older"));
+    assert_true(vault_refusal_is_new(vault, &hash, "expired"));
+    assert_true(vault_command_is_new(vault, "c-1"));
+    for (int i = 0; i < VAULT_COMMANDS_MAX - 1; i++) {
+        char id[20];
+        snprintf(id, sizeof(id), "d-%d", i);
+        assert_true(vault_command_is_new(vault, id));
+    }
+    assert_false(vault_command_is_new(vault, "c-1"));
+    vault_close(vault);
+}
+
+struct seen {
+    int n;
+    enum doc_type types[VAULT_WAITING_MAX + 8];
+    char first[16];
+};
+
+static void see(void *arg, enum doc_type type, const void *sealed, size_t len)
+{
+    struct seen *seen = arg;
+    if (seen->n == 0)
+        snprintf(seen->first, sizeof(seen->first), "%.*s", (int)len, (const char *)sealed);
+    seen->types[seen->n++] = type;
+}
+
+static void waiting_is_bounded_and_in_order(void **state)
+{
+    (void)state;
+    struct vault *vault = open_vault();
+    struct seen seen = {0};
+    for (int i = 0; i < VAULT_WAITING_MAX + 5; i++) {
+        char text[16];
+        snprintf(text, sizeof(text), "p%d", i);
+        assert_int_equal(vault_wait(vault, i % 2 ? DOC_PLAYLIST : DOC_TRUST, text, strlen(text), 0), 0);
+    }
+    vault_waiting(vault, see, &seen);
+    assert_int_equal(seen.n, VAULT_WAITING_MAX);
+    assert_int_equal(seen.types[0], DOC_TRUST);
+    assert_int_equal(seen.types[seen.n - 1], DOC_PLAYLIST);
+    assert_string_equal(seen.first, "p6"); /* the oldest five are gone, p5 was a playlist */
+    struct hash hash = hash_of("p6", 2);
+    vault_wait_no_more(vault, &hash);
+    memset(&seen, 0, sizeof(seen));
+    vault_waiting(vault, see, &seen);
+    assert_int_equal(seen.n, VAULT_WAITING_MAX - 1);
+    vault_close(vault);
+}
+
+static void ledger_and_airing_survive(void **state)
+{
+    (void)state;
+    struct vault *vault = open_vault();
+    struct ledger *ledger = xcalloc(1, sizeof(*ledger)), *back = xcalloc(1, sizeof(*back));
+    ledger->on = ON_ITEM;
+    ledger->key = UINT64_MAX - 3;
+    ledger->n_done = 1;
+    ledger->done[0] = (struct done_mark){.key = 7, .start_ms = 9};
+    assert_int_equal(vault_save_ledger(vault, ledger), 0);
+    struct airing airing = {.key = UINT64_MAX - 3, .planned_ms = 5, .reason = REASON_LATE, .class = CLASS_PRIORITY};
+    snprintf(airing.occurrence, sizeof(airing.occurrence), "r1.5");
+    airing.bulletin = hash_of("b", 1);
+    assert_int_equal(vault_airing_save(vault, &airing), 0);
+    int proof = 42, proof_back = 0;
+    assert_int_equal(vault_airing_save_evidence(vault, airing.key, &proof, sizeof(proof)), 0);
+    airing.over = true;
+    assert_int_equal(vault_airing_save(vault, &airing), 0);
+    vault_close(vault);
+    vault = open_vault();
+    vault_load_ledger(vault, back);
+    assert_memory_equal(ledger, back, sizeof(*ledger));
+    struct airing over;
+    assert_int_equal(vault_airing_over(vault, &over), 0);
+    assert_string_equal(over.occurrence, "r1.5");
+    assert_true(over.key == airing.key && over.reason == REASON_LATE);
+    assert_int_equal(vault_airing_evidence(vault, over.key, &proof_back, sizeof(proof_back)), 0);
+    assert_int_equal(proof_back, 42);
+    assert_int_equal(vault_airing_drop(vault, over.key), 0);
+    assert_int_equal(vault_airing_over(vault, &over), -ENOENT);
+    vault_close(vault);
+    free(ledger);
+    free(back);
+}
+
+int main(void)
+{
+#define TEST(f) cmocka_unit_test_setup_teardown(f, make_folder, remove_folder)
+    const struct CMUnitTest tests[] = {
+        TEST(keeps_store_and_welcome),        TEST(versions_never_go_back),  TEST(transactions_are_whole),
+        TEST(up_versions_rise_over_restarts), TEST(remembers_within_bounds), TEST(waiting_is_bounded_and_in_order),
+        TEST(ledger_and_airing_survive),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
