@@ -111,9 +111,9 @@ void player_prepare(struct player *player);
  * length out of range. What is wrong with the file itself comes by `finished`. */
 MUST_USE int player_play(struct player *player, const struct player_item *item);
 
-/* Fade the item on out over PLAYER_RAMP_MS and end it and the next one as PLAYER_STOPPED. An item handed over right
- * after this call begins when the fade is over: pre-emption is player_stop() and player_play(). Nothing on: harmless.
- */
+/* Fade the item on out over PLAYER_RAMP_MS and end it and the next one as PLAYER_STOPPED; one whose last frame is with
+ * the card already ends as PLAYER_DRAINED. An item handed over right after this call begins when the fade is over:
+ * pre-emption is player_stop() and player_play(). Nothing on: harmless. */
 void player_stop(struct player *player);
 
 /* End the next item, if any, as PLAYER_STOPPED; the one on goes on. */

@@ -367,7 +367,7 @@ static int open_pcm(snd_pcm_t **pcmp, const char *name, const char *path, snd_pc
 
 /* alsa-lib looks this one up by name, and the version symbol below. */
 SND_PCM_PLUGIN_DEFINE_FUNC(loa);
-SND_PCM_PLUGIN_SYMBOL(loa)
+SND_DLSYM_BUILD_VERSION(SND_PCM_PLUGIN_ENTRY(loa), SND_PCM_DLSYM_VERSION)
 
 SND_PCM_PLUGIN_DEFINE_FUNC(loa)
 {
