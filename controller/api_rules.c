@@ -108,7 +108,7 @@ static int check_past(struct request *r, const json_t *body)
     struct arena *arena = arena_new();
     struct rule rule;
     int result = 0;
-    if (rule_build("x", body, r->c->zones, arena, &rule) == 0 && rule_last_ms(&rule) + rule.late_ms < r->now_ms)
+    if (rule_build("x", body, r->c->zones, arena, &rule) == 0 && rule_last_ms(&rule) < r->now_ms - rule.late_ms)
         result = refuse(&r->problem, 422, "value", "times", WORD_RULE_PAST);
     arena_free(arena);
     return result;

@@ -232,6 +232,19 @@ int form_ids(const struct form *form, const char *name, bool required, size_t ma
     return r < 0 || !*ret ? r : check_texts(form, name, *ret, is_id, NULL, "cum-loa-1");
 }
 
+static bool is_word(const char *text, const void *arg)
+{
+    (void)arg;
+    size_t len = strlen(text);
+    return len >= 1 && len <= 64 && strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789_-.") == len;
+}
+
+int form_words(const struct form *form, const char *name, size_t max, const json_t **ret)
+{
+    int r = form_list(form, name, false, 0, max, ret);
+    return r < 0 || !*ret ? r : check_texts(form, name, *ret, is_word, NULL, "zone_1");
+}
+
 static bool is_choice(const char *text, const void *arg)
 {
     return index_of(arg, text) >= 0;

@@ -34,6 +34,8 @@ int form_choice(const struct form *form, const char *name, bool required, const 
 int form_list(const struct form *form, const char *name, bool required, size_t min, size_t max, const json_t **ret);
 /* A list of different ids. */
 int form_ids(const struct form *form, const char *name, bool required, size_t max, const json_t **ret);
+/* A list of different words: 1 to 64 of a-z 0-9 _ - . */
+int form_words(const struct form *form, const char *name, size_t max, const json_t **ret);
 /* A list of different words of `names`. */
 int form_choices(const struct form *form, const char *name, const char *const *names, const json_t **ret);
 /* A list of different language tags (BCP 47 primary subtags: 2 or 3 lower-case letters). */

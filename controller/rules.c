@@ -77,7 +77,7 @@ static int put_targets(const struct form *form, json_t *ret)
     if (form_ids(form, "areas", false, TARGETS_MAX, &areas) < 0 ||
         form_ids(form, "devices", false, TARGETS_MAX, &devices) < 0 ||
         form_choices(form, "kinds", device_kind_names, &kinds) < 0 ||
-        form_ids(form, "zones", false, ZONES_OF_RULE_MAX, &zones) < 0)
+        form_words(form, "zones", ZONES_OF_RULE_MAX, &zones) < 0)
         return -1;
     if (json_array_size(areas) + json_array_size(devices) == 0)
         return refuse(form->problem, 422, "member", "areas", WORD_RULE_TARGETS);

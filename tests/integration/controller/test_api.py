@@ -1,0 +1,220 @@
+"""The API of a running controller over TLS: places, media, bulletins, approvals, rules, tokens and scopes, blobs, the page."""
+import http.client
+import json
+import os
+import ssl
+import subprocess
+import threading
+import unittest
+
+from kit import CONTROLLER, World, make_wav, read, sha, wait_for
+
+
+class Api(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.w = World().__enter__()
+        cls.addClassCleanup(cls.w.__exit__, None, None, None)
+        cls.w.add_places()
+        cls.w.seal_trust()
+
+    def test_status_names_what_is_in_force(self):
+        status = self.w.get("status")
+        self.assertEqual((status["devices"], status["online"], status["link"], status["trust"]["era"]), (1, 0, "offline", 1))
+
+    def test_page_is_served_without_a_token_and_with_a_strict_policy(self):
+        for path in ("/", "/page.js", "/page.css", "/vi.json", "/en.json"):
+            answer = self.w.call("GET", path, token=None)
+            self.assertEqual(answer.status, 200, path)
+            self.assertIn("script-src 'self'", answer.headers["content-security-policy"])
+        self.assertNotIn(b"<script>", self.w.call("GET", "/", token=None).body)
+        self.assertEqual(set(self.w.call("GET", "/vi.json").json), set(self.w.call("GET", "/en.json").json))
+        self.assertEqual(self.w.call("GET", "/../controller.cfg", token=None).status, 404)
+
+    def test_only_tls_1_2_and_later(self):
+        context = ssl.create_default_context(cafile=self.w.certs.path("ca.pem"))
+        context.maximum_version = ssl.TLSVersion.TLSv1_1
+        context.set_ciphers("ALL:@SECLEVEL=0")
+        with self.assertRaises((ssl.SSLError, ConnectionError)):
+            connection = http.client.HTTPSConnection("127.0.0.1", self.w.api_port, context=context, timeout=10)
+            connection.request("GET", "/")
+            connection.getresponse()
+
+    def test_media_is_levelled_and_idempotent(self):
+        path = self.w.path("a.wav")
+        make_wav(path, 3.0, level=0.05)
+        source = read(path)
+        first = self.w.want(201, "POST", "media?name=b%E1%BA%A3n%20tin.wav", source, type="audio/wav")
+        self.assertAlmostEqual(first["loudness_lufs"], -16.0, delta=0.6)
+        self.assertLessEqual(first["true_peak_dbtp"], -1.0)
+        self.assertEqual(first["frames"], 3 * 48000)
+        self.assertEqual(first["duration_ms"], 3000)
+        self.assertEqual(first["source"]["hash"], sha(source))
+        self.assertEqual(first["source"]["name"], "bản tin.wav")
+        self.assertEqual((first["source"]["channels"], first["source"]["rate_hz"]), (2, 44100))
+        again = self.w.want(200, "POST", "media", source, type="application/octet-stream")
+        self.assertEqual(again, first)
+        content = self.w.call("GET", f"media/{first['hash']}/content")
+        self.assertEqual((content.status, sha(content.body)), (200, first["hash"]))
+        self.assertLess(first["size"], 30000)
+        self.assertEqual(sha(read(f"{self.w.state}/sources/{sha(source)}")), sha(source))
+
+    def test_other_requests_go_on_during_an_intake(self):
+        path = self.w.path("long.wav")
+        make_wav(path, 60.0, rate=16000, channels=1, seed=5)
+        source = read(path)
+        done = []
+        thread = threading.Thread(target=lambda: done.append(self.w.call("POST", "media", source, type="audio/wav").status))
+        thread.start()
+        during = 0
+        while thread.is_alive():
+            self.w.get("whoami")
+            during += not done
+        thread.join()
+        self.assertEqual(done, [201])
+        self.assertGreater(during, 3)
+
+    def test_bulletin_revisions_and_bytes(self):
+        first = self.w.add_bulletin(id="rev", title="Một")
+        self.assertEqual(first["revision"], 1)
+        same = self.w.want(200, "POST", "bulletins", {"id": "rev", "title": "Một", "category": "health", "answerable": "Hoàng Thị Mai",
+                                                      "contents": [{"lang": "vi", "text": "Tiêm chủng lúc 7 giờ"}]})
+        self.assertEqual(same["hash"], first["hash"])
+        second = self.w.add_bulletin(id="rev", title="Hai")
+        self.assertEqual(second["revision"], 2)
+        content = self.w.call("GET", f"bulletins/{second['hash']}/content").body
+        self.assertEqual(sha(content), second["hash"])
+        self.assertEqual(json.loads(content)["title"], "Hai")
+        self.assertEqual([b["revision"] for b in self.w.get("bulletins?id=rev")["items"]], [1, 2])
+
+    def test_approval_clears_the_warning_of_a_rule(self):
+        bulletin = self.w.add_bulletin(title="Cần duyệt")
+        body = {"bulletin": bulletin["hash"], "when": "daily", "times": ["05:00"], "areas": ["a001"]}
+        rule = self.w.want(201, "POST", "rules", {"id": "warned", **body}, headers={"Accept-Language": "en"})
+        self.assertEqual(len(rule["warnings"]), 1)
+        self.assertIn("box-1", rule["warnings"][0])
+        sealed = self.w.approve(bulletin["hash"])
+        approval = self.w.want(201, "POST", "approvals", sealed, type="application/jose")
+        self.assertEqual((approval["person"], approval["hash"]), ("person-0", sha(sealed.encode())))
+        self.w.want(200, "POST", "approvals", sealed + "\n", type="application/jose")
+        self.assertEqual(self.w.want(200, "POST", "rules", {"id": "warned", **body})["warnings"], [])
+        playlist = wait_for("playlist", lambda: (lambda a: a.status == 200 and any(i["rule"] == "warned" and i["bulletin"] == bulletin["hash"]
+                                                                                   for i in a.json["items"]) and a.json)(
+            self.w.call("GET", "devices/box-1/playlist")))
+        self.assertGreaterEqual(len([i for i in playlist["items"] if i["rule"] == "warned"]), 29)
+
+    def test_a_rule_ends_and_comes_back(self):
+        bulletin = self.w.add_bulletin(title="Kết thúc")
+        self.w.want(201, "POST", "rules", {"id": "undo", "bulletin": bulletin["hash"], "when": "daily", "times": ["06:00"], "devices": ["box-1"]})
+
+        def planned():
+            answer = self.w.call("GET", "devices/box-1/playlist")
+            return answer.status == 200 and any(i["rule"] == "undo" for i in answer.json["items"])
+        wait_for("planned", planned)
+        self.assertIsNotNone(self.w.want(200, "DELETE", "rules/undo")["ended"])
+        wait_for("not planned", lambda: not planned())
+        self.assertNotIn("undo", [r["id"] for r in self.w.get("rules")["items"]])
+        self.assertIn("undo", [r["id"] for r in self.w.get("rules?ended=true")["items"]])
+        self.assertIsNone(self.w.want(200, "POST", "rules/undo/restore")["ended"])
+        wait_for("planned again", planned)
+
+    def test_scope_and_roles(self):
+        commune = self.w.want(201, "POST", "tokens", {"unit": "a002", "role": "operator"})["token"]
+        viewer = self.w.want(201, "POST", "tokens", {"unit": "a000", "role": "viewer"})["token"]
+        bulletin = self.w.add_bulletin(title="Phạm vi")
+        self.assertEqual(self.w.get("devices", token=commune)["items"], [])
+        self.assertEqual(self.w.call("GET", "devices/box-1", token=commune).status, 404)
+        self.assertEqual(self.w.call("GET", "receipts?device=box-1", token=commune).status, 404)
+        rule = {"bulletin": bulletin["hash"], "when": "daily", "times": ["05:00"], "devices": ["box-1"]}
+        self.assertEqual(self.w.call("POST", "rules", rule, token=commune).status, 403)
+        self.assertEqual(self.w.call("POST", "rules", rule, token=viewer).status, 403)
+        self.assertEqual(self.w.call("POST", "tokens", {"unit": "a000", "role": "admin"}, token=commune).status, 403)
+        self.assertEqual(len(self.w.get("devices", token=viewer)["items"]), 1)
+
+    def test_a_revoked_token_is_refused_and_secrets_are_not_kept(self):
+        made = self.w.want(201, "POST", "tokens", {"unit": "a001", "role": "viewer", "note": "tạm"})
+        self.assertEqual(self.w.get("whoami", token=made["token"])["note"], "tạm")
+        self.w.want(200, "DELETE", f"tokens/{made['id']}")
+        self.assertEqual(self.w.call("GET", "whoami", token=made["token"]).status, 401)
+        secret = made["token"].rsplit("_", 1)[1].encode()
+        for name in os.listdir(self.w.state):
+            if name.startswith("controller.db"):
+                self.assertNotIn(secret, read(os.path.join(self.w.state, name)))
+        self.assertNotIn(secret, read(self.w.path("controller.log")))
+        self.assertTrue(all("token" not in t for t in self.w.get("tokens")["items"]))
+
+    def test_lists_page_through(self):
+        self.w.want(200, "POST", "areas", "id,parent,kind,name\n" + "".join(f"p{i:03},a002,village,Thôn {i}\n" for i in range(30)), type="text/csv")
+        seen, after = [], ""
+        while after is not None:
+            page = self.w.get("areas?limit=7" + (f"&after={after}" if after else ""))
+            self.assertLessEqual(len(page["items"]), 7)
+            seen += [a["id"] for a in page["items"]]
+            after = page["next"]
+        self.assertEqual(seen, sorted(set(seen)))
+        self.assertEqual(len([a for a in seen if a.startswith("p")]), 30)
+
+    def test_the_sample_areas_can_be_brought_in(self):
+
+        text = "id,parent,kind,name\r\n" + 'q001,a002,village,"Bản ""Nà"", trên"\r\n'
+        self.assertEqual(self.w.want(200, "POST", "areas", text, type="text/csv")["created"], 1)
+        self.assertEqual(self.w.get("areas/q001")["name"], 'Bản "Nà", trên')
+
+    def test_blobs_need_the_certificate_of_a_known_device(self):
+        bulletin = self.w.add_bulletin(title="Tải về")
+        path = "/blobs/" + bulletin["hash"]
+
+        def fetch(name, path=path, method="GET", **headers):
+            context = ssl.create_default_context(cafile=self.w.certs.path("ca.pem"))
+            if name:
+                context.load_cert_chain(self.w.certs.path(name + ".crt"), self.w.certs.path(name + ".key"))
+            connection = http.client.HTTPSConnection("127.0.0.1", self.w.blobs_port, context=context, timeout=10)
+            connection.request(method, path, headers={k.replace("_", "-"): v for k, v in headers.items()})
+            answer = connection.getresponse()
+            body = answer.read()
+            connection.close()
+            return answer.status, body, answer
+        size = bulletin["size"]
+        status, whole, answer = fetch("box-1")
+        self.assertEqual((status, sha(whole), answer.getheader("ETag")), (200, bulletin["hash"], f'"{bulletin["hash"]}"'))
+        self.assertEqual(fetch("stranger")[0], 403)
+        self.assertEqual(fetch(None)[0], 403)
+        status, part, answer = fetch("box-1", Range="bytes=10-19")
+        self.assertEqual((status, part, answer.getheader("Content-Range")), (206, whole[10:20], f"bytes 10-19/{size}"))
+        self.assertEqual(fetch("box-1", Range=f"bytes={size - 5}-")[1], whole[-5:])
+        self.assertEqual(fetch("box-1", Range="bytes=-3")[1], whole[-3:])
+        self.assertEqual(fetch("box-1", Range=f"bytes={size}-")[0], 416)
+        self.assertEqual(fetch("box-1", Range="bytes=5-9", If_Range='"other"')[0], 200)
+        self.assertEqual(fetch("box-1", If_None_Match=f'"{bulletin["hash"]}"')[0], 304)
+        status, body, answer = fetch("box-1", method="HEAD")
+        self.assertEqual((status, body, answer.getheader("Content-Length")), (200, b"", str(size)))
+        for other in ("/blobs/" + "0" * 64, "/blobs/../controller.db", "/blobs/" + bulletin["hash"].upper(), "/"):
+            self.assertEqual(fetch("box-1", path=other)[0], 404)
+        self.assertEqual(fetch("box-1", method="DELETE")[0], 405)
+
+    def test_curl_with_its_own_tls(self):
+        out = subprocess.run(["curl", "-sS", "--cacert", self.w.certs.path("ca.pem"), "-H", f"Authorization: Bearer {self.w.token}",
+                              f"https://127.0.0.1:{self.w.api_port}/api/v1/whoami"], check=True, capture_output=True).stdout
+        self.assertEqual(json.loads(out)["role"], "admin")
+
+    def test_check_reads_the_configuration(self):
+        subprocess.run([CONTROLLER, "--config", self.w.config, "--check"], check=True)
+
+    def test_stream_begins_with_cursors_and_ends_with_the_client(self):
+        context = ssl.create_default_context(cafile=self.w.certs.path("ca.pem"))
+        connection = http.client.HTTPSConnection("127.0.0.1", self.w.api_port, context=context, timeout=20)
+        connection.request("GET", "/api/v1/stream", headers={"Authorization": "Bearer " + self.w.token})
+        answer = connection.getresponse()
+        self.assertEqual(answer.getheader("Content-Type"), "text/event-stream")
+        self.assertEqual(answer.readline(), b"event: hello\n")
+        self.assertIn("receipts", json.loads(answer.readline()[6:]))
+        answer.readline()
+        bulletin = self.w.add_bulletin(title="Dòng")
+        self.w.want(201, "POST", "rules", {"bulletin": bulletin["hash"], "when": "daily", "times": ["07:00"], "devices": ["box-1"]})
+        self.assertEqual(answer.readline(), b"event: playlist\n")
+        self.assertEqual(json.loads(answer.readline()[6:])["device"], "box-1")
+        connection.close()
+
+
+if __name__ == "__main__":
+    unittest.main()

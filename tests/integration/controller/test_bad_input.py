@@ -1,0 +1,227 @@
+"""What a person can get wrong: each is refused with a sentence that says what and where, in both languages, and the store stays
+as it was."""
+import math
+import os
+import struct
+import subprocess
+import time
+import unittest
+
+from kit import CONTROLLER, Key, World, read
+
+
+def tone(seconds=1.0, level=0.3, rate=16000, channels=1):
+    data = bytearray()
+    for i in range(int(seconds * rate)):
+        data += struct.pack("<h", int(32767 * level * math.sin(i * 0.2))) * channels
+    return data
+
+
+def wav(data, rate=16000, channels=1, claimed=None):
+    size = len(data) if claimed is None else claimed
+    return (b"RIFF" + struct.pack("<I", (36 + size) & 0xFFFFFFFF) + b"WAVEfmt " +
+            struct.pack("<IHHIIHH", 16, 1, channels, rate, rate * channels * 2, channels * 2, 16) + b"data" + struct.pack("<I", size) + bytes(data))
+
+
+class BadInput(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.w = World().__enter__()
+        cls.addClassCleanup(cls.w.__exit__, None, None, None)
+        cls.w.add_places()
+        cls.w.seal_trust()
+        cls.bulletin = cls.w.add_bulletin()
+        cls.w.want(201, "POST", "rules", {"id": "there", "bulletin": cls.bulletin["hash"], "when": "daily", "times": ["05:00"], "areas": ["a001"]})
+        cls.w.want(201, "POST", "tokens", {"unit": "a002", "role": "operator"})
+        # Let the planner come to rest before the store is compared.
+        last, same = None, 0
+        while same < 10:
+            now = cls.w.dump()
+            same, last = (same + 1 if now == last else 0), now
+            time.sleep(0.02)
+
+    def refused(self, status, code, words, method, path, body=None, **kwargs):
+        """`words` must stand in the English sentence: what is wrong and where."""
+        before = self.w.dump()
+        for language in ("en", "vi"):
+            headers = {"Accept-Language": language, **kwargs.get("headers", {})}
+            answer = self.w.call(method, path, body, **{**kwargs, "headers": headers})
+            shown = f"{method} {path} {str(body)[:200]}: {answer.status} {answer.body[:400]!r}"
+            self.assertEqual(answer.status, status, shown)
+            self.assertEqual(answer.headers["content-type"], "application/problem+json", shown)
+            problem = answer.json
+            self.assertEqual((problem["status"], problem["code"]), (status, code), shown)
+            self.assertGreater(len(problem["detail"]), 20, shown)
+            self.assertTrue(problem["title"])
+            if language == "en":
+                for word in words:
+                    self.assertIn(word, problem["detail"], shown)
+            else:
+                self.assertNotEqual(problem["detail"].encode(), problem["detail"].encode("ascii", "ignore"), "not Vietnamese: " + shown)
+        self.assertEqual(self.w.dump(), before, "the store changed: " + shown)
+        return answer
+
+    def test_routes_and_methods(self):
+        self.refused(404, "route", ["/api/v1/nothing"], "GET", "nothing")
+        self.refused(404, "route", ["/api/v2/devices"], "GET", "/api/v2/devices")
+        self.refused(404, "route", ["devices/box-1/x"], "GET", "devices/box-1/x/y")
+        answer = self.refused(405, "method", ["PUT", "GET, POST"], "PUT", "devices")
+        self.assertEqual(answer.headers["allow"], "GET, POST")
+        self.refused(405, "method", ["DELETE"], "DELETE", "receipts")
+
+    def test_tokens(self):
+        self.refused(401, "token", ["Authorization"], "GET", "devices", token=None)
+        self.refused(401, "token", ["revoked"], "GET", "devices", token="loa_000000000000_" + "A" * 43)
+        self.refused(401, "token", ["Authorization"], "GET", "devices", token=None, headers={"Authorization": "Basic eDp5"})
+
+    def test_queries(self):
+        for path, words in {"devices?limit=0": ["limit", "1 to 1000"], "devices?limit=x": ["limit"], "devices?limit=1001": ["limit"],
+                            "devices?colour=red": ["colour", "kind"], "status?x=1": ["x", "none"], "receipts?after=-1": ["after"],
+                            "receipts?order=up": ["order", "desc"], "receipts?from=yesterday": ["from", "yesterday"], "rules?ended=maybe": ["ended"],
+                            "events?to=2026-13-01T00:00:00Z": ["to", "2026-13-01"]}.items():
+            self.refused(400, "query", words, "GET", path)
+
+    def test_missing_things(self):
+        for path in ("devices/none", "rules/none", "bulletins/" + "0" * 64, "media/" + "0" * 64, "areas/zzz", "devices/none/playlist", "receipts?device=none"):
+            self.refused(404, "missing", ["scope of this token"], "GET", path)
+        self.refused(404, "missing", ["none"], "DELETE", "rules/none")
+
+    def test_bodies(self):
+        for body, code, words in ((b"", "body", ["needs a body"]), (b"{", "json", ["line 1"]), (b"[]", "json", ["object"]), (b"\xff\xfe{}", "json", ["line 1"]),
+                                  (b'{"id":"a","id":"b"}', "json", ["duplicate"]), (b'{"a":' * 9 + b"1" + b"}" * 9, "json", ["8 levels"]),
+                                  (b"[" * 5000 + b"]" * 5000, "json", ["line 1"])):
+            self.refused(400, code, words, "POST", "rules", body, type="application/json")
+        self.refused(415, "type", ["text/plain", "application/json"], "POST", "rules", b"{}", type="text/plain")
+        self.refused(415, "type", ["application/jose"], "POST", "trust", b"{}", type="application/json")
+        self.refused(413, "size", ["262144"], "POST", "rules", b'{"x":"' + b"a" * 300000 + b'"}', type="application/json")
+
+    def test_areas(self):
+        def area(**more):
+            return {"items": [{"id": "n001", "parent": "a000", "kind": "village", "name": "Thôn", **more}]}
+        for body, code, words in ((area(id="Big"), "value", ["items[0].id", "a-z"]), (area(kind="planet"), "value", ["items[0].kind", "commune"]),
+                                  (area(name=""), "value", ["items[0].name"]), (area(parent="nope"), "value", ["nope"]), (area(parent="n001"), "value", ["within itself"]),
+                                  (area(colour=1), "member", ["items[0].colour"]), ({"items": []}, "value", ["items", "1 to 2000"]), ({"items": ["a"]}, "value", ["items[0]"]),
+                                  ({}, "member", ["items"]), ({"items": area()["items"] * 2}, "value", ["n001", "already"]),
+                                  ({"items": [{"id": "a000", "parent": "a001", "kind": "province", "name": "x"}, {"id": "a001", "parent": "a000", "kind": "commune", "name": "y"}]},
+                                   "value", ["within itself"])):
+            self.refused(422, code, words, "POST", "areas", body)
+        self.refused(422, "value", ["within itself"], "POST", "areas", {"items": [{"id": "a000", "parent": "a001", "kind": "province", "name": "Lạng Sơn"}]})
+        self.refused(400, "body", ["line 1"], "POST", "areas", "name,id\n", type="text/csv")
+        self.refused(400, "body", ["line 3"], "POST", "areas", "id,parent,kind,name\nx1,a000,village,A\nx2,a000\n", type="text/csv")
+
+    def test_devices(self):
+        def device(**more):
+            return {"id": "new-1", "kind": "board", "area": "a001", "name": "Bảng tin", **more}
+        for body, code, words in (({"id": "new-1"}, "member", ["kind is missing"]), (device(id="-x"), "value", ["id", "-x"]), (device(kind="toaster"), "value", ["kind", "board"]),
+                                  (device(area="a999"), "value", ["a999"]), (device(languages=["english"]), "value", ["languages[0]", "english"]),
+                                  (device(languages=[]), "value", ["languages"]), (device(zone="Mars/Base"), "value", ["Mars/Base"]), (device(delay_ms=5000), "value", ["delay_ms", "1000"]),
+                                  (device(quiet_hours=[{"from": "25:00", "to": "06:00"}]), "value", ["quiet_hours[0].from", "25:00"]),
+                                  (device(gain_ceilings=[{"from": "01:00", "to": "06:00"}]), "member", ["gain_ceilings[0].gain_mb"]),
+                                  (device(box={"serial": "S", "x": "short"}), "value", ["box.x", "short"]), (device(box={"serial": "S"}), "member", ["box.x"]),
+                                  (device(colour="red"), "member", ["colour", "languages"]), (device(name="a\u0007b"), "value", ["name", "control"])):
+            self.refused(422, code, words, "POST", "devices", body)
+        self.refused(409, "conflict", ["box-1"], "POST", "devices", device(id="box-1"))
+        self.refused(409, "conflict", ["box-1"], "POST", "devices", device(box={"serial": "S", "x": self.w.box.x}))
+        self.refused(422, "value", ["command", "restart"], "POST", "devices/box-1/commands", {"command": "explode"})
+        self.refused(422, "member", ["area", "id"], "PATCH", "devices/box-1", {"id": "other"})
+
+    def test_bulletins(self):
+        def bulletin(**more):
+            return {"title": "Tin", "category": "news", "answerable": "Mai", "contents": [{"lang": "vi", "text": "Xin chào"}], **more}
+        for body, code, words in (({}, "member", ["title is missing"]), (bulletin(title=""), "value", ["title"]), (bulletin(title=7), "value", ["title", "text"]),
+                                  (bulletin(contents=[]), "value", ["contents"]), (bulletin(contents=[{"lang": "vi"}]), "member", ["contents[0]"]),
+                                  (bulletin(contents=[{"lang": "vi", "text": "a"}, {"lang": "vi", "text": "b"}]), "value", ["contents[1].lang"]),
+                                  (bulletin(contents=[{"lang": "VIE", "text": "a"}]), "value", ["contents[0].lang", "VIE"]),
+                                  (bulletin(contents=[{"lang": "vi", "audio": "0" * 64}]), "value", ["contents[0].audio", "/media"]),
+                                  (bulletin(contents=[{"lang": "vi", "audio": "zz"}]), "value", ["contents[0].audio", "SHA-256"]),
+                                  (bulletin(contents=[{"lang": "vi", "text": "x" * 4001}]), "value", ["contents[0].text", "4001"]), (bulletin(unit="a999"), "scope", ["a999"]),
+                                  (bulletin(**{"class": "loud"}), "value", ["class", "priority"]), (bulletin(revision=3), "member", ["revision"])):
+            self.refused(403 if code == "scope" else 422, code, words, "POST", "bulletins", body)
+
+    def test_rules(self):
+        def rule(**more):
+            return {"bulletin": self.bulletin["hash"], "when": "daily", "times": ["05:00"], "areas": ["a001"], **more}
+        for body, code, words in (({}, "member", ["bulletin"]), (rule(bulletin="0" * 64), "value", ["bulletin", "0000"]), (rule(when="weekly"), "value", ["when", "daily"]),
+                                  (rule(when="once"), "member", ["date"]), (rule(when="once", date="2026-02-30"), "value", ["date", "2026-02-30"]),
+                                  (rule(when="once", date="2020-01-01"), "value", ["past"]), (rule(date="2027-01-01"), "member", ["date", "daily"]),
+                                  (rule(times=[]), "value", ["times"]), (rule(times=["24:00"]), "value", ["times[0]", "24:00"]), (rule(times=["05:00", "05:00:00"]), "value", ["times[1]"]),
+                                  (rule(areas=[]), "member", ["areas or devices"]), (rule(areas=["a999"]), "value", ["areas[0]", "a999"]), (rule(devices=["none"]), "value", ["none"]),
+                                  (rule(**{"class": "emergency"}), "value", ["emergency", "order"]), (rule(**{"class": "priority"}), "value", ["priority", "normal"]),
+                                  (rule(gain_mb=100), "value", ["gain_mb", "-6000"]), (rule(late_ms=-1), "value", ["late_ms"]), (rule(zone="X"), "value", ["X"]),
+                                  (rule(kinds=["radio"]), "value", ["kinds[0]", "radio"]), (rule(**{"from": "2027-02-01", "until": "2027-01-01"}), "value", ["2027-01-01"]),
+                                  (rule(id="Not an id"), "value", ["Not an id"]), (rule(time="05:00"), "member", ["time", "times"]), (rule(late_ms="x"), "value", ["late_ms"])):
+            self.refused(422, code, words, "POST", "rules", body)
+        self.refused(409, "conflict", ["there"], "POST", "rules", rule(id="there", times=["06:00"]))
+
+    def test_sounds(self):
+        good = tone()
+        for data, words in ((b"not a sound", ["WAV, FLAC"]), (wav(bytes(32000)), ["silent"]), (wav(tone(level=0.0003)), ["silent"]), (wav(good[:3000]), ["seconds", "0.2"]),
+                            (wav(good * 9, channels=9), ["9 channels"]), (wav(good, rate=1000), ["1000 Hz"]), (b"RIFF" + b"\0" * 40, ["cannot be read"]),
+                            (wav(b""), ["seconds"]), (b"OggS" + b"\1" * 400, ["cannot be read"]), (b"\xff\xfb\x90\x00", [])):
+            self.refused(422, "sound", words, "POST", "media", data, type="audio/wav")
+        self.refused(400, "body", ["needs a body"], "POST", "media", b"", type="audio/wav")
+        self.refused(415, "type", ["audio/*"], "POST", "media", b"x", type="text/html")
+        answer = self.w.call("POST", "media", b"", type="audio/wav", headers={"Content-Length": str(300 * 1024 * 1024)})
+        self.assertEqual((answer.status, answer.json["code"]), (413, "size"))
+        self.assertEqual(os.listdir(self.w.state + "/tmp"), [])
+
+    def test_a_lying_header_is_bounded_by_what_can_be_read(self):
+        media = self.w.want(201, "POST", "media", wav(tone(0.5), claimed=0xFFFFFFF0), type="audio/wav")
+        self.assertEqual(media["duration_ms"], 500)
+
+    def test_documents(self):
+        now = int(time.time() * 1000)
+        root, stranger = self.w.root, Key()
+        good = self.w.trust_payload()
+        sealed = root.seal("trust", good)
+        cases = [(422, "trust", "nonsense", ["format"]), (422, "trust", stranger.seal("trust", good), ["unknown_key"]), (422, "trust", sealed[:-8] + "AAAAAAAA", []),
+                 (422, "trust", root.seal("keys", self.w.keys_payload()), ["type"]), (422, "trust", root.seal("trust", good, alg="HS256"), ["alg"]),
+                 (422, "trust", root.seal("trust", {**good, "exp": int(time.time()) - 10, "iat": int(time.time()) - 20}), ["expired"]),
+                 (422, "trust", root.seal("trust", {**good, "aud": "dev/box-1"}), ["audience"]), (409, "trust", root.seal("trust", {**good, "ver": 5}), ["older"]),
+                 (422, "trust", root.seal("trust", {**good, "registrars": "x"}), ["registrars"]), (422, "keys", root.seal("keys", self.w.keys_payload()), ["unknown_key"]),
+                 (422, "approvals", stranger.seal("approval", {}), ["unknown_key"]), (422, "approvals", self.w.approve("0" * 64), ["0000"]),
+                 (422, "approvals", self.w.approve(self.bulletin["hash"], areas=[]), ["areas"]),
+                 (422, "approvals", self.w.approve(self.bulletin["hash"], from_ms=now, until_ms=now - 1), []),
+                 (422, "approvals", self.w.approve(self.bulletin["hash"], era=9), ["era"])]
+        for status, path, body, words in cases:
+            answer = self.refused(status, "conflict" if status == 409 else "document", words, "POST", path, body, type="application/jose")
+            if "0000" not in words:
+                self.assertIn("refusal", answer.json)
+
+    def test_scope_of_a_token(self):
+        self.refused(403, "scope", ["unit"], "POST", "tokens", {"unit": "elsewhere", "role": "viewer"})
+        self.refused(422, "value", ["role", "viewer"], "POST", "tokens", {"unit": "a000", "role": "king"})
+
+    def test_command_line_and_configuration(self):
+        def run(*args):
+            return subprocess.run([CONTROLLER, *args], capture_output=True, text=True)
+        before = self.w.dump()
+        for args, word in (((), "--config"), (("--nope",), "--nope"), (("--config", self.w.config, "dance"), "token add"),
+                           (("--config", self.w.config, "token", "add", "--unit", "A B", "--role", "admin"), "--unit"),
+                           (("--config", self.w.config, "token", "add", "--unit", "a000", "--role", "king"), "--role"), (("--config", self.w.config, "--unit", "a000"), "token add")):
+            done = run(*args)
+            self.assertEqual(done.returncode, 2, args)
+            self.assertIn(word, done.stderr)
+        text = read(self.w.config).decode()
+        for old, new, word in (("state =", "stat =", "stat"), ("spread_s = 1", "spread_s = -1", "spread_s"), (self.w.root.x, "short", "roots"), ("port = 0", "port = 70000", "port"),
+                               ("127.0.0.1", "localhost", "address"), ("server.crt", "missing.crt", "missing.crt"), ("scheduler.jwk", "none.jwk", "none.jwk"),
+                               ("ca.pem", "scheduler.jwk", "client_ca"), ("spread_s = 1;", "spread_s = ;", ":5"), ("spread_s = 1;", 'zone = "Nowhere";', "Nowhere")):
+            with open(self.w.path("bad.cfg"), "w") as out:
+                out.write(text.replace(old, new))
+            done = run("--config", self.w.path("bad.cfg"), "--check")
+            self.assertEqual((done.returncode, word in done.stderr), (1, True), (old, new, done.stderr))
+        self.assertEqual(self.w.dump(), before)
+
+
+class Throttle(unittest.TestCase):
+    def test_guessing_is_slowed_down(self):
+        with World() as w:
+            statuses = [w.call("GET", "status", token="loa_wrong").status for _ in range(11)]
+            self.assertEqual(statuses, [401] * 10 + [429])
+            answer = w.call("GET", "status")
+            self.assertEqual((answer.status, answer.json["code"]), (429, "throttle"))
+            self.assertGreater(int(answer.headers["retry-after"]), 0)
+
+
+if __name__ == "__main__":
+    unittest.main()
