@@ -1,0 +1,189 @@
+/* The store: schema, rows as JSON, transactions; records that are kept once; tokens; places. */
+#include "unit.h"
+
+#include "controller/people.h"
+#include "controller/places.h"
+#include "controller/records.h"
+#include "playlists/base/bytes.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct bench {
+    char dir[40];
+    char path[64];
+    struct store *store;
+};
+
+static int setup(void **state)
+{
+    struct bench *b = xcalloc(1, sizeof(*b));
+    struct complaint why = {0};
+    strcpy(b->dir, "/tmp/loa-store-XXXXXX");
+    assert_non_null(mkdtemp(b->dir));
+    snprintf(b->path, sizeof(b->path), "%s/c.db", b->dir);
+    assert_int_equal(store_open(b->path, &b->store, &why), 0);
+    assert_true(store_run(b->store,
+                          "INSERT INTO areas VALUES ('p', NULL, 'province', 'P'), ('c', 'p', 'commune', 'C'),"
+                          " ('d', 'p', 'commune', 'D'), ('v', 'c', 'village', 'V')",
+                          "") == 4);
+    assert_true(
+        store_run(b->store, "INSERT INTO devices VALUES ('dev', 'board', 'N', 'v', '{\"zone\":\"UTC\"}', 5)", "") == 1);
+    *state = b;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct bench *b = *state;
+    store_close(b->store);
+    for (int i = 0; i < 3; i++) {
+        static const char *const ends[] = {"", "-wal", "-shm"};
+        char path[80];
+        snprintf(path, sizeof(path), "%s%s", b->path, ends[i]);
+        unlink(path);
+    }
+    rmdir(b->dir);
+    free(b);
+    return 0;
+}
+
+static void rows_follow_their_names(void **state)
+{
+    struct bench *b = *state;
+    json_t *row =
+        store_one(b->store,
+                  "SELECT 1782878400123 AS a__at, 0 AS b__at, '[1]' AS c__json, 1 AS d__bool, NULL AS e__bool,"
+                  " 7 AS f__text, ? AS g, ? AS h",
+                  "ri", 1.5, (int64_t)9);
+    char *text = json_dumps(row, JSON_COMPACT);
+    assert_string_equal(text,
+                        "{\"a\":\"2026-07-01T04:00:00.123Z\",\"b\":null,\"c\":[1],\"d\":true,\"e\":null,\"f\":\"7\","
+                        "\"g\":1.5,\"h\":9}");
+    free(text);
+    json_decref(row);
+}
+
+static void opens_again_and_refuses_a_newer_schema(void **state)
+{
+    struct bench *b = *state;
+    struct complaint why = {0};
+    struct store *again = NULL;
+    store_close(b->store);
+    b->store = NULL;
+    assert_int_equal(store_open(b->path, &b->store, &why), 0);
+    assert_int_equal(store_number(b->store, 0, "SELECT count(*) FROM migrations", ""), schema_n_steps);
+    assert_true(store_run(b->store, "INSERT INTO migrations VALUES (999, 1)", "") == 1);
+    assert_int_equal(store_open(b->path, &again, &why), ERR_STORE);
+    assert_non_null(strstr(why.text, "newer program"));
+}
+
+static void a_rolled_back_transaction_leaves_nothing(void **state)
+{
+    struct bench *b = *state;
+    assert_int_equal(store_begin(b->store), 0);
+    assert_int_equal(store_run(b->store, "INSERT INTO meta VALUES ('x', 1)", ""), 1);
+    store_rollback(b->store);
+    assert_int_equal(store_number(b->store, 0, "SELECT count(*) FROM meta WHERE key = 'x'", ""), 0);
+    assert_int_equal(store_run(b->store, "INSERT INTO nowhere VALUES (1)", ""), ERR_STORE);
+}
+
+static struct receipt receipt_of(int64_t n, enum reason reason)
+{
+    return (struct receipt){.head = {.aud = "controller", .era = 1, .ver = 1000 + n, .iat_s = 1, .exp_s = 2},
+                            .device = "dev",
+                            .store = "store-1",
+                            .n = n,
+                            .occurrence = "rule-a.1782878400",
+                            .bulletin = "0000000000000000000000000000000000000000000000000000000000000000",
+                            .class = CLASS_NORMAL,
+                            .planned_ms = 1782878400000,
+                            .reason = reason,
+                            .grade = "synced"};
+}
+
+static void a_receipt_is_kept_once_and_marks_move_without_gaps(void **state)
+{
+    struct bench *b = *state;
+    struct receipt one = receipt_of(1, REASON_NO_MEDIA), two = receipt_of(2, REASON_FAULT),
+                   three = receipt_of(3, REASON_LATE);
+    assert_int_equal(record_receipt(b->store, &one, 1), RECORD_NEW);
+    one.head.ver++; /* sealed again: the same record */
+    assert_int_equal(record_receipt(b->store, &one, 2), RECORD_KNOWN);
+    assert_int_equal(record_receipt(b->store, &three, 3), RECORD_NEW);
+    assert_int_equal(record_upto(b->store, "dev", "receipt", "store-1"), 1);
+    assert_int_equal(record_receipt(b->store, &two, 4), RECORD_NEW);
+    assert_int_equal(record_upto(b->store, "dev", "receipt", "store-1"), 3);
+    two.reason = REASON_SILENCED;
+    assert_int_equal(record_receipt(b->store, &two, 5), RECORD_TWIN);
+    assert_int_equal(record_receipt(b->store, &two, 6), RECORD_KNOWN);
+    assert_int_equal(store_number(b->store, 0, "SELECT count(*) FROM receipts", ""), 4);
+    assert_int_equal(store_number(b->store, 0, "SELECT count(*) FROM receipts WHERE twin = 0", ""), 3);
+    three.store = "store-2"; /* another vault counts by itself */
+    assert_int_equal(record_receipt(b->store, &three, 7), RECORD_NEW);
+    assert_int_equal(record_upto(b->store, "dev", "receipt", "store-2"), 0);
+}
+
+static void own_events_are_numbered(void **state)
+{
+    struct bench *b = *state;
+    record_own_event(b->store, "dev", "document_refused", "state", "why", 5);
+    record_own_event(b->store, "dev", "document_refused", NULL, NULL, 6);
+    assert_int_equal(store_number(b->store, 0, "SELECT max(n) FROM events WHERE store = 'controller'", ""), 2);
+}
+
+static void tokens_hold_until_revoked(void **state)
+{
+    struct bench *b = *state;
+    struct token token, found;
+    char text[96], other[96];
+    assert_int_equal(people_add(b->store, "c", ROLE_OPERATOR, "", 1, &token, text), 0);
+    assert_int_equal(people_add(b->store, "c", ROLE_ADMIN, "", 1, &token, other), 0);
+    assert_true(people_check(b->store, text, &found));
+    assert_string_equal(found.unit, "c");
+    assert_int_equal(found.role, ROLE_OPERATOR);
+    char mixed[96];
+    memcpy(mixed, text, sizeof(mixed));
+    memcpy(mixed + 17, other + 17, 44); /* one token's id with another's secret */
+    assert_false(people_check(b->store, mixed, &found));
+    text[20] = text[20] == 'A' ? 'B' : 'A';
+    assert_false(people_check(b->store, text, &found));
+    assert_false(people_check(b->store, "", &found));
+    assert_int_equal(store_run(b->store, "UPDATE tokens SET revoked_ms = 2 WHERE id = ?", "s", token.id), 1);
+    assert_false(people_check(b->store, other, &found));
+}
+
+static void scope_is_the_subtree(void **state)
+{
+    struct bench *b = *state;
+    assert_true(area_in_unit(b->store, "v", "p"));
+    assert_true(area_in_unit(b->store, "v", "v"));
+    assert_false(area_in_unit(b->store, "p", "v"));
+    assert_false(area_in_unit(b->store, "v", "d"));
+    assert_true(device_in_unit(b->store, "dev", "c"));
+    assert_false(device_in_unit(b->store, "dev", "d"));
+    json_t *path = area_path(b->store, "v");
+    char *text = json_dumps(path, JSON_COMPACT);
+    assert_string_equal(text, "[\"v\",\"c\",\"p\"]");
+    free(text);
+    json_decref(path);
+    json_t *device = device_json(b->store, "dev", 1000);
+    assert_string_equal(json_string_value(json_object_get(device, "contact")), "never");
+    json_decref(device);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(rows_follow_their_names, setup, teardown),
+        cmocka_unit_test_setup_teardown(opens_again_and_refuses_a_newer_schema, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_rolled_back_transaction_leaves_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_receipt_is_kept_once_and_marks_move_without_gaps, setup, teardown),
+        cmocka_unit_test_setup_teardown(own_events_are_numbered, setup, teardown),
+        cmocka_unit_test_setup_teardown(tokens_hold_until_revoked, setup, teardown),
+        cmocka_unit_test_setup_teardown(scope_is_the_subtree, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
