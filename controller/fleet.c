@@ -6,6 +6,7 @@
 #include "controller/places.h"
 #include "controller/publisher.h"
 #include "controller/records.h"
+#include "controller/welcome.h"
 #include "playlists/base/clock.h"
 #include "playlists/base/log.h"
 #include "playlists/base/post.h"
@@ -20,7 +21,6 @@ enum {
     WELCOME_EVERY_MS = 10 * 60 * 1000,
     TICK_MS = 1000,
     REFUSED_EVERY_MS = 60 * 1000, /* an event about a refused document, at most this often for a device */
-    MARKS_MAX = 64,
 };
 #define WELCOME_LIFE_S INT64_C(1200)
 
@@ -79,46 +79,6 @@ static uint32_t own_id(struct fleet *f)
     return f->next_id;
 }
 
-/* Floors: what was published and the broker has. */
-static size_t floors_of(struct fleet *f, const char *device, struct arena *arena, struct doc_floor **ret)
-{
-    json_t *rows = store_list(f->c->store,
-                              "SELECT word, era, ver FROM documents d WHERE device IN ('', ?) AND acked_ms > 0 AND"
-                              " (era, ver) = (SELECT era, ver FROM documents e WHERE e.word = d.word AND"
-                              " e.device = d.device ORDER BY era DESC, ver DESC LIMIT 1)",
-                              "s", device);
-    size_t n = json_array_size(rows);
-    *ret = arena_alloc(arena, (n + 1) * sizeof(**ret));
-    for (size_t i = 0; i < n; i++) {
-        const json_t *row = json_array_get(rows, i), *word = json_object_get(row, "word");
-        (*ret)[i] = (struct doc_floor){
-            .doc = arena_strndup(arena, json_string_value(word), json_string_length(word)),
-            .era = json_integer_value(json_object_get(row, "era")),
-            .ver = json_integer_value(json_object_get(row, "ver")),
-        };
-    }
-    json_decref(rows);
-    return n;
-}
-
-static size_t marks_of(struct fleet *f, const char *device, struct arena *arena, struct stored_mark **ret)
-{
-    json_t *rows = record_marks(f->c->store, device);
-    size_t n = json_array_size(rows) < MARKS_MAX ? json_array_size(rows) : MARKS_MAX;
-    *ret = arena_alloc(arena, (n + 1) * sizeof(**ret));
-    for (size_t i = 0; i < n; i++) {
-        const json_t *row = json_array_get(rows, i), *id = json_object_get(row, "store");
-        bool receipt = strcmp(json_string_value(json_object_get(row, "kind")), "receipt") == 0;
-        (*ret)[i] = (struct stored_mark){
-            .kind = receipt ? "receipt" : "event",
-            .store = arena_strndup(arena, json_string_value(id), json_string_length(id)),
-            .upto = json_integer_value(json_object_get(row, "upto")),
-        };
-    }
-    json_decref(rows);
-    return n;
-}
-
 static void welcome(struct fleet *f, struct guest *g)
 {
     char *nonce = store_text(f->c->store, "SELECT nonce FROM states WHERE device = ? AND up = 1", "s", g->id);
@@ -127,25 +87,17 @@ static void welcome(struct fleet *f, struct guest *g)
         free(nonce);
         return;
     }
-    struct arena *arena = arena_new();
     struct complaint why = {0};
     char aud[64], topic[100], *sealed = NULL;
-    struct welcome w = {.nonce = nonce,
-                        .spread_s = f->c->settings->spread_s,
-                        .epoch = store_number(f->c->store, 1, "SELECT value FROM meta WHERE key = 'epoch'", "")};
-    w.n_floors = floors_of(f, g->id, arena, &w.floors);
-    w.n_stored = marks_of(f, g->id, arena, &w.stored);
-    w.head = next_head(f, g, WELCOME_LIFE_S, aud);
+    struct doc_head head = next_head(f, g, WELCOME_LIFE_S, aud);
     snprintf(topic, sizeof(topic), "loa/1/dev/%s/welcome", g->id);
-    w.time_ms = clock_wall_ms();
-    if (seal_doc(&f->c->scheduler, DOC_WELCOME, &w, true, &sealed, &why) < 0)
+    if (welcome_seal(f->c, &head, g->id, nonce, &sealed, &why) < 0)
         log_err("fleet", "device=%s welcome not sealed: %s", g->id, why.text);
     else if (fleet_publish(f, own_id(f), topic, sealed, strlen(sealed), false) < 0)
         log_debug("fleet", "device=%s welcome not sent, the link is away", g->id);
     g->welcome_at_ms = clock_elapsed_ms() + WELCOME_EVERY_MS;
     free(sealed);
     free(nonce);
-    arena_free(arena);
 }
 
 static void on_soon(uv_timer_t *timer)
@@ -171,16 +123,6 @@ static void welcome_soon(struct fleet *f, struct guest *g, int64_t in_ms)
     on_soon(&f->soon);
 }
 
-static void note_refused(struct fleet *f, struct guest *g, const char *word, enum refusal refusal, const char *why)
-{
-    int64_t now_ms = clock_elapsed_ms();
-    log_warn("fleet", "device=%s %s refused (%s): %s", g->id, word, refusal_names[refusal], why);
-    if (g->refused_at_ms && now_ms - g->refused_at_ms < REFUSED_EVERY_MS)
-        return;
-    g->refused_at_ms = now_ms;
-    record_own_event(f->c->store, g->id, "document_refused", word, why, clock_wall_ms());
-}
-
 static void emit_device(struct fleet *f, const char *device)
 {
     json_t *json = device_json(f->c->store, device, clock_wall_ms());
@@ -194,6 +136,22 @@ static void emit_last(struct fleet *f, const char *device, const char *kind, con
     if (row)
         feed_emit(f->c->feed, device, kind, row);
     json_decref(row);
+}
+
+static void own_event(struct fleet *f, const char *device, const char *code, const char *about, const char *detail)
+{
+    record_own_event(f->c->store, device, code, about, detail, clock_wall_ms());
+    emit_last(f, device, "event", SQL_EVENT "WHERE device = ? ORDER BY cursor DESC LIMIT 1");
+}
+
+static void note_refused(struct fleet *f, struct guest *g, const char *word, enum refusal refusal, const char *why)
+{
+    int64_t now_ms = clock_elapsed_ms();
+    log_warn("fleet", "device=%s %s refused (%s): %s", g->id, word, refusal_names[refusal], why);
+    if (g->refused_at_ms && now_ms - g->refused_at_ms < REFUSED_EVERY_MS)
+        return;
+    g->refused_at_ms = now_ms;
+    own_event(f, g->id, "document_refused", word, why);
 }
 
 static void seen(struct fleet *f, const char *device)
@@ -233,8 +191,10 @@ static void take_state(struct fleet *f, struct guest *g, const struct state *s, 
         emit_device(f, g->id);
     }
     json_decref(body);
-    if (order >= 0 && !same_session)
-        welcome_soon(f, g, 0);
+    /* Also within a session: the broker may have been away, and what was sent meanwhile with it. A welcome tells the
+     * device what is stored, and it sends the rest again. */
+    if (order >= 0)
+        welcome_soon(f, g, same_session ? WELCOME_SOON_MS : 0);
     if (!same_session)
         fleet_command(f);
 }
@@ -246,8 +206,7 @@ static void take_record(struct fleet *f, struct guest *g, int found, const char 
     if (found == RECORD_TWIN) {
         char about[40];
         snprintf(about, sizeof(about), "%s %lld", kind, (long long)n);
-        record_own_event(f->c->store, g->id, "record_twin", about,
-                         "the number came a second time with other content; both are kept", clock_wall_ms());
+        own_event(f, g->id, "record_twin", about, "the number came a second time with other content; both are kept");
     }
     if (found != RECORD_KNOWN)
         emit_last(f, g->id, kind, sql);

@@ -149,6 +149,17 @@ class World:
         return self
 
     def __exit__(self, *_):
+        running = getattr(self, "controller", None) is not None and self.controller.poll() is None
+        try:
+            self.stop_all()
+            if running:  # an orderly end, and nothing that a sanitizer found
+                log = read(self.path("controller.log")).decode(errors="replace")
+                assert self.controller.returncode == 0 and "Sanitizer" not in log, f"{self.controller.returncode}: {log[-4000:]}"
+                assert not os.path.exists(os.path.join(self.state, "listening.json"))
+        finally:
+            shutil.rmtree(self.dir, ignore_errors=True)
+
+    def stop_all(self):
         for process in reversed(self.processes):
             if process.poll() is None:
                 process.terminate()
@@ -157,7 +168,6 @@ class World:
                 except subprocess.TimeoutExpired:
                     process.kill()
                     process.wait()
-        shutil.rmtree(self.dir, ignore_errors=True)
 
     def path(self, name):
         return os.path.join(self.dir, name)
