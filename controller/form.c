@@ -49,8 +49,8 @@ int form_parse(const void *data, size_t len, struct problem *problem, json_t **r
 static bool listed(const char *names, const char *word)
 {
     size_t len = strlen(word);
-    for (const char *at = names; (at = strstr(at, word)) != NULL; at += len)
-        if (len > 0 && (at == names || at[-1] == ' ') && (at[len] == ' ' || at[len] == '\0'))
+    for (const char *at = names; len > 0 && (at = strstr(at, word)) != NULL; at += len)
+        if ((at == names || at[-1] == ' ') && (at[len] == ' ' || at[len] == '\0'))
             return true;
     return false;
 }

@@ -149,7 +149,7 @@ class BadInput(unittest.TestCase):
                                   (rule(**{"class": "emergency"}), "value", ["emergency", "order"]), (rule(**{"class": "priority"}), "value", ["priority", "normal"]),
                                   (rule(gain_mb=100), "value", ["gain_mb", "-6000"]), (rule(late_ms=-1), "value", ["late_ms"]), (rule(zone="X"), "value", ["X"]),
                                   (rule(kinds=["radio"]), "value", ["kinds[0]", "radio"]), (rule(**{"from": "2027-02-01", "until": "2027-01-01"}), "value", ["2027-01-01"]),
-                                  (rule(id="Not an id"), "value", ["Not an id"]), (rule(time="05:00"), "member", ["time", "times"]), (rule(late_ms="x"), "value", ["late_ms"])):
+                                  (rule(id="Not an id"), "value", ["Not an id"]), (rule(**{"": 1}), "member", ["not known"]), (rule(time="05:00"), "member", ["time", "times"]), (rule(late_ms="x"), "value", ["late_ms"])):
             self.refused(422, code, words, "POST", "rules", body)
         self.refused(409, "conflict", ["there"], "POST", "rules", rule(id="there", times=["06:00"]))
 

@@ -42,6 +42,9 @@ static void known_members_are_whole_words(void **state)
     assert_string_equal(problem.member, "late");
     assert_int_equal(form_known(&form, "wait late"), 0);
     json_decref(json);
+    form.object = json = json_loads("{\"\":1}", 0, NULL);
+    assert_int_equal(form_known(&form, "wait late"), -1);
+    json_decref(json);
 }
 
 static void instants_are_read(void **state)

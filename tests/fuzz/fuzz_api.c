@@ -1,0 +1,52 @@
+/* Bodies, rules, instants, ranges and routes as a stranger sends them: whatever comes, a refusal has a sentence, and
+ * what is accepted can be built. */
+#include "controller/blobs.h"
+#include "controller/request.h"
+#include "controller/rules.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void body(const uint8_t *data, size_t size, struct zones *zones)
+{
+    struct problem problem = {0};
+    json_t *json = NULL, *rule = NULL;
+    if (form_parse(data, size, &problem, &json) < 0) {
+        if (!problem.en[0] || !problem.vi[0])
+            abort();
+        return;
+    }
+    if (rule_check(json, zones, "Asia/Ho_Chi_Minh", &problem, &rule) == 0) {
+        struct arena *arena = arena_new();
+        struct rule built;
+        if (rule_build("x", rule, zones, arena, &built) < 0 || built.n_times == 0)
+            abort();
+        rule_last_ms(&built);
+        arena_free(arena);
+        json_decref(rule);
+    } else if (!problem.en[0]) {
+        abort();
+    }
+    json_decref(json);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static struct zones *zones;
+    if (!zones)
+        zones = zones_new(NULL);
+    body(data, size, zones);
+    char *text = xcalloc(1, size + 1);
+    memcpy(text, data, size);
+    int64_t ms;
+    uint64_t from = 0, len = 0;
+    instant_parse(text, &ms);
+    if (range_parse(text, 1000, &from, &len) > 0 && (len == 0 || from + len > 1000))
+        abort();
+    struct request r = {0};
+    route_find(&r, "GET", text);
+    free(text);
+    return 0;
+}
