@@ -9,7 +9,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TICK_MS = 1000, STOP_MS = 3000, SWEEP_TICKS = 3600, WANTS_TICKS = 30, BLOB_KEEP_S = 14 * 86400 };
+enum {
+    TICK_MS = 1000,
+    STOP_MS = 3000,
+    SWEEP_TICKS = 3600,
+    WANTS_TICKS = 30,
+    FLOOR_TICKS = 5,
+    BLOB_KEEP_S = 14 * 86400
+};
 
 static struct clocks read_clocks(const struct agent *agent)
 {
@@ -44,6 +51,35 @@ int64_t agent_time_of_elapsed(const struct agent *agent, int64_t elapsed_ms)
     return agent->time.now_ms + (elapsed_ms - agent->time_elapsed_ms);
 }
 
+/* True when this event may be told; *ret_left_out: those of its kind that were not. */
+static bool may_tell(struct agent *agent, const char *code, const char *about, unsigned *ret_left_out)
+{
+    char name[200];
+    snprintf(name, sizeof(name), "%s %s", code, about);
+    uint64_t key = arbiter_key(name);
+    int64_t now_ms = clock_elapsed_ms();
+    struct event_damper *damper = &agent->dampers[0];
+    for (size_t i = 0; i < DAMPERS; i++) {
+        if (agent->dampers[i].key == key) {
+            damper = &agent->dampers[i];
+            break;
+        }
+        if (agent->dampers[i].since_ms < damper->since_ms)
+            damper = &agent->dampers[i];
+    }
+    *ret_left_out = 0;
+    if (damper->key != key || now_ms - damper->since_ms > DAMPER_MS) {
+        *ret_left_out = damper->key == key ? damper->left_out : 0;
+        *damper = (struct event_damper){.key = key, .since_ms = now_ms};
+    }
+    if (damper->told < DAMPER_EVENTS) {
+        damper->told++;
+        return true;
+    }
+    damper->left_out++;
+    return false;
+}
+
 void agent_event(struct agent *agent, const char *code, const char *about, const char *fmt, ...)
 {
     char detail[800];
@@ -51,6 +87,13 @@ void agent_event(struct agent *agent, const char *code, const char *about, const
     va_start(ap, fmt);
     vsnprintf(detail, sizeof(detail), fmt, ap);
     va_end(ap);
+    unsigned left_out = 0;
+    if (!may_tell(agent, code, about, &left_out))
+        return;
+    if (left_out) {
+        size_t used = strlen(detail);
+        snprintf(detail + used, sizeof(detail) - used, " (%u more of these were left out)", left_out);
+    }
     vault_begin(agent->vault);
     int r = letters_put_event(&agent->letters, agent->outbox, code, about, detail, agent_stamp_ms(agent));
     if (r < 0)
@@ -229,9 +272,11 @@ static void on_tick(uv_timer_t *timer)
     fetcher_look(agent->fetcher, agent_stamp_ms(agent), now.elapsed_ms);
     agent_adjust(agent);
     agent_watch_parts(agent);
-    agent_watch_floors(agent);
+    if (agent->ticks % FLOOR_TICKS == 0)
+        agent_watch_floors(agent);
     agent_tell_time(agent);
     agent_tell_state(agent);
+    outbox_again(agent->outbox, now.elapsed_ms);
     outbox_push(agent->outbox);
     if (agent->ticks % SWEEP_TICKS == 0)
         sweep(agent);

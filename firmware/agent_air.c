@@ -244,8 +244,13 @@ static void begin(struct agent *agent, const struct decision *decision)
     struct programme programme;
     int r = timetable_programme(agent->timetable, decision->index, arena, &bulletin, &programme);
     if (r < 0 || decision->zones == SITE_ZONE_NONE) {
-        log_warn("stage", "%s cannot be put out: %s", item->id,
+        struct airing_evidence none = {0};
+        snprintf(none.problem, sizeof(none.problem), "it cannot be put out: %s",
                  r < 0 ? err_name(r) : "none of its zones is wired at this box");
+        log_warn("stage", "%s: %s", item->id, none.problem);
+        if (vault_airing_save_evidence(agent->vault, decision->key, &none, sizeof(none)) < 0)
+            log_warn("stage", "the reason cannot be kept; the receipt will not say it");
+        timetable_blob(agent->timetable, timetable_bulletin_hash(agent->timetable, decision->index));
         agent->failed = true;
         agent_ask_soon(agent);
     } else {
@@ -286,16 +291,19 @@ static void tell_next(struct agent *agent, const struct decision *decision)
 static void carry_out(struct agent *agent, const struct decision *decision, bool told)
 {
     bool goes_on = decision->on == ON_ITEM && decision->key == stage_on(agent->stage) && !decision->begins;
+    bool begins = decision->begins && decision->on == ON_ITEM;
     if (decision->muted_zones == UINT32_MAX && agent->on_muted != UINT32_MAX)
         stage_silence(agent->stage);
     if (!goes_on && stage_on(agent->stage)) {
-        stage_end(agent->stage, told);
+        stage_end(agent->stage, told, begins);
         agent->on_air[0] = '\0';
     }
-    if (decision->begins && decision->on == ON_ITEM)
+    if (begins) {
         begin(agent, decision);
-    else if (goes_on)
+        stage_hush(agent->stage);
+    } else if (goes_on) {
         agent->on_gain_mb = decision->gain_mb;
+    }
     agent->on_muted = decision->muted_zones;
     agent_adjust(agent);
     tell_next(agent, decision);

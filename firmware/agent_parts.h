@@ -15,7 +15,15 @@
 #include "playlists/base/civil.h"
 #include "playlists/base/post.h"
 
-enum { AGENT_PARTS_MAX = 24, NONCE_LEN = 22 };
+enum { AGENT_PARTS_MAX = 24, NONCE_LEN = 22, DAMPERS = 32, DAMPER_EVENTS = 20, DAMPER_MS = 3600000 };
+
+/* A thing that keeps failing must not fill the outbox: at most DAMPER_EVENTS an hour of one code about one thing; those
+ * left out are counted, and the next one that is told says how many. */
+struct event_damper {
+    uint64_t key; /* 0: free */
+    int64_t since_ms;
+    unsigned told, left_out;
+};
 
 /* How one part was when it was last told. */
 struct part_told {
@@ -62,8 +70,7 @@ struct agent {
     char nonce[NONCE_LEN + 1];
     bool online, welcomed;
     uint32_t last_id;
-    uint64_t state_told; /* mark of what the last state said; 0: to be told */
-    int64_t spread_s;
+    uint64_t state_told;             /* mark of what the last state said; 0: to be told */
     int64_t floors_at_ms[DOC_TYPES]; /* elapsed time since when a floor is above what is held; 0: it is not */
     int64_t floor_told[DOC_TYPES];
 
@@ -73,7 +80,9 @@ struct agent {
     int64_t health_told_ms;
     uint64_t health_mark;
 
-    bool stopping, over, exit_after_reply;
+    struct event_damper dampers[DAMPERS];
+
+    bool stopping, over;
     int64_t stop_elapsed_ms;
     unsigned ticks;
 };

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #ifndef LOA_VERSION
 #define LOA_VERSION "0"
@@ -236,9 +237,12 @@ static void on_fetched(void *arg, uint32_t id, const char *hash, const char *pat
 {
     struct agent *agent = arg;
     int64_t expected = fetcher_fetched(agent->fetcher, id, hash);
+    bool ours = in_spool(agent, path);
+    if (ours && (int64_t)size != expected)
+        unlink(path); /* handed over for good, and of no use */
     if (expected < 0)
         return;
-    if ((int64_t)size != expected || !in_spool(agent, path)) {
+    if ((int64_t)size != expected || !ours) {
         log_warn("fetch", "%.12s: the link handed over %s of %llu bytes, which is not what was asked for", hash, path,
                  (unsigned long long)size);
         fetcher_spoilt(agent->fetcher, hash, clock_elapsed_ms());
@@ -281,7 +285,6 @@ void agent_welcome(void *arg, const struct welcome *welcome, const char *kid)
     if (!agent->welcomed)
         log_info("link", "welcomed, time is %s", time_grade_names[agent->time.grade]);
     agent->welcomed = true;
-    agent->spread_s = welcome->spread_s;
     for (size_t i = 0; i < welcome->n_stored; i++) {
         const struct stored_mark *mark = &welcome->stored[i];
         for (int kind = 0; kind < OUTBOX_KINDS; kind++)

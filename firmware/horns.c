@@ -3,16 +3,19 @@
 
 #include "boards/bus/amplifier.h"
 #include "playlists/base/bytes.h"
+#include "playlists/base/clock.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+enum { UP_MARGIN_MS = 500 }; /* writes and proofs around the profile's own power-up time */
+
 struct horns {
     const struct site *site;
     struct amplifier *amplifiers[SITE_AMPLIFIERS_MAX];
     size_t n;
-    bool settled_seen[SITE_AMPLIFIERS_MAX]; /* since the mark, while it was to be heard */
+    int64_t power_since_ms[SITE_AMPLIFIERS_MAX]; /* elapsed time since when power is wanted; 0: it is not */
 };
 
 int horns_new(const struct site *site, struct bus **buses, struct horns **ret_horns, struct complaint *why)
@@ -63,6 +66,10 @@ static void want(struct horns *horns, size_t i, const struct amplifier_want *wan
     if (status.want.power != wanted->power || status.want.mute != wanted->mute ||
         status.want.gain_mb != wanted->gain_mb || status.want.zones != wanted->zones)
         amplifier_want(horns->amplifiers[i], wanted);
+    if (!wanted->power)
+        horns->power_since_ms[i] = 0;
+    else if (horns->power_since_ms[i] == 0)
+        horns->power_since_ms[i] = clock_elapsed_ms();
 }
 
 void horns_ready(struct horns *horns, uint32_t zones)
@@ -121,15 +128,20 @@ void horns_silence(struct horns *horns)
         amplifier_silence(horns->amplifiers[i], NULL, NULL);
 }
 
-bool horns_are_ready(const struct horns *horns, uint32_t zones)
+int64_t horns_ready_in_ms(const struct horns *horns, uint32_t zones, int64_t now_elapsed_ms)
 {
+    int64_t longest_ms = 0;
     for (size_t i = 0; i < horns->n; i++) {
         struct amplifier_status status;
         amplifier_status(horns->amplifiers[i], &status);
-        if (takes_part(&horns->site->amplifiers[i], zones) && status.reachable && !status.ready)
-            return false;
+        if (!takes_part(&horns->site->amplifiers[i], zones) || !status.reachable || status.ready)
+            continue;
+        int64_t up_ms = (int64_t)horns->site->amplifiers[i].profile->power_up_ms + UP_MARGIN_MS;
+        int64_t since_ms = horns->power_since_ms[i] ? horns->power_since_ms[i] : now_elapsed_ms;
+        int64_t left_ms = since_ms + up_ms - now_elapsed_ms;
+        longest_ms = left_ms > longest_ms ? left_ms : longest_ms;
     }
-    return true;
+    return longest_ms;
 }
 
 bool horns_settled(const struct horns *horns)

@@ -18,10 +18,10 @@ void horns_ready(struct horns *horns, uint32_t zones);                          
 void horns_open(struct horns *horns, uint32_t zones, uint32_t muted_zones, int32_t gain_mb); /* power on, heard */
 void horns_mute(struct horns *horns);                                                        /* muted, power stays */
 void horns_rest(struct horns *horns);                                                        /* muted and off */
-/* The one safe write to each, urgent. `all` false: only the zones in `muted_zones` go, by their relays. */
+/* The one safe write to each, urgent. */
 void horns_silence(struct horns *horns);
-/* True when every amplifier that takes part and can be reached is powered and ready. */
-bool horns_are_ready(const struct horns *horns, uint32_t zones);
+/* How long until every amplifier that takes part and can be reached will be up, when power is wanted now. */
+int64_t horns_ready_in_ms(const struct horns *horns, uint32_t zones, int64_t now_elapsed_ms);
 /* True when nothing is on its way any more: all that is wanted is in place, or cannot be reached. */
 bool horns_settled(const struct horns *horns);
 

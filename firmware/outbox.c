@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-enum { AGAIN_AFTER_MS = 5000, ID_BASE = 0x40000000 };
+enum { AGAIN_AFTER_MS = 5000, AGAIN_FIRST_MS = 10000, AGAIN_MOST_MS = 600000, ID_BASE = 0x40000000 };
 
 const char *const outbox_kind_names[] = {"receipt", "event", NULL};
 
@@ -14,6 +14,7 @@ struct lane {
     int64_t stored; /* a welcome said so */
     int64_t sent;   /* highest handed to the broker in this session */
     int64_t acked_elapsed_ms;
+    int64_t again_ms; /* how long to wait for a welcome before sending again; doubles */
 };
 
 struct flight {
@@ -96,8 +97,10 @@ static void forget_flights(struct outbox *outbox)
 void outbox_online(struct outbox *outbox)
 {
     forget_flights(outbox);
-    for (int kind = 0; kind < OUTBOX_KINDS; kind++)
+    for (int kind = 0; kind < OUTBOX_KINDS; kind++) {
         outbox->lanes[kind].sent = outbox->lanes[kind].stored;
+        outbox->lanes[kind].again_ms = AGAIN_FIRST_MS;
+    }
     outbox->online = true;
     outbox_push(outbox);
 }
@@ -183,6 +186,18 @@ static bool in_flight(const struct outbox *outbox, enum outbox_kind kind)
     return false;
 }
 
+void outbox_again(struct outbox *outbox, int64_t elapsed_ms)
+{
+    for (int kind = 0; kind < OUTBOX_KINDS; kind++) {
+        struct lane *lane = &outbox->lanes[kind];
+        if (!outbox->online || lane->sent <= lane->stored || in_flight(outbox, (enum outbox_kind)kind) ||
+            elapsed_ms - lane->acked_elapsed_ms < lane->again_ms)
+            continue;
+        lane->sent = lane->stored;
+        lane->again_ms = lane->again_ms * 2 < AGAIN_MOST_MS ? lane->again_ms * 2 : AGAIN_MOST_MS;
+    }
+}
+
 int outbox_stored_upto(struct outbox *outbox, enum outbox_kind kind, int64_t upto, int64_t now_ms, int64_t elapsed_ms)
 {
     struct lane *lane = &outbox->lanes[kind];
@@ -202,6 +217,7 @@ int outbox_stored_upto(struct outbox *outbox, enum outbox_kind kind, int64_t upt
         if (r < 0)
             return r;
         lane->stored = upto;
+        lane->again_ms = AGAIN_FIRST_MS;
         if (lane->sent < upto)
             lane->sent = upto;
     }

@@ -42,6 +42,9 @@ void outbox_push(struct outbox *outbox);
 /* True when the id was one of ours. */
 bool outbox_acked(struct outbox *outbox, uint32_t id, int64_t elapsed_ms);
 bool outbox_refused(struct outbox *outbox, uint32_t id);
+/* What the broker acknowledged and no welcome confirmed is to be sent anew: the controller may not have been listening.
+ * After 10 s, then twice as long each time, up to 10 min. Call now and then; outbox_push() sends. */
+void outbox_again(struct outbox *outbox, int64_t elapsed_ms);
 /* A welcome of this session: all up to `upto` is stored. What was acknowledged long ago and is not stored is sent
  * again. Marks beyond what was made are not believed. */
 MUST_USE int outbox_stored_upto(struct outbox *outbox, enum outbox_kind kind, int64_t upto, int64_t now_ms,

@@ -152,6 +152,12 @@ void panels_blank(struct panels *panels)
         sign_blank(panels->at[i].sign, NULL, NULL);
 }
 
+void panels_clear(struct panels *panels)
+{
+    if (panels->showing)
+        panels_blank(panels);
+}
+
 bool panels_settled(const struct panels *panels)
 {
     for (size_t i = 0; i < panels->n; i++) {

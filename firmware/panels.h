@@ -13,8 +13,9 @@ void panels_free(struct panels *panels); /* writes nothing; NULL is fine */
 
 void panels_mark(struct panels *panels);                   /* a new airing: evidence begins anew */
 void panels_show(struct panels *panels, const char *text); /* on every sign, in place of what is there */
-void panels_blank(struct panels *panels);
-bool panels_settled(const struct panels *panels); /* blank or shown everywhere, or out of reach */
+void panels_blank(struct panels *panels);                  /* at once, whatever is there */
+void panels_clear(struct panels *panels);                  /* the same, when a page is up */
+bool panels_settled(const struct panels *panels);          /* blank or shown everywhere, or out of reach */
 
 /* True when the page that is up has been written and read back everywhere, or has failed. */
 bool panels_page_done(const struct panels *panels);

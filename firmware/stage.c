@@ -237,11 +237,10 @@ static void take_evidence(struct stage *stage, struct run *run)
         snprintf(run->evidence.problem, sizeof(run->evidence.problem), "%s", problem);
 }
 
-static void close_outputs(struct stage *stage, bool had_pages)
+static void close_outputs(struct stage *stage)
 {
     horns_mute(stage->horns);
-    if (had_pages)
-        panels_blank(stage->panels);
+    panels_clear(stage->panels);
     stage->idle_since_ms = clock_elapsed_ms();
 }
 
@@ -302,7 +301,7 @@ static void look(struct stage *stage)
             if (run->ended_elapsed_ns == 0 || run->airing.n_pages > 0)
                 run->ended_elapsed_ns = clock_elapsed_ns();
             take_evidence(stage, run);
-            close_outputs(stage, run->airing.n_pages > 0);
+            close_outputs(stage);
         } else if (sound_over(run) && run->evidence.sound.asked) {
             horns_mute(stage->horns); /* the text stays, nothing is to be heard any more */
         }
@@ -369,7 +368,7 @@ void stage_free(struct stage *stage)
 {
     if (!stage)
         return;
-    stage_end(stage, false);
+    stage_end(stage, false, false);
     player_free(stage->player); /* ends what it holds: gathers the runs that wait */
     stage->player = NULL;
     panels_free(stage->panels);
@@ -383,19 +382,18 @@ void stage_free(struct stage *stage)
 /* An amplifier that is not up yet would swallow the first words: then the sound waits for it. */
 static void wait_for_power(struct stage *stage, struct stage_airing *airing)
 {
-    if (airing->n_sounds == 0 || horns_are_ready(stage->horns, airing->zones))
+    int64_t now_ms = clock_elapsed_ms();
+    int64_t up_ns = (now_ms + horns_ready_in_ms(stage->horns, airing->zones, now_ms)) * 1000000;
+    if (airing->n_sounds == 0 || up_ns <= airing->start_elapsed_ns || up_ns <= now_ms * 1000000)
         return;
-    int64_t ready_ns = clock_elapsed_ns() + (int64_t)horns_lead_ms(stage->horns) * 1000000;
-    if (stage->next_start_ms != INT64_MAX && clock_elapsed_ms() >= stage->next_start_ms - READY_MARGIN_MS)
-        return; /* it was powered ahead and is about to be ready */
-    if (ready_ns > airing->start_elapsed_ns)
-        airing->start_elapsed_ns = ready_ns;
+    log_info("stage", "amplifiers are not up yet: the sound begins %lld ms later",
+             (long long)((up_ns - airing->start_elapsed_ns) / 1000000));
+    airing->start_elapsed_ns = up_ns;
 }
 
 void stage_begin(struct stage *stage, struct stage_airing *airing)
 {
     struct run *run = xcalloc(1, sizeof(*run));
-    int64_t planned_ns = airing->start_elapsed_ns;
     wait_for_power(stage, airing);
     run->airing = *airing;
     airing->n_sounds = airing->n_pages = 0;
@@ -411,13 +409,14 @@ void stage_begin(struct stage *stage, struct stage_airing *airing)
         run->sound_failed = true;
         snprintf(run->evidence.problem, sizeof(run->evidence.problem), "no sound card is wired at this box");
     }
+    if (run->airing.n_pages == 0)
+        panels_clear(stage->panels);
+    if (run->airing.n_sounds == 0)
+        horns_mute(stage->horns);
     if (run->airing.n_sounds > 0 && stage->player) {
         horns_open(stage->horns, run->airing.zones, run->airing.muted_zones, run->airing.gain_mb);
         feed(stage, run);
     }
-    if (planned_ns != run->airing.start_elapsed_ns)
-        log_info("stage", "amplifiers are not up yet: the sound begins %lld ms later",
-                 (long long)((run->airing.start_elapsed_ns - planned_ns) / 1000000));
     uv_update_time(stage->loop);
     uv_timer_start(stage->timer, on_timer, 1, 0);
 }
@@ -437,7 +436,8 @@ bool stage_evidence(struct stage *stage, uint64_t key, struct airing_evidence *r
     return true;
 }
 
-static void end_run(struct stage *stage, bool told, bool at_once)
+/* keep: outputs stay as they are, since something else begins right away. */
+static void end_run(struct stage *stage, bool told, bool keep)
 {
     struct run *run = stage->on;
     if (!run)
@@ -450,20 +450,26 @@ static void end_run(struct stage *stage, bool told, bool at_once)
     if (!run->over) {
         take_evidence(stage, run);
         run->ended_elapsed_ns = clock_elapsed_ns();
-        if (stage->player && !at_once)
+        if (stage->player)
             player_stop(stage->player);
-        if (!at_once)
-            close_outputs(stage, run->airing.n_pages > 0);
+        if (!keep)
+            close_outputs(stage);
     }
     if (run->outstanding == 0)
         gather(stage, run);
 }
 
-void stage_end(struct stage *stage, bool told)
+void stage_end(struct stage *stage, bool told, bool keep)
 {
-    end_run(stage, told, false);
+    end_run(stage, told, keep);
     if (stage->panels && stage->horns)
         look(stage);
+}
+
+void stage_hush(struct stage *stage)
+{
+    if (!stage->on)
+        close_outputs(stage);
 }
 
 void stage_adjust(struct stage *stage, int32_t gain_mb, uint32_t muted_zones)

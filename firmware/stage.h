@@ -59,8 +59,10 @@ void stage_begin(struct stage *stage, struct stage_airing *airing);
 uint64_t stage_on(const struct stage *stage); /* key of what is on; 0: nothing */
 /* True when the airing on has ended by itself and its evidence is whole already. */
 bool stage_evidence(struct stage *stage, uint64_t key, struct airing_evidence *ret, int64_t *ret_ended_elapsed_ns);
-/* End what is on: fade, mute, blank. `gathered` follows, unless `told` (the evidence was taken already). */
-void stage_end(struct stage *stage, bool told);
+/* End what is on: fade, mute, blank. `gathered` follows, unless `told` (the evidence was taken already). `keep`: the
+ * next airing begins right after this call, so amplifiers stay open; if it does not after all, stage_hush(). */
+void stage_end(struct stage *stage, bool told, bool keep);
+void stage_hush(struct stage *stage); /* nothing is on: mute and blank */
 /* Other gain or zones for what is on. */
 void stage_adjust(struct stage *stage, int32_t gain_mb, uint32_t muted_zones);
 /* Silence at once: card first, then amplifiers and signs. What was on ends; `gathered` follows. */

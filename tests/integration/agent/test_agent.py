@@ -247,6 +247,55 @@ class AgentTest(unittest.TestCase):
                         <= {h["doc"]: h["ver"] for h in s.get("held", [])}.items()]
         wait_until(held, 10, "playlist after its configuration")
 
+    def test_priority_cuts_and_the_cut_item_resumes(self):
+        """Both are heard; the one that was cut goes on where it was, and its receipt counts both parts."""
+        c = self.centre
+        c.begin()
+        long, long_media = self.bench.media(8, seed=21)
+        short, short_media = self.bench.media(2, seed=22)
+        bulletins = [self.approved([{"lang": "vi", "audio": m}], id=f"b{i}")
+                     for i, m in enumerate((long_media, short_media))]
+        at = int(time.time()) + 8
+        c.publish("playlist", c.playlist(bulletins, [
+            self.bench.item("r1", 0, at, 8, policy="resume"),
+            self.bench.item("r2", 1, at + 3, 2, **{"class": "priority"})]))
+        cut = self.bench.wait_receipt(f"r1.{at}", 40)
+        urgent = self.bench.wait_receipt(f"r2.{at + 3}")
+        self.assertEqual(urgent["reason"], "on_time", urgent)
+        self.assertIn(cut["reason"], ("on_time", "late"), cut)
+        self.assertGreater(cut["evidence"]["sound"]["frames"], 48000 * 7.8)
+        self.assertTrue(cut["evidence"]["amplifier"]["seen"])
+        self.bench.wait_recorded(at + 12)
+        self.assertGreater(self.bench.heard(short, at + 3)[0], 0.9)
+        self.assertGreater(self.bench.heard(long[:48000 * 2], at)[0], 0.9)
+
+    def test_disk_before_network(self):
+        """An agent that starts without any link plays what its vault holds, on time, by the time it held."""
+        self.centre.begin()
+        samples, at, name = self.play_one(lead=12)
+        wait_until(lambda: os.path.exists(self.bench.path("vault", "blobs", name[:2], name)), 6, "media")
+        wait_until(lambda: self.centre.seen("state", on=True), 5, "state")
+        self.until(at - 6)
+        self.centre.cut()
+        self.bench.agent.kill()
+        self.bench.agent.start()
+        self.bench.wait_recorded(at + 3)
+        match, lag_s = self.bench.heard(samples, at)
+        self.assertGreater(match, 0.9)
+        self.assertLess(abs(lag_s), 0.02)
+        self.centre.open()
+        receipt = self.bench.wait_receipt(f"r1.{at}")
+        self.assertEqual((receipt["reason"], receipt["grade"]), ("on_time", "held"))
+
+    def test_zone_not_wired(self):
+        """An item for zones that this box does not have is a fault with a sentence, not silence with a green tick."""
+        self.centre.begin()
+        _, at, _ = self.play_one(zones=["noi-khac"])
+        receipt = self.bench.wait_receipt(f"r1.{at}")
+        self.assertEqual(receipt["reason"], "fault")
+        self.assertIn("zones", receipt["detail"])
+        self.assertTrue(self.silent(at - 1, at + 2))
+
 
 if __name__ == "__main__":
     unittest.main()
