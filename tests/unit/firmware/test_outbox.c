@@ -138,6 +138,38 @@ static void a_restored_centre_gets_all_again(void **state)
     vault_close(vault);
 }
 
+static void what_nobody_confirms_comes_again_ever_less_often(void **state)
+{
+    (void)state;
+    struct wire wire = {0};
+    struct vault *vault = open_vault();
+    struct outbox *outbox = outbox_new(vault, take, &wire);
+    put(vault, outbox, 1);
+    outbox_online(outbox);
+    assert_int_equal(wire.n, 1);
+    outbox_again(outbox, 1000000); /* still with the broker */
+    outbox_push(outbox);
+    assert_int_equal(wire.n, 1);
+    int64_t acked_ms = 1000, waits_ms[] = {10000, 20000, 40000};
+    for (int i = 0; i < 3; i++) {
+        assert_true(outbox_acked(outbox, wire.ids[i], acked_ms));
+        outbox_again(outbox, acked_ms + waits_ms[i] - 1);
+        outbox_push(outbox);
+        assert_int_equal(wire.n, i + 1);
+        outbox_again(outbox, acked_ms + waits_ms[i]);
+        outbox_push(outbox);
+        assert_int_equal(wire.n, i + 2);
+        acked_ms += 100000;
+    }
+    assert_true(outbox_acked(outbox, wire.ids[3], acked_ms));
+    assert_int_equal(outbox_stored_upto(outbox, OUTBOX_RECEIPT, 1, 2000, acked_ms), 0);
+    outbox_again(outbox, acked_ms + 10000000);
+    outbox_push(outbox);
+    assert_int_equal(wire.n, 4); /* nothing is left to send */
+    outbox_free(outbox);
+    vault_close(vault);
+}
+
 static void refused_rows_come_again(void **state)
 {
     (void)state;
@@ -195,7 +227,8 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, make_folder, remove_folder)
     const struct CMUnitTest tests[] = {
         TEST(sends_in_order_within_a_window), TEST(only_a_welcome_empties_it), TEST(a_restored_centre_gets_all_again),
-        TEST(refused_rows_come_again),        TEST(numbers_survive_the_sweep), TEST(an_abandoned_number_is_given_again),
+        TEST(refused_rows_come_again),
+        TEST(what_nobody_confirms_comes_again_ever_less_often),        TEST(numbers_survive_the_sweep), TEST(an_abandoned_number_is_given_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
