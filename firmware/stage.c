@@ -1,6 +1,5 @@
-/* stage.c - see stage.h. A run is one airing on its way through the outputs; one is on, others wait for the player to
- * tell how their fade ended. */
-#include "firmware/stage.h"
+/* stage.c - see stage.h. One run (stage_run.h) is on, others wait for the player to tell how their fade ended. */
+#include "firmware/stage_run.h"
 
 #include "firmware/horns.h"
 #include "firmware/panels.h"
@@ -14,22 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { READY_MARGIN_MS = 1500, REST_AFTER_MS = 15000, REST_GAP_MS = 60000, RATE_PER_MS = 48 };
-
-struct run {
-    struct run *next;
-    struct stage_airing airing;
-    struct airing_evidence evidence;
-    uint64_t first_id;  /* player's id of sound 0; sound i is first_id + i */
-    size_t next_sound;  /* to be handed to the player */
-    size_t outstanding; /* with the player */
-    size_t page;        /* next to be shown */
-    bool sound_failed, pages_over;
-    bool over;    /* ended by itself, told by `finished` */
-    bool leaving; /* ended by stage_end() */
-    bool told;    /* its evidence was taken already */
-    int64_t ended_elapsed_ns;
-};
+enum { READY_MARGIN_MS = 1500, REST_AFTER_MS = 15000, REST_GAP_MS = 60000 };
 
 struct stage {
     uv_loop_t *loop;
@@ -55,27 +39,7 @@ struct stage {
 static void feed(struct stage *stage, struct run *run);
 static void look(struct stage *stage);
 
-void stage_airing_done(struct stage_airing *airing)
-{
-    for (size_t i = 0; i < airing->n_sounds; i++)
-        free(airing->sounds[i].path);
-    for (size_t i = 0; i < airing->n_pages; i++)
-        free(airing->pages[i].text);
-    airing->n_sounds = airing->n_pages = 0;
-}
-
-static void free_run(struct run *run)
-{
-    stage_airing_done(&run->airing);
-    free(run);
-}
-
 /* --- the player tells --- */
-
-static bool run_has(const struct run *run, uint64_t id)
-{
-    return run && id >= run->first_id && id < run->first_id + run->airing.n_sounds;
-}
 
 static struct run *find_run(struct stage *stage, uint64_t id)
 {
@@ -113,7 +77,7 @@ static void gather(struct stage *stage, struct run *run)
     *at = run->next;
     if (!run->told)
         stage->events.gathered(stage->arg, run->airing.key, &run->evidence, run->ended_elapsed_ns);
-    free_run(run);
+    run_free(run);
 }
 
 static void on_finished(void *arg, const struct player_result *result)
@@ -155,21 +119,12 @@ static void on_card(void *arg, bool healthy, int error)
 
 /* --- one run --- */
 
-/* Where sound i begins, in frames since the beginning. */
-static int64_t frames_before(const struct run *run, size_t i)
-{
-    int64_t frames = 0;
-    for (size_t k = 0; k < i; k++)
-        frames += run->airing.sounds[k].frames;
-    return frames;
-}
-
 /* The player holds two items; hand over what it takes. */
 static void feed(struct stage *stage, struct run *run)
 {
     while (!run->sound_failed && run->next_sound < run->airing.n_sounds) {
         size_t i = run->next_sound;
-        int64_t skip = run->airing.offset_ms * RATE_PER_MS - frames_before(run, i);
+        int64_t skip = run->airing.offset_ms * RUN_FRAMES_PER_MS - run_frames_before(run, i);
         if (skip >= run->airing.sounds[i].frames) {
             run->next_sound++; /* heard before it was cut */
             continue;
@@ -195,16 +150,6 @@ static void feed(struct stage *stage, struct run *run)
         run->next_sound++;
         run->outstanding++;
     }
-}
-
-static bool sound_over(const struct run *run)
-{
-    return run->outstanding == 0 && (run->sound_failed || run->next_sound >= run->airing.n_sounds);
-}
-
-static int64_t run_ms(const struct run *run, int64_t now_ms)
-{
-    return now_ms - run->airing.start_elapsed_ns / 1000000 + run->airing.offset_ms;
 }
 
 /* Turn to the page that is due. Returns when the next one is (elapsed ms), INT64_MAX: none. */
@@ -296,13 +241,13 @@ static void look(struct stage *stage)
     bool just_over = false;
     if (run && !run->over) {
         wake_ms = earlier(wake_ms, turn_pages(stage, run, now_ms));
-        if (sound_over(run) && run->pages_over) {
+        if (run_sound_over(run) && run->pages_over) {
             run->over = just_over = true;
             if (run->ended_elapsed_ns == 0 || run->airing.n_pages > 0)
                 run->ended_elapsed_ns = clock_elapsed_ns();
             take_evidence(stage, run);
             close_outputs(stage);
-        } else if (sound_over(run) && run->evidence.sound.asked) {
+        } else if (run_sound_over(run) && run->evidence.sound.asked) {
             horns_mute(stage->horns); /* the text stays, nothing is to be heard any more */
         }
     }
@@ -400,7 +345,7 @@ void stage_begin(struct stage *stage, struct stage_airing *airing)
     run->first_id = stage->last_id + 1;
     stage->last_id += run->airing.n_sounds;
     run->evidence.sound.asked = run->airing.n_sounds > 0;
-    run->evidence.sound.frames_expected = frames_before(run, run->airing.n_sounds);
+    run->evidence.sound.frames_expected = run_frames_before(run, run->airing.n_sounds);
     stage->on = run;
     stage->idle_since_ms = 0;
     panels_mark(stage->panels);
@@ -479,7 +424,7 @@ void stage_adjust(struct stage *stage, int32_t gain_mb, uint32_t muted_zones)
         return;
     run->airing.gain_mb = gain_mb;
     run->airing.muted_zones = muted_zones;
-    if (run->evidence.sound.asked && !sound_over(run)) {
+    if (run->evidence.sound.asked && !run_sound_over(run)) {
         horns_open(stage->horns, run->airing.zones, muted_zones, gain_mb);
         if (stage->player && !horns_set_gain(stage->horns, run->airing.zones))
             (void)!player_set_gain(stage->player, gain_mb); /* nothing on: the next sound takes the new one */
