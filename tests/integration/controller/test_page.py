@@ -1,0 +1,123 @@
+"""The page in Debian's Chromium, at phone width: entering with a token, devices and receipts, and both live."""
+import base64
+import json
+import os
+import shutil
+import socket
+import struct
+import subprocess
+import unittest
+import urllib.request
+
+from kit import World, free_port, wait_for
+from test_fleet import Box
+
+
+class Tab:
+    """One page of Chromium over its DevTools socket (RFC 6455, masked client frames)."""
+
+    def __init__(self, address):
+        host, path = address[len("ws://"):].split("/", 1)
+        name, port = host.split(":")
+        self.socket = socket.create_connection((name, int(port)), timeout=20)
+        key = base64.b64encode(os.urandom(16)).decode()
+        self.socket.sendall((f"GET /{path} HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                             f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n").encode())
+        answer = b""
+        while b"\r\n\r\n" not in answer:
+            answer += self.socket.recv(1)
+        self.last_id, self.problems = 0, []
+
+    def read(self, count):
+        data = b""
+        while len(data) < count:
+            data += self.socket.recv(count - len(data))
+        return data
+
+    def receive(self):
+        length = self.read(2)[1] & 127
+        if length >= 126:
+            length = struct.unpack(">H" if length == 126 else ">Q", self.read(2 if length == 126 else 8))[0]
+        return json.loads(self.read(length))
+
+    def call(self, method, **params):
+        self.last_id += 1
+        data = json.dumps({"id": self.last_id, "method": method, "params": params}).encode()
+        mask = os.urandom(4)
+        length = bytes([0x80 | len(data)]) if len(data) < 126 else bytes([0xFE]) + struct.pack(">H", len(data))
+        self.socket.sendall(b"\x81" + length + mask + bytes(byte ^ mask[i % 4] for i, byte in enumerate(data)))
+        while True:
+            answer = self.receive()
+            if answer.get("id") == self.last_id:
+                return answer["result"]
+            if answer["method"] == "Runtime.exceptionThrown" or "Content Security Policy" in json.dumps(answer):
+                self.problems.append(answer["params"])
+
+    def ask(self, expression):
+        return self.call("Runtime.evaluate", expression=expression, returnByValue=True)["result"].get("value")
+
+
+@unittest.skipUnless(shutil.which("chromium"), "Debian's chromium is not installed")
+class Page(unittest.TestCase):
+    def setUp(self):
+        self.w = World(network=True).__enter__()
+        self.addCleanup(self.w.__exit__, None, None, None)
+        self.w.add_places()
+        self.w.seal_trust()
+        self.bulletin = self.w.add_bulletin()["hash"]
+        self.box = Box(self.w).start()
+        self.addCleanup(self.box.stop, True)
+        wait_for("welcome", lambda: self.box.got.get("welcome"))
+        port = free_port()
+        browser = subprocess.Popen(["chromium", "--headless=new", "--no-sandbox", "--disable-gpu", "--ignore-certificate-errors",
+                                    f"--remote-debugging-port={port}", "--remote-allow-origins=*",
+                                    "--user-data-dir=" + self.w.path("browser"), "about:blank"],
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.addCleanup(browser.wait)
+        self.addCleanup(browser.terminate)
+
+        def pages():
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{port}/json") as answer:
+                    return [page for page in json.load(answer) if page["type"] == "page"]
+            except OSError:
+                return None
+        self.tab = Tab(wait_for("chromium", pages)[0]["webSocketDebuggerUrl"])
+        self.addCleanup(self.tab.socket.close)
+        for domain in ("Log", "Runtime", "Page"):
+            self.tab.call(domain + ".enable")
+        self.tab.call("Emulation.setDeviceMetricsOverride", width=360, height=800, deviceScaleFactor=1, mobile=True)
+        self.tab.call("Page.navigate", url=f"https://127.0.0.1:{self.w.api_port}/")
+        wait_for("the form", lambda: self.tab.ask("document.querySelector('#enter button')?.textContent") == "Vào")
+
+    def text(self, id):
+        return self.tab.ask(f"document.getElementById('{id}').innerText") or ""
+
+    def enter(self, token):
+        self.tab.ask(f"document.getElementById('token').value = '{token}'; document.querySelector('#enter button').click()")
+
+    def say(self, n, **more):
+        receipt = self.box.receipt(n, self.bulletin, **more)
+        self.box.say("receipt", self.w.box.seal("receipt", {k: v for k, v in receipt.items() if v is not None}))
+
+    def test_devices_and_receipts_live(self):
+        self.enter("loa_wrong")
+        wait_for("the refusal", lambda: "Mã truy cập" in self.text("enter-problem"))
+        self.say(1, reason="not_approved", started_ms=0, ended_ms=0, evidence=None)
+        wait_for("stored", lambda: self.w.get("receipts")["items"])
+        self.enter(self.w.token)
+        wait_for("the first receipt", lambda: "chưa được duyệt" in self.text("receipts"))
+        self.assertIn("đang kết nối", self.text("devices"))
+        self.say(2, evidence={"sound": {"frames_expected": 48000, "frames": 24000, "xruns": 1, "start_error_us": 1}})
+        wait_for("a live one", lambda: "âm thanh phát 50%" in self.text("receipts"))
+        self.assertIn("chưa có bằng chứng", self.text("receipts"))
+        self.assertLessEqual(self.tab.ask("document.documentElement.scrollWidth"), 360)
+        self.box.stop()
+        wait_for("lost", lambda: "mất kết nối" in self.text("devices"))
+        self.tab.ask("const s = document.getElementById('language'); s.value = 'en'; s.dispatchEvent(new Event('change'))")
+        wait_for("English", lambda: "not approved" in self.text("receipts"))
+        self.assertEqual(self.tab.problems, [])
+
+
+if __name__ == "__main__":
+    unittest.main()
