@@ -100,7 +100,7 @@ static struct receipt receipt_of(int64_t n, enum reason reason)
                             .bulletin = "0000000000000000000000000000000000000000000000000000000000000000",
                             .class = CLASS_NORMAL,
                             .planned_ms = 1782878400000,
-                            .reason = reason,
+                            .reason = (int)reason,
                             .grade = "synced"};
 }
 
