@@ -11,7 +11,7 @@
 #include <string.h>
 #include <wchar.h>
 
-enum { COLUMNS_MAX = 12, COLUMN_WIDTH_MAX = 48, PAGE_ITEMS = 200 };
+enum { COLUMNS_MAX = 12, COLUMN_WIDTH_MAX = 64, PAGE_ITEMS = 200 };
 
 const json_t *answer_at(const json_t *object, const char *path)
 {

@@ -17,7 +17,7 @@ struct client {
     CURL *curl;
     char *url; /* without a slash at its end */
     char *ca;
-    struct curl_slist *headers; /* the token */
+    struct curl_slist *headers; /* the token, and the language of refusals */
 };
 
 static int read_token(const struct call *call, struct buf *ret)
@@ -78,6 +78,8 @@ int client_new(const struct call *call, struct client **ret_client)
     client->headers = curl_slist_append(NULL, header);
     free(header);
     buf_done(&token);
+    if (strcmp(call->lang, "en") == 0)
+        client->headers = curl_slist_append(client->headers, "Accept-Language: en");
     if (!client->curl || !client->headers)
         abort(); /* memory is out */
     *ret_client = client;
@@ -119,7 +121,9 @@ static void prepare(struct client *client, const char *method, const char *path,
     CURL *curl = client->curl;
     curl_easy_reset(curl);
     *ret_url = xasprintf("%s%s", client->url, path);
-    struct curl_slist *headers = curl_slist_append(NULL, client->headers->data);
+    struct curl_slist *headers = NULL;
+    for (const struct curl_slist *h = client->headers; h; h = h->next)
+        headers = curl_slist_append(headers, h->data);
     if (type) {
         char *line = xasprintf("Content-Type: %s", type);
         headers = curl_slist_append(headers, line);

@@ -66,9 +66,16 @@ static int device_add(struct call *call)
 }
 
 static const struct column device_columns[] = {
-    {"id", "id"},         {"kind", "kind"},   {"area", "area"},         {"contact", "contact"},
-    {"on air", "on_air"}, {"grade", "grade"}, {"wanted", "up_to_date"}, {"last seen", "last_seen"},
-    {"name", "name"},     {NULL, NULL},
+    {"id", "id"},
+    {"kind", "kind"},
+    {"area", "area"},
+    {"contact", "contact"},
+    {"on air", "on_air"},
+    {"grade", "grade"},
+    {"up to date", "up_to_date"},
+    {"last seen", "last_seen"},
+    {"name", "name"},
+    {NULL, NULL},
 };
 
 static int device_list(struct call *call)
