@@ -132,6 +132,10 @@ static int judge_approval(struct request *r, struct arena *arena, const char *te
     const struct approval *a = doc;
     if (refusal == REFUSAL_NONE)
         refusal = judge_head(&a->head, "all", &none, mandate_era(r->c->mandate), r->now_ms, NULL, &why);
+    if (refusal == REFUSAL_NONE && a->until_ms <= r->now_ms) {
+        refusal = REFUSAL_EXPIRED;
+        complain(&why, ERR_EXPIRED, "until_ms: the approval ended before it was handed in");
+    }
     if (refusal != REFUSAL_NONE)
         return refuse_document(&r->problem, refusal, &why);
     const struct person_key *person = person_of(r, header.kid);

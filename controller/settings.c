@@ -1,6 +1,7 @@
 /* settings.c - see settings.h. */
 #include "controller/settings.h"
 
+#include "playlists/base/civil.h"
 #include "playlists/seal.h"
 
 #include <arpa/inet.h>
@@ -16,9 +17,9 @@ static int read_listener(const struct cfg_node *root, const char *name, bool wit
     int r = cfg_group(root, name, true, &group, why);
     if (r < 0 || (r = cfg_text(group, "address", true, 45, &ret->address, why)) < 0 ||
         (r = cfg_int(group, "port", true, 0, 65535, &ret->port, why)) < 0 ||
-        (r = cfg_text(group, "cert", true, PATH_MAX_LEN, &ret->cert, why)) < 0 ||
-        (r = cfg_text(group, "key", true, PATH_MAX_LEN, &ret->key, why)) < 0 ||
-        (r = with_ca ? cfg_text(group, "client_ca", true, PATH_MAX_LEN, &ret->client_ca, why) : 0) < 0)
+        (r = cfg_file(group, "cert", true, &ret->cert, why)) < 0 ||
+        (r = cfg_file(group, "key", true, &ret->key, why)) < 0 ||
+        (r = with_ca ? cfg_file(group, "client_ca", true, &ret->client_ca, why) : 0) < 0)
         return r;
     unsigned char bytes[16];
     if (inet_pton(AF_INET, ret->address, bytes) != 1 && inet_pton(AF_INET6, ret->address, bytes) != 1)
@@ -47,18 +48,28 @@ static int read_roots(const struct cfg_node *root, struct settings *s, struct co
     return 0;
 }
 
+static int check_zone(const struct cfg_node *root, const struct settings *s, struct complaint *why)
+{
+    struct zone *zone = NULL;
+    if (zone_load(s->zoneinfo, s->zone, &zone, NULL) < 0)
+        return cfg_complain_of(root, "zone", why, "zone \"%s\" is not known; it must be a name such as Asia/Ho_Chi_Minh",
+                               s->zone);
+    zone_free(zone);
+    return 0;
+}
+
 static int read_all(const struct cfg_node *root, struct settings *s, struct complaint *why)
 {
     int r;
     if ((r = cfg_text(root, "state", true, PATH_MAX_LEN, &s->state, why)) < 0 || (r = read_roots(root, s, why)) < 0 ||
-        (r = cfg_text(root, "scheduler_key", true, PATH_MAX_LEN, &s->scheduler_key, why)) < 0 ||
+        (r = cfg_file(root, "scheduler_key", true, &s->scheduler_key, why)) < 0 ||
         (r = cfg_text(root, "link", true, 100, &s->link, why)) < 0 ||
         (r = cfg_text(root, "zone", false, 60, &s->zone, why)) < 0 ||
         (r = cfg_text(root, "zoneinfo", false, PATH_MAX_LEN, &s->zoneinfo, why)) < 0 ||
         (r = cfg_text(root, "web", false, PATH_MAX_LEN, &s->web, why)) < 0 ||
         (r = cfg_int(root, "spread_s", false, 0, 3600, &s->spread_s, why)) < 0 ||
         (r = cfg_int(root, "uploads_max", false, 1, 64, &s->uploads_max, why)) < 0 ||
-        (r = read_listener(root, "api", false, &s->api, why)) < 0)
+        (r = read_listener(root, "api", false, &s->api, why)) < 0 || (r = check_zone(root, s, why)) < 0)
         return r;
     return read_listener(root, "blobs", true, &s->blobs, why);
 }

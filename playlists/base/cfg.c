@@ -4,13 +4,17 @@
 #include "playlists/base/bytes.h"
 #include "playlists/base/file.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <libconfig.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
-enum { CFG_MAX_SIZE = 256 * 1024 };
+enum { CFG_MAX_SIZE = 256 * 1024, PATH_LEN_MAX = 4095 };
 
 struct cfg {
     config_t config;
@@ -60,6 +64,16 @@ static unsigned find_include(const char *text)
         line++;
     }
     return 0;
+}
+
+int cfg_complain_of(const struct cfg_node *group, const char *name, struct complaint *why, const char *fmt, ...)
+{
+    const config_setting_t *s = config_setting_get_member(setting_of(group), name);
+    va_list ap;
+    va_start(ap, fmt);
+    int r = vcomplain(s ? s : setting_of(group), why, fmt, ap);
+    va_end(ap);
+    return r;
 }
 
 int cfg_open(const char *path, struct cfg **ret_cfg, struct complaint *why)
@@ -204,6 +218,25 @@ int cfg_text(const struct cfg_node *group, const char *name, bool required, size
     config_setting_t *s = NULL;
     int r = find(group, name, required, &s, why);
     return r <= 0 ? r : take_text(s, name, max_len, ret, why);
+}
+
+int cfg_file(const struct cfg_node *group, const char *name, bool required, const char **ret, struct complaint *why)
+{
+    const char *path = NULL;
+    int r = cfg_text(group, name, required, PATH_LEN_MAX, &path, why);
+    if (r < 0 || !path)
+        return r;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    struct stat st;
+    r = fd < 0 || fstat(fd, &st) < 0 ? -errno : 0;
+    if (fd >= 0)
+        close(fd);
+    if (r < 0)
+        return cfg_complain_of(group, name, why, "'%s' names %s, which cannot be read: %s", name, path, err_name(r));
+    if (!S_ISREG(st.st_mode))
+        return cfg_complain_of(group, name, why, "'%s' names %s, which is not a file", name, path);
+    *ret = path;
+    return 0;
 }
 
 int cfg_choice(const struct cfg_node *group, const char *name, bool required, const char *const *names, int *ret,

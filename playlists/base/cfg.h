@@ -28,6 +28,9 @@ MUST_USE int cfg_real(const struct cfg_node *group, const char *name, bool requi
 MUST_USE int cfg_bool(const struct cfg_node *group, const char *name, bool required, bool *ret, struct complaint *why);
 MUST_USE int cfg_text(const struct cfg_node *group, const char *name, bool required, size_t max_len, const char **ret,
                       struct complaint *why);
+/* The path of a file that can be read now. */
+MUST_USE int cfg_file(const struct cfg_node *group, const char *name, bool required, const char **ret,
+                      struct complaint *why);
 /* One of `names` (NULL-terminated); *ret is its index. */
 MUST_USE int cfg_choice(const struct cfg_node *group, const char *name, bool required, const char *const *names,
                         int *ret, struct complaint *why);
@@ -45,6 +48,10 @@ MUST_USE int cfg_text_at(const struct cfg_node *list, size_t index, size_t max_l
 /* Complain about this node: "file:line: " and the sentence. Returns ERR_FORMAT. */
 int cfg_complain(const struct cfg_node *node, struct complaint *why, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* The same about one setting of a group, at its own line (the group's when it is absent). */
+int cfg_complain_of(const struct cfg_node *group, const char *name, struct complaint *why, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
 
 /* Refuse settings in `group` (and groups below it) that no getter named. Call after reading all. */
 MUST_USE int cfg_finish(struct cfg *cfg, struct complaint *why);

@@ -12,22 +12,6 @@
 /* sun_path holds 108 bytes with its terminator (unix(7)). */
 enum { PATH_LEN = 4095, SOCKET_PATH_LEN = 107, HOST_LEN = 253, URL_LEN = 1000 };
 
-static int check_readable(const struct cfg_node *node, const char *name, const char *path, struct complaint *why)
-{
-    if (!path)
-        return 0;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    struct stat st;
-    int r = fd < 0 || fstat(fd, &st) < 0 ? -errno : 0;
-    if (fd >= 0)
-        close(fd);
-    if (r < 0)
-        return cfg_complain(node, why, "'%s' names %s, which cannot be read: %s", name, path, strerror(-r));
-    if (!S_ISREG(st.st_mode))
-        return cfg_complain(node, why, "'%s' names %s, which is not a file", name, path);
-    return 0;
-}
-
 static int read_tls(const struct cfg_node *group, bool required, struct tls_files *files, struct complaint *why)
 {
     const struct {
@@ -35,9 +19,7 @@ static int read_tls(const struct cfg_node *group, bool required, struct tls_file
         const char **path;
     } all[] = {{"ca", &files->ca}, {"cert", &files->cert}, {"key", &files->key}};
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
-        int r = cfg_text(group, all[i].name, required, PATH_LEN, all[i].path, why);
-        if (r == 0)
-            r = check_readable(group, all[i].name, *all[i].path, why);
+        int r = cfg_file(group, all[i].name, required, all[i].path, why);
         if (r < 0)
             return r;
     }

@@ -93,7 +93,7 @@ class BadInput(WorldTest):
     def test_2_devices_and_areas(self):
         api = self.api
         for more, says in (({"id": "Xấu"}, "id"), ({"id": "a" * 41}, "id"), ({"id": "-a"}, "id"), ({"id": "../a"}, "id"), ({"id": None}, "id"),
-                           ({"kind": "lamp"}, "lamp"), ({"kind": 3}, "kind"), ({"name": ""}, "name"), ({"name": "x" * 3000}, "name"),
+                           ({"kind": "lamp"}, "loudspeaker, board"), ({"kind": 3}, "kind"), ({"name": ""}, "name"), ({"name": "x" * 3000}, "name"),
                            ({"colour": "red"}, "colour"), ({"delay_ms": -1}, "delay_ms"), ({"delay_ms": 1.5}, "delay_ms"),
                            ({"zone": "Mars/Base"}, "Mars/Base"), ({"zone": "../etc/passwd"}, "zone"), ({"languages": []}, "languages"),
                            ({"quiet_hours": [{"from": "25:00", "to": "05:00"}]}, "25:00"), ({"gain_ceilings": [{"from": "05:00", "to": "06:00", "gain_mb": 99999}]}, "gain_mb"),
@@ -103,11 +103,11 @@ class BadInput(WorldTest):
         api("POST", "/areas", {"items": [{"id": "b1", "parent": "b2", "kind": "commune", "name": "Một"}]}, "b2")
         api("POST", "/areas", {"items": [{"id": "b1", "parent": "b2", "kind": "commune", "name": "Một"},
                                          {"id": "b2", "parent": "b1", "kind": "commune", "name": "Hai"}]}, "b")
-        api("POST", "/areas", {"items": [{"id": "b1", "parent": "a000", "kind": "planet", "name": "Một"}]}, "planet")
+        api("POST", "/areas", {"items": [{"id": "b1", "parent": "a000", "kind": "planet", "name": "Một"}]}, "items[0].kind")
         api("POST", "/areas", {"items": []}, "items")
         api("POST", "/devices/nobody/commands", {"command": "restart"}, "nobody", 404)
-        api("POST", "/tokens", {"unit": "a000", "role": "king"}, "king")
-        api("POST", "/tokens", {"unit": "a999", "role": "viewer"}, "a999")
+        api("POST", "/tokens", {"unit": "a000", "role": "king"}, "viewer, technician")
+        api("POST", "/tokens", {"unit": "a999", "role": "viewer"}, "a999", 403)
 
     def test_3_bulletins_and_rules(self):
         api = self.api
@@ -116,16 +116,17 @@ class BadInput(WorldTest):
                            ({"contents": [{"lang": "vi"}]}, "contents[0]"), ({"contents": [{"lang": "v!", "text": "a"}]}, "lang"),
                            ({"contents": [{"lang": "vi", "text": "a"}, {"lang": "vi", "text": "b"}]}, "contents[1]"),
                            ({"contents": [{"lang": "vi", "audio": HASH0}]}, "audio"), ({"contents": [{"lang": "vi", "text": "x" * 5000}]}, "text"),
-                           ({"class": "urgent"}, "urgent"), ({"unit": "a999"}, "a999")):
+                           ({"class": "urgent"}, "filler, normal")):
             api("POST", "/bulletins", changed(good, **more), says)
+        api("POST", "/bulletins", changed(good, unit="a999"), "a999", 403)
         rule = {"bulletin": self.sample.hash, "when": "once", "date": "2099-01-01", "times": ["05:00"], "areas": ["a000"]}
-        for more, says in (({"bulletin": HASH0}, "bulletin"), ({"bulletin": "abc"}, "bulletin"), ({"when": "sometimes"}, "sometimes"),
+        for more, says in (({"bulletin": HASH0}, "bulletin"), ({"bulletin": "abc"}, "bulletin"), ({"when": "sometimes"}, "once, daily"),
                            ({"date": None}, "date"), ({"date": "2026-02-30"}, "2026-02-30"), ({"date": "tomorrow"}, "tomorrow"),
                            ({"times": []}, "times"), ({"times": ["25:00"]}, "25:00"), ({"times": ["05:00", "05:00"]}, "times[1]"),
                            ({"times": "05:00"}, "times"), ({"areas": ["a999"]}, "a999"), ({"areas": None}, "areas"),
                            ({"devices": ["nobody"], "areas": None}, "nobody"), ({"class": "emergency"}, "emergency"), ({"class": "priority"}, "class"),
                            ({"gain_mb": 100}, "gain_mb"), ({"late_ms": -1}, "late_ms"), ({"zone": "Asia/Nowhere"}, "Asia/Nowhere"),
-                           ({"policy": "repeat"}, "repeat"), ({"date": "2020-01-01"}, "past"), ({"when": "daily", "date": None, "from": "2026-09-01", "until": "2026-08-01"}, "until"),
+                           ({"policy": "repeat"}, "drop, resume"), ({"date": "2020-01-01"}, "past"), ({"when": "daily", "date": None, "from": "2026-09-01", "until": "2026-08-01"}, "until"),
                            ({"kinds": ["radio"]}, "radio")):
             api("POST", "/rules", changed(rule, **more), says)
 
@@ -149,6 +150,7 @@ class BadInput(WorldTest):
         post("/approvals", stranger.seal("loa-approval", approval))
         post("/approvals", person.seal("loa-approval", dict(approval, bulletin=HASH0)))
         post("/approvals", person.seal("loa-approval", changed(approval, areas=None)), "areas")
+        post("/approvals", person.seal("loa-approval", dict(approval, exp=now // 1000 - 5, iat=now // 1000 - 50)))
         post("/approvals", person.seal("loa-approval", dict(approval, until_ms=now - 1000, from_ms=now - 2000)))
         good = person.seal("loa-approval", approval)
         post("/approvals", good[:-6] + ("AAAAAA" if good[-6:] != "AAAAAA" else "BBBBBB"))
@@ -223,7 +225,7 @@ class BadInput(WorldTest):
 
     def test_7_configurations(self):
         centre, link = self.world.path("centre", "controller.cfg"), self.world.path("centre", "link.cfg")
-        for old, new, says in (("roots = [", "rots = [", "rot"), ("spread_s = 1;", "spread_s = -1;", "spread_s"), ("spread_s = 1;", "spread_s = 1", "syntax"),
+        for old, new, says in (("roots = [", "rots = [", "roots"), ("spread_s = 1;", "spread_s = -1;", "spread_s"), ("spread_s = 1;", "spread_s = = 1;", "syntax"),
                                ('address = "127.0.0.1"', 'address = "localhost name"', "address"), (f"port = {self.world.api_port}", "port = 70000", "port"),
                                (self.world.roots[0]["x"], "abc", "roots"), ("scheduler.jwk", "none.jwk", "none.jwk"), ("api.crt", "none.crt", "none.crt"),
                                ("spread_s = 1;", 'spread_s = 1; zone = "Mars/Base";', "Mars/Base")):
@@ -247,7 +249,7 @@ class BadInput(WorldTest):
             with open(bad, "w", encoding="utf-8") as file:
                 file.write(good.replace(old, new, 1))
             with self.subTest(f"{old} -> {new}"):
-                code, _, err = self.world.keeper.run([self.world.exe("loa-modbus-sim"), "--profile", bad, "--listen", "127.0.0.1:0", "--unit", "1"],
+                code, _, err = self.world.keeper.run([self.world.exe("loa-modbus-sim"), "--profile", bad, "--unit", "1"],
                                                      check=False, seconds=10)
                 self.assertNotEqual(code, 0)
                 self.assertRegex(err, r"bad-profile\.cfg:\d+: ")
