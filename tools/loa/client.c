@@ -245,11 +245,11 @@ int client_send_file(struct client *client, const char *method, const char *path
         int error = errno;
         if (stream)
             fclose(stream);
-        return complain(why, -error, "%s: cannot be read: %s", file, err_name(-error));
+        return complain(why, -error, "cannot be read: %s", err_name(-error));
     }
     if (!S_ISREG(st.st_mode) || st.st_size == 0) {
         fclose(stream);
-        return complain(why, ERR_FORMAT, "%s: is %s; a file with sound in it would be right", file,
+        return complain(why, ERR_FORMAT, "is %s; a file with sound in it would be right",
                         S_ISREG(st.st_mode) ? "empty" : "not a file");
     }
     char *url;
