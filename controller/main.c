@@ -154,9 +154,6 @@ static int check(struct program *p, struct complaint *why)
     int r = listener_check(&p->settings.api, "api", why);
     if (r == 0)
         r = listener_check(&p->settings.blobs, "blobs", why);
-    if (r == 0 && !zones_get(p->c.zones, p->settings.zone))
-        r = complain(why, ERR_FORMAT, "zone \"%s\" is not known; use a name such as Asia/Ho_Chi_Minh",
-                     p->settings.zone);
     if (r == 0 && (stat(p->settings.web, &st) < 0 || !S_ISDIR(st.st_mode)))
         r = complain(why, ERR_FORMAT, "web \"%s\" is no folder; it must hold the page (index.html)", p->settings.web);
     return r;

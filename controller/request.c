@@ -68,6 +68,12 @@ static void address_text(struct MHD_Connection *connection, char ret[48])
 
 static int check_token(struct request *r)
 {
+    const char *bearer = header(r, "Authorization");
+    if (!bearer || strncasecmp(bearer, "Bearer ", 7) != 0)
+        return refuse(&r->problem, 401, "token", NULL, WORD_TOKEN_NONE);
+    if (people_check(r->c->store, bearer + 7, &r->token))
+        return 0;
+    /* Only guessing is slowed: who has a right token may share an address with one who guesses. */
     char address[48];
     address_text(r->connection, address);
     int wait_s = throttle_wait_s(r->c->throttle, address, clock_elapsed_ms());
@@ -76,11 +82,6 @@ static int check_token(struct request *r)
         r->problem.retry_after_s = wait_s;
         return -1;
     }
-    const char *bearer = header(r, "Authorization");
-    if (!bearer || strncasecmp(bearer, "Bearer ", 7) != 0)
-        return refuse(&r->problem, 401, "token", NULL, WORD_TOKEN_NONE);
-    if (people_check(r->c->store, bearer + 7, &r->token))
-        return 0;
     throttle_failed(r->c->throttle, address, clock_elapsed_ms());
     log_warn("http", "address=%s wrong token, refused", address);
     return refuse(&r->problem, 401, "token", NULL, WORD_TOKEN_WRONG);

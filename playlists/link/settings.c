@@ -1,13 +1,7 @@
 /* settings.c - see settings.h. */
 #include "playlists/link/settings.h"
 
-#include "playlists/base/bytes.h"
-
-#include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 /* sun_path holds 108 bytes with its terminator (unix(7)). */
 enum { PATH_LEN = 4095, SOCKET_PATH_LEN = 107, HOST_LEN = 253, URL_LEN = 1000 };

@@ -31,6 +31,11 @@ def processes(mark):
     return [p for p in found if p != os.getpid()]
 
 
+def text_of(path):
+    with open(path, encoding="utf-8", errors="replace") as file:
+        return file.read()
+
+
 class Interrupt(unittest.TestCase):
     def start(self, *args):
         self.tmp = tempfile.mkdtemp(prefix="loa-int-")
@@ -48,17 +53,16 @@ class Interrupt(unittest.TestCase):
         subprocess.run(["rm", "-rf", self.tmp], check=True)
 
     def said(self):
-        with open(os.path.join(self.tmp, "demo.log"), encoding="utf-8", errors="replace") as file:
-            return file.read()
+        return text_of(os.path.join(self.tmp, "demo.log"))
 
     def interrupt_and_look(self, number=signal.SIGINT):
-        mounts = open("/proc/mounts", encoding="utf-8").read()
+        mounts = text_of("/proc/mounts")
         os.killpg(self.demo.pid, number)  # as a terminal does: the whole foreground group
         self.demo.wait(timeout=60)
         wait_until(lambda: not processes(self.mark), 5, f"left running: {[self.what(p) for p in processes(self.mark)]}")
         self.assertEqual([n for n in os.listdir(self.tmp) if n != "demo.log"], [], self.said()[-2000:])
-        self.assertEqual(open("/proc/mounts", encoding="utf-8").read(), mounts)
-        sockets = open("/proc/net/unix", encoding="utf-8").read()
+        self.assertEqual(text_of("/proc/mounts"), mounts)
+        sockets = text_of("/proc/net/unix")
         self.assertNotIn(self.tmp, sockets)
 
     @staticmethod
