@@ -1,6 +1,8 @@
 /* settings.c - see settings.h. */
 #include "playlists/link/settings.h"
 
+#include "playlists/base/bytes.h"
+
 #include <string.h>
 
 /* sun_path holds 108 bytes with its terminator (unix(7)). */
