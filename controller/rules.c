@@ -32,7 +32,7 @@ static int put_times(const struct form *form, json_t *ret)
         return -1;
     json_array_foreach(list, i, value)
     {
-        char name[24];
+        char name[32];
         snprintf(name, sizeof(name), "times[%zu]", i);
         const char *text = json_string_value(value);
         if (!text || civil_parse_time(text, &second[i]) < 0)

@@ -76,9 +76,10 @@ static int read_answer(const struct bus_request *request, const uint8_t *data, s
     size_t n_bytes = of_bits(request->kind) ? (request->count + 7U) / 8 : request->count * 2U;
     if (len != 1 + n_bytes || data[0] != n_bytes)
         return ERR_DEVICE;
-    for (size_t i = 0; i < request->count; i++)
-        ret_values[i] = of_bits(request->kind) ? (data[1 + i / 8] >> (i % 8)) & 1U
-                                               : (uint16_t)(data[1 + 2 * i] << 8 | data[2 + 2 * i]);
+    for (size_t i = 0; i < request->count; i++) {
+        unsigned bit = (unsigned)data[1 + i / 8] >> (i % 8) & 1U;
+        ret_values[i] = of_bits(request->kind) ? (uint16_t)bit : (uint16_t)(data[1 + 2 * i] << 8 | data[2 + 2 * i]);
+    }
     return 0;
 }
 
