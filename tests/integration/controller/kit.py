@@ -12,12 +12,17 @@ import socket
 import ssl
 import struct
 import subprocess
+import sys
 import tempfile
 import time
 import wave
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+
+SOURCE = os.environ.get("LOA_SOURCE_DIR") or os.path.abspath(os.path.join(os.path.dirname(__file__), "..", "..", ".."))
+sys.path.insert(0, os.path.join(SOURCE, "tools", "site"))
+from broker import free_port  # noqa: E402
 
 BUILD = os.environ.get("LOA_BUILD_DIR", "/tmp/build-controller")
 CONTROLLER = os.path.join(BUILD, "controller", "loa-controller")
@@ -105,12 +110,6 @@ class Certificates:
         self.run("x509", "-req", "-in", f"{name}.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2",
                  "-extfile", f"{name}.ext", "-out", f"{name}.crt")
         return self.path(f"{name}.crt"), self.path(f"{name}.key")
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 class Answer:

@@ -13,6 +13,7 @@ import socket
 import ssl
 import struct
 import subprocess
+import sys
 import threading
 import time
 
@@ -21,18 +22,16 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+SOURCE = os.environ.get("LOA_SOURCE_DIR") or os.path.abspath(os.path.join(os.path.dirname(__file__), "..", "..", ".."))
+sys.path.insert(0, os.path.join(SOURCE, "tools", "site"))
+from broker import free_port  # noqa: E402
+
 ATTACH, SUBSCRIBE, UNSUBSCRIBE, PUBLISH, FETCH, CANCEL, TIME = 1, 2, 3, 4, 5, 6, 7
 ONLINE, OFFLINE, MESSAGE, ACK, NACK, FETCHED, NOT_FETCHED = 16, 17, 18, 19, 20, 21, 22
 RETAIN, QOS0, URGENT = 1, 2, 4
 DEADLINE_S = float(os.environ.get("LOA_TEST_DEADLINE_S", "30"))
 BUILD = os.environ.get("LOA_BUILD_DIR", "build")
 LINK = os.environ.get("LOA_LINK", os.path.join(BUILD, "playlists/link/loa-link"))
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 def wait_until(what, condition, deadline_s=DEADLINE_S):
