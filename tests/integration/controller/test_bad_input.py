@@ -218,9 +218,10 @@ class Throttle(unittest.TestCase):
         with World() as w:
             statuses = [w.call("GET", "status", token="loa_wrong").status for _ in range(11)]
             self.assertEqual(statuses, [401] * 10 + [429])
-            answer = w.call("GET", "status")
+            answer = w.call("GET", "status", token="loa_wrong")
             self.assertEqual((answer.status, answer.json["code"]), (429, "throttle"))
             self.assertGreater(int(answer.headers["retry-after"]), 0)
+            self.assertEqual(w.call("GET", "status").status, 200, "who has a right token is not slowed")
 
 
 if __name__ == "__main__":
