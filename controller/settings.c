@@ -52,8 +52,8 @@ static int check_zone(const struct cfg_node *root, const struct settings *s, str
 {
     struct zone *zone = NULL;
     if (zone_load(s->zoneinfo, s->zone, &zone, NULL) < 0)
-        return cfg_complain_of(root, "zone", why, "zone \"%s\" is not known; it must be a name such as Asia/Ho_Chi_Minh",
-                               s->zone);
+        return cfg_complain_of(root, "zone", why,
+                               "zone \"%s\" is not known; it must be a name such as Asia/Ho_Chi_Minh", s->zone);
     zone_free(zone);
     return 0;
 }

@@ -162,9 +162,8 @@ static int device_restart(struct call *call)
     json_t *body = json_pack("{s:s}", "command", "restart");
     json_t *command = NULL;
     char *path = device_path(call, "/commands");
-    if (client_send(client, "POST", path, body, &command, &why) < 0)
-        r = refuse(call, "%s", why.text);
-    else if (!call_option(call, "no-wait") && wait_answer(client, path, &command, &why) < 0)
+    if (client_send(client, "POST", path, body, &command, &why) < 0 ||
+        (!call_option(call, "no-wait") && wait_answer(client, path, &command, &why) < 0))
         r = refuse(call, "%s", why.text);
     else
         print_value(call, command);

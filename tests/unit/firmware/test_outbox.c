@@ -226,9 +226,13 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, make_folder, remove_folder)
     const struct CMUnitTest tests[] = {
-        TEST(sends_in_order_within_a_window), TEST(only_a_welcome_empties_it), TEST(a_restored_centre_gets_all_again),
+        TEST(sends_in_order_within_a_window),
+        TEST(only_a_welcome_empties_it),
+        TEST(a_restored_centre_gets_all_again),
         TEST(refused_rows_come_again),
-        TEST(what_nobody_confirms_comes_again_ever_less_often),        TEST(numbers_survive_the_sweep), TEST(an_abandoned_number_is_given_again),
+        TEST(what_nobody_confirms_comes_again_ever_less_often),
+        TEST(numbers_survive_the_sweep),
+        TEST(an_abandoned_number_is_given_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
