@@ -287,6 +287,8 @@ static void cut_ones_end_at_their_end(void **state)
     day->items[1].end_ms += 100000;
     ask(0);
     ask(4000);
+    assert_in_range(day->d.next_ms, T0 + 4001, T0 + 72000);
+    assert_int_equal(ask(71999)->n_ended, 0);
     assert_int_equal(day->d.next_ms, T0 + 72000);
     ask(72000);
     assert_ended(1, REASON_PREEMPTED);
@@ -363,6 +365,8 @@ static void zones_are_silenced_by_themselves(void **state)
     ask(1000);
     assert_on(2);
     assert_int_equal(day->d.muted_zones, 2);
+    finish(11000);
+    assert_ended(2, REASON_ON_TIME);
     ask(MIN_MS + 1);
     assert_ended(1, REASON_SILENCED);
 }
