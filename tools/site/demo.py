@@ -1,6 +1,5 @@
 """tools/demo, once everything is built: a whole installation, sample content on air, a line for each thing that happens."""
 
-import argparse
 import collections
 import contextlib
 import datetime
@@ -15,6 +14,7 @@ import tempfile
 import time
 
 import content
+from arguments import read_arguments
 from installation import ZONE, Installation
 from process import Failure, Keeper, Stopped, ignore_signals, say, stop_on_signals, uninterrupted, wait_until
 
@@ -24,25 +24,6 @@ FIRST_S = 9               # from setting the schedule to the first item: time to
 LATER_S = 150             # between items, once the first round is over
 ROUND = 6                 # items of the first round
 PLAYED_MIN = 5            # of them on every site, within the given seconds
-
-
-def read_arguments(argv):
-    parser = argparse.ArgumentParser(
-        prog="tools/demo", description="Loa chạy thử trọn vẹn trên máy này: trung tâm, ba điểm phát mô phỏng, nội dung mẫu. "
-        "/ A whole Loa on this machine: the centre, three simulated sites, sample content. Ctrl-C ends it and leaves nothing running.")
-    parser.add_argument("--dir", metavar="D", help="keep recordings, logs and stores in this folder (else a temporary one, removed at the end)")
-    parser.add_argument("--headless", action="store_true", help="unattended: write D/demo.json when all is up, then run for --seconds")
-    parser.add_argument("--seconds", type=float, metavar="N", help="end after N seconds more (headless: 90 unless given)")
-    parser.add_argument("--lang", choices=("vi", "en"), default="vi", help="language of the lines (vi)")
-    parser.add_argument("--build", metavar="B", help=argparse.SUPPRESS)
-    options = parser.parse_args(argv)
-    if options.seconds is not None and not 0 < options.seconds <= 1e7:
-        parser.error("--seconds: right would be a number above 0")
-    if options.headless and not options.dir:
-        parser.error("--headless needs --dir D: that is where demo.json goes")
-    if options.headless and options.seconds is None:
-        options.seconds = 90.0
-    return options
 
 
 def prepare_folder(folder):
@@ -69,7 +50,15 @@ class Narrator:
         "unheard": ("KHÔNG nghe thấy", "NOT heard"), "shown": ("đã hiển thị", "shown"),
         "unshown": ("KHÔNG đọc lại đúng", "NOT shown"), "stored": ("đã lưu nhật ký", "receipt stored"),
         "event": ("sự kiện", "event"), "link": ("đường truyền", "link"), "online": ("đã kết nối", "connected"),
+        "showing": ("đang hiển thị", "showing"), "next": ("tiếp theo", "next"),
         "offline": ("mất kết nối", "lost"), "again": ("khởi động lại", "started again"),
+    }
+
+    REASONS = {
+        "on_time": "đúng giờ", "late": "trễ giờ", "preempted": "bị bản tin ưu tiên chen", "paused": "đang tạm ngừng phát",
+        "quiet_hours": "giờ yên tĩnh", "no_time": "chưa có giờ tin cậy", "no_media": "thiếu nội dung", "not_approved": "chưa được duyệt",
+        "silenced": "đang ngắt toàn bộ", "recalled": "đã thu hồi", "expired": "đã quá hạn", "fault": "sự cố thiết bị",
+        "cancelled": "đã gỡ khỏi lịch", "restarted": "thiết bị khởi động lại",
     }
 
     def __init__(self, installation, lang):
@@ -80,6 +69,12 @@ class Narrator:
     def line(self, device, word, text=""):
         now = datetime.datetime.now(ZONE).strftime("%H:%M:%S")
         say(f"{now}  {device:<11} {self.WORDS[word][self.column]:<15} {text}".rstrip())
+
+    def say(self, vi, en):
+        return en if self.column else vi
+
+    def reason(self, reason):
+        return self.say(self.REASONS.get(reason, reason), reason)
 
     def fetches(self):
         """What has come to the sites' disks."""
@@ -99,7 +94,7 @@ class Narrator:
             self.online[device] = item["online"]
             self.line(device, "online" if item["online"] else "offline")
         if on_air and self.on_air.get(device) != on_air:
-            self.line(device, "playing", item.get("on_air_title") or on_air)
+            self.line(device, "showing" if item.get("kind") == "board" else "playing", item.get("on_air_title") or on_air)
         self.on_air[device] = on_air
 
     def on_receipt(self, item):
@@ -109,10 +104,11 @@ class Narrator:
         sound, amplifier, sign = (evidence.get(part) for part in ("sound", "amplifier", "sign"))
         if amplifier and sound:
             self.line(device, "heard" if amplifier["seen"] else "unheard",
-                      f"{item['title']} ({amplifier['level_mb'] / 100:+.1f} dB, {sound['start_error_us'] / 1000:+.1f} ms)")
+                      f"{item['title']} ({self.say('mức ra', 'output')} {amplifier['level_mb'] / 100:.1f} dB, "
+                      f"{self.say('lệch', 'off by')} {abs(sound['start_error_us']) / 1000:.1f} ms)")
         if sign:
             self.line(device, "shown" if sign["read_back"] else "unshown", (sign.get("text") or "").replace("\n", " / "))
-        self.line(device, "stored", f"{item['occurrence']}: {item['reason']}" + (f" – {item['detail']}" if item.get("detail") else ""))
+        self.line(device, "stored", f"{item['occurrence']}: {self.reason(item['reason'])}" + (f" – {item['detail']}" if item.get("detail") else ""))
 
     def on_event(self, item):
         about = f" ({item['about']})" if item.get("about") else ""
@@ -178,8 +174,12 @@ class Demo:
         self.schedule_first_round()
         for site in self.i.sites:
             site.wait_settled()
+        token, ca, loa = self.i.path("token"), self.i.pki.ca, self.i.exe("loa")
         say(self.text("Trang theo dõi", "The page") + f": {self.i.console}/")
-        say(self.text("Mã truy cập", "The token") + f": {self.i.path('token')}   CA: {self.i.pki.ca}")
+        say(self.text("Mã truy cập (dán vào trang)", "Access token (paste it into the page)") + f": {self.i.token}")
+        say(self.text("Trình duyệt sẽ cảnh báo chứng chỉ tự ký: chọn tiếp tục, hoặc nạp",
+                      "The browser warns about the certificate: go on, or import") + f" {ca}")
+        say(self.text("Dòng lệnh", "Command line") + f": export LOA_URL={self.i.console} LOA_CA={ca} LOA_TOKEN=$(cat {token}); {loa} follow")
         say(self.text("Dữ liệu, bản ghi, nhật ký", "Data, recordings, logs") + f": {self.folder}")
         say(self.text(f"Sẵn sàng sau {time.monotonic() - begun:.1f} s", f"Up after {time.monotonic() - begun:.1f} s"))
 
@@ -216,6 +216,7 @@ class Demo:
         if due:
             with contextlib.suppress(Failure):  # the centre may be down just now: the next turn tries again
                 self.add_rule(self.next_at)
+                self.narrator.line("", "next", datetime.datetime.fromtimestamp(self.next_at, ZONE).strftime("%H:%M:%S"))
                 self.next_at += LATER_S
         if started or due:
             self.write_json()
