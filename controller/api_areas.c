@@ -106,14 +106,6 @@ static int parse_csv(struct request *r, json_t **ret)
     return 0;
 }
 
-static const json_t *find(const json_t *items, const char *id)
-{
-    json_t *item;
-    size_t i;
-    json_array_foreach(items, i, item) if (strcmp(json_string_value(json_object_get(item, "id")), id) == 0) return item;
-    return NULL;
-}
-
 static const char *parent_of(const json_t *item)
 {
     const char *parent = json_string_value(json_object_get(item, "parent"));
@@ -136,31 +128,59 @@ static int check_item(struct request *r, const json_t *items, size_t i)
     return 0;
 }
 
-/* Parents are there, nothing goes round in circles, and all lies in the caller's unit. */
-static int check_place(struct request *r, const json_t *items, const json_t *item)
+/* The area above `id` once the list is written: the list's word, else the store's. "": none; NULL: no such area. */
+static char *parent_then(struct request *r, const json_t *listed, const char *id)
 {
-    const char *id = json_string_value(json_object_get(item, "id")), *at = id;
-    bool inside = strcmp(id, r->token.unit) == 0;
-    for (int depth = 0;; depth++) {
-        const json_t *listed = find(items, at);
-        char *stored =
-            listed ? NULL : store_text(r->c->store, "SELECT coalesce(parent, '') FROM areas WHERE id = ?", "s", at);
-        if (!listed && !stored)
-            return refuse(&r->problem, 422, "value", "parent", WORD_NO_AREA, id, at);
-        if (!listed) { /* the rest of the way is the store's, and sound */
-            inside = inside || area_in_unit(r->c->store, at, r->token.unit);
-            free(stored);
-            break;
-        }
-        const char *parent = parent_of(listed);
-        if (!parent)
-            break;
-        if (depth == DEPTH_MAX || strcmp(parent, id) == 0)
-            return refuse(&r->problem, 422, "value", "parent", WORD_AREA_LOOP, id);
-        inside = inside || strcmp(parent, r->token.unit) == 0;
-        at = parent;
+    const json_t *item = json_object_get(listed, id);
+    const char *parent = item ? parent_of(item) : NULL;
+    return item ? xstrdup(parent ? parent : "")
+                : store_text(r->c->store, "SELECT coalesce(parent, '') FROM areas WHERE id = ?", "s", id);
+}
+
+/* All the way up: each area is there, and nothing goes round in circles. */
+static int check_way_up(struct request *r, const json_t *listed, const char *id)
+{
+    char *at = xstrdup(id);
+    int result = 0;
+    for (int depth = 0; result == 0 && *at; depth++) {
+        char *above = parent_then(r, listed, at);
+        if (!above)
+            result = refuse(&r->problem, 422, "value", "parent", WORD_NO_AREA, id, at);
+        else if (depth == DEPTH_MAX || strcmp(above, id) == 0)
+            result = refuse(&r->problem, 422, "value", "parent", WORD_AREA_LOOP, id);
+        free(at);
+        at = above ? above : xstrdup("");
     }
-    return inside ? 0 : refuse(&r->problem, 403, "scope", NULL, WORD_SCOPE, id, r->token.unit);
+    free(at);
+    return result;
+}
+
+/* Who has a unit does not decide where the unit lies: that is for those above. A unit that is not there yet begins at
+ * the top. */
+static int check_own_unit(struct request *r, const json_t *item)
+{
+    const char *parent = parent_of(item);
+    char *stored = store_text(r->c->store, "SELECT coalesce(parent, '') FROM areas WHERE id = ?", "s", r->token.unit);
+    bool same = strcmp(stored ? stored : "", parent ? parent : "") == 0;
+    free(stored);
+    return same ? 0 : refuse(&r->problem, 403, "scope", "parent", WORD_OWN_UNIT, r->token.unit);
+}
+
+/* An area that is there lies in the caller's unit by the stored tree, and each area will: its first ancestor that is
+ * not in the list lies there by the stored tree, or an ancestor is the unit itself. Areas of the list on the way are
+ * judged by the same rule, so none of them can lead out. */
+static int check_place(struct request *r, const json_t *listed, const json_t *item)
+{
+    const char *id = json_string_value(json_object_get(item, "id")), *unit = r->token.unit, *at;
+    if (check_way_up(r, listed, id) < 0)
+        return -1;
+    if (strcmp(id, unit) == 0)
+        return check_own_unit(r, item);
+    bool inside = !area_exists(r->c->store, id) || area_in_unit(r->c->store, id, unit);
+    for (at = parent_of(item); at && strcmp(at, unit) != 0 && json_object_get(listed, at);)
+        at = parent_of(json_object_get(listed, at));
+    inside = inside && at && area_in_unit(r->c->store, at, unit);
+    return inside ? 0 : refuse(&r->problem, 403, "scope", NULL, WORD_SCOPE, id, unit);
 }
 
 static int write_areas(struct request *r, const json_t *items, int count[3])
@@ -217,25 +237,35 @@ static int put_all(struct request *r, const json_t *items)
                          json_pack("{s:i, s:i, s:i}", "created", count[0], "changed", count[1], "same", count[2]));
 }
 
-int api_areas_put(struct request *r)
+/* The items by their ids, each of which stands there once; put into ret_listed. */
+static int check_items(struct request *r, const json_t *items, json_t *ret_listed)
 {
-    struct form form = {.problem = &r->problem};
-    const json_t *items;
     json_t *item;
     size_t i;
-    if (r->csv && parse_csv(r, &r->json) < 0)
-        return -1;
-    form.object = r->json;
-    if (form_known(&form, "items") < 0 || form_list(&form, "items", true, 1, AREAS_AT_ONCE, &items) < 0)
-        return -1;
     json_array_foreach(items, i, item)
     {
         if (check_item(r, items, i) < 0)
             return -1;
         const char *id = json_string_value(json_object_get(item, "id"));
-        if (find(items, id) != item)
+        if (json_object_get(ret_listed, id))
             return refuse(&r->problem, 422, "value", "id", WORD_VALUE_TWICE, "id", id);
+        json_object_set(ret_listed, id, item);
     }
-    json_array_foreach(items, i, item) if (check_place(r, items, item) < 0) return -1;
-    return put_all(r, items);
+    json_array_foreach(items, i, item) if (check_place(r, ret_listed, item) < 0) return -1;
+    return 0;
+}
+
+int api_areas_put(struct request *r)
+{
+    struct form form = {.problem = &r->problem};
+    const json_t *items;
+    if (r->csv && parse_csv(r, &r->json) < 0)
+        return -1;
+    form.object = r->json;
+    if (form_known(&form, "items") < 0 || form_list(&form, "items", true, 1, AREAS_AT_ONCE, &items) < 0)
+        return -1;
+    json_t *listed = json_object();
+    int result = check_items(r, items, listed);
+    json_decref(listed);
+    return result < 0 ? -1 : put_all(r, items);
 }

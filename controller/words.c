@@ -38,6 +38,9 @@ static const struct {
                    "The role \"%s\" may not %s %s; a token of another role is needed."},
     [WORD_SCOPE] = {"\"%s\" nằm ngoài đơn vị \"%s\" của mã truy cập này.",
                     "\"%s\" lies outside the unit \"%s\" of this token."},
+    [WORD_OWN_UNIT] = {"Không được đổi parent của \"%s\", đơn vị của chính mã truy cập này; việc đó thuộc cấp trên.",
+                       "The parent of \"%s\", this token's own unit, cannot be changed with it; that is for a token "
+                       "of a unit above."},
     [WORD_TYPE] = {"Kiểu dữ liệu (Content-Type) là \"%s\"; ở đây cần %s.",
                    "The Content-Type is \"%s\"; this route takes %s."},
     [WORD_SIZE] = {"Dữ liệu gửi lên lớn hơn mức cho phép ở đây là %llu byte.",

@@ -24,6 +24,7 @@ enum word {
     WORD_THROTTLE, /* seconds */
     WORD_ROLE,     /* role, method, path */
     WORD_SCOPE,    /* what, unit */
+    WORD_OWN_UNIT, /* unit */
     WORD_TYPE,     /* got, want */
     WORD_SIZE,     /* bytes */
     WORD_BODY_EMPTY,

@@ -160,6 +160,15 @@ class Api(unittest.TestCase):
         self.assertEqual(self.w.want(200, "POST", "areas", text, type="text/csv")["created"], 1)
         self.assertEqual(self.w.get("areas/q001")["name"], 'Bản "Nà", trên')
 
+    def test_who_has_a_commune_orders_what_lies_within_it(self):
+        def put(*items):
+            return self.w.want(200, "POST", "areas", {"items": [dict(zip(("id", "parent", "kind", "name"), i)) for i in items]}, token=token)
+        token = self.w.make_token("a002")
+        self.assertEqual(put(("v2", "v1", "hamlet", "Xóm"), ("v1", "a002", "village", "Thôn"), ("v3", "v2", "group", "Tổ"))["created"], 3)
+        self.assertEqual(put(("v3", "v1", "group", "Tổ"), ("a002", "a000", "commune", "Đoàn Kết mới")), {"created": 0, "changed": 2, "same": 0})
+        self.assertEqual(self.w.get("areas/v3")["path"], ["v3", "v1", "a002", "a000"])
+        self.assertEqual(self.w.get("areas/a002")["name"], "Đoàn Kết mới")
+
     def test_blobs_need_the_certificate_of_a_known_device(self):
         bulletin = self.w.add_bulletin(title="Tải về")
         path = "/blobs/" + bulletin["hash"]

@@ -192,6 +192,20 @@ class BadInput(unittest.TestCase):
         self.refused(403, "scope", ["unit"], "POST", "tokens", {"unit": "elsewhere", "role": "viewer"})
         self.refused(422, "value", ["role", "viewer"], "POST", "tokens", {"unit": "a000", "role": "king"})
 
+    def test_who_has_a_commune_moves_nothing_beyond_it(self):
+        def area(id, parent, kind="commune", name="Đất"):
+            return {"id": id, "parent": parent, "kind": kind, "name": name}
+        for unit, cases in {
+                "a001": ([area("a001", ""), area("a000", "a001")], [area("a002", "a001")], [area("n1", "a001"), area("a002", "n1")],
+                         [area("a001", "")], [area("a001", "a002")], [area("a000", "")], [area("n1", "")], [area("n1", "a002")], [area("n1", "a000")],
+                         [area("n2", "n1"), area("n1", "a002")], [area("a001", "n1"), area("n1", "a002")], [area("a001", "n1"), area("n1", "")]),
+                "a000": ([area("a000", "n1"), area("n1", "")], [area("n1", "")]),
+                "a009": ([area("a009", "a000")], [area("a009", ""), area("a000", "a009")], [area("a009", ""), area("a002", "a009")])}.items():
+            token = self.w.make_token(unit)
+            for items in cases:
+                self.refused(403, "scope", [unit], "POST", "areas", {"items": items}, token=token)
+        self.refused(422, "value", ["within itself"], "POST", "areas", {"items": [area("a000", "a001")]}, token=self.w.make_token("a001"))
+
     def test_command_line_and_configuration(self):
         def run(*args):
             return subprocess.run([CONTROLLER, *args], capture_output=True, text=True)
