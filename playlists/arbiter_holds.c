@@ -139,33 +139,57 @@ bool holds_silenced(const struct step *step, uint32_t zones)
     return step->silent || (zones != 0 && (zones & ~step->muted_zones) == 0);
 }
 
-static bool paused_at(const struct step *step, int64_t at_ms)
+/* A pause or quiet span at this instant ends at *ret_until_ms. */
+static bool paused_at(const struct step *step, int64_t at_ms, int64_t *ret_until_ms)
 {
     for (size_t i = 0; i < step->in->n_orders; i++) {
         const struct air_order *order = &step->in->orders[i];
-        if (order->kind == ORDER_PAUSE && has_window(step, order, at_ms) && !holds_cancelled(step, order->key))
+        if (order->kind == ORDER_PAUSE && has_window(step, order, at_ms) && !holds_cancelled(step, order->key)) {
+            *ret_until_ms = order->end_ms;
             return true;
+        }
     }
     return false;
 }
 
-static bool quiet_at(const struct step *step, int64_t at_ms)
+static bool quiet_at(const struct step *step, int64_t at_ms, int64_t *ret_until_ms)
 {
     for (size_t i = 0; i < step->in->n_quiet; i++)
-        if (step->in->quiet[i].from_ms <= at_ms && at_ms < step->in->quiet[i].to_ms)
+        if (step->in->quiet[i].from_ms <= at_ms && at_ms < step->in->quiet[i].to_ms) {
+            *ret_until_ms = step->in->quiet[i].to_ms;
             return true;
+        }
     return false;
+}
+
+static enum reason hold_at(const struct step *step, enum air_class class, uint32_t zones, int64_t at_ms,
+                           int64_t *ret_until_ms)
+{
+    *ret_until_ms = INT64_MAX;
+    if (holds_silenced(step, zones))
+        return REASON_SILENCED;
+    if (class < CLASS_EMERGENCY && paused_at(step, at_ms, ret_until_ms))
+        return REASON_PAUSED;
+    if (class < CLASS_EMERGENCY && step->known && quiet_at(step, at_ms, ret_until_ms))
+        return REASON_QUIET_HOURS;
+    return REASON_ON_TIME;
 }
 
 enum reason holds_at(const struct step *step, enum air_class class, uint32_t zones, int64_t at_ms)
 {
-    if (holds_silenced(step, zones))
-        return REASON_SILENCED;
-    if (class < CLASS_EMERGENCY && paused_at(step, at_ms))
-        return REASON_PAUSED;
-    if (class < CLASS_EMERGENCY && step->known && quiet_at(step, at_ms))
-        return REASON_QUIET_HOURS;
-    return REASON_ON_TIME;
+    int64_t until_ms;
+    return hold_at(step, class, zones, at_ms, &until_ms);
+}
+
+enum reason holds_free_at(const struct step *step, enum air_class class, uint32_t zones, int64_t *at_ms)
+{
+    for (;;) {
+        int64_t until_ms;
+        enum reason hold = hold_at(step, class, zones, *at_ms, &until_ms);
+        if (hold == REASON_ON_TIME || until_ms > step->in->now_ms + ARBITER_LEAD_MS || until_ms <= *at_ms)
+            return hold;
+        *at_ms = until_ms;
+    }
 }
 
 void holds_wake(struct step *step)
@@ -174,10 +198,13 @@ void holds_wake(struct step *step)
         return;
     for (size_t i = 0; i < step->in->n_quiet; i++) {
         step_wake(step, step->in->quiet[i].from_ms);
+        step_wake(step, step->in->quiet[i].to_ms - ARBITER_LEAD_MS);
         step_wake(step, step->in->quiet[i].to_ms);
     }
     for (size_t i = 0; i < step->in->n_orders; i++) {
         step_wake(step, step->in->orders[i].start_ms);
         step_wake(step, step->in->orders[i].end_ms);
+        if (step->in->orders[i].kind == ORDER_PAUSE)
+            step_wake(step, step->in->orders[i].end_ms - ARBITER_LEAD_MS);
     }
 }

@@ -81,6 +81,13 @@ void items_cut_on(struct step *step, enum reason reason)
     ledger->on = ON_NOTHING;
 }
 
+/* Now, or the instant ahead at which it is to be heard. */
+static int64_t sounds_ms(const struct step *step)
+{
+    int64_t ahead_ms = step->ledger->started_elapsed_ms - step->in->elapsed_ms;
+    return step->in->now_ms + (ahead_ms > 0 ? ahead_ms : 0);
+}
+
 /* end_ms came while it was on. */
 static enum reason overdue_reason(const struct step *step, const struct air_item *item)
 {
@@ -118,7 +125,7 @@ void items_check_on(struct step *step)
         return;
     }
     const struct air_item *item = &in->items[i];
-    enum reason refused = refusal(step, i), hold = holds_at(step, item->class, item->zones, in->now_ms);
+    enum reason refused = refusal(step, i), hold = holds_at(step, item->class, item->zones, sounds_ms(step));
     int64_t overrun_ms = in->elapsed_ms - ledger->started_elapsed_ms -
                          step_add_capped(item->length_ms - ledger->offset_ms, ARBITER_MARGIN_MS);
     if (refused != REASON_ON_TIME)
@@ -160,7 +167,10 @@ static void offer_item(struct step *step, size_t i)
     const struct arbiter_inputs *in = step->in;
     const struct air_item *item = &in->items[i];
     int64_t at_ms = item->start_ms > in->now_ms ? item->start_ms : in->now_ms;
-    enum reason hold = holds_at(step, item->class, item->zones, at_ms);
+    enum reason hold = holds_free_at(step, item->class, item->zones, &at_ms);
+    bool fits = at_ms < item->end_ms && (at_ms == in->now_ms || at_ms <= begin_limit(item));
+    if (hold == REASON_ON_TIME && !fits)
+        return;
     if (hold == REASON_ON_TIME)
         hold = item->blocked;
     if (hold == REASON_ON_TIME && step->emergency_gap)
@@ -175,7 +185,7 @@ static void offer_item(struct step *step, size_t i)
         may_cut = in->now_ms >= patience_ms;
         step_wake(step, patience_ms);
     }
-    struct candidate candidate = {ON_ITEM, i, item->class, item->key, item->start_ms, 0};
+    struct candidate candidate = {ON_ITEM, i, item->class, item->key, item->start_ms, 0, at_ms};
     step_offer(step, &candidate, may_cut);
 }
 
@@ -280,11 +290,11 @@ void items_sweep(struct step *step)
 
 void items_begin(struct step *step, size_t i)
 {
+    int64_t at_ms = step->best.at_ms;
     const struct arbiter_inputs *in = step->in;
     const struct air_item *item = &in->items[i];
     struct ledger *ledger = step->ledger;
     const struct cut_mark *cut = marks_find_cut(ledger, item->key);
-    int64_t at_ms = item->start_ms > in->now_ms ? item->start_ms : in->now_ms;
     ledger->on = ON_ITEM;
     ledger->key = item->key;
     ledger->planned_ms = cut ? cut->planned_ms : item->start_ms;

@@ -84,6 +84,13 @@ static bool vouched(const struct step *step, const struct air_order *order, cons
            (!mark || !mark->started_ms || elapsed_ms - mark->started_elapsed_ms < order->end_ms - order->start_ms);
 }
 
+/* Without trusted time its window runs from its start on. */
+static void wake_in_dark(struct step *step, const struct air_order *order, const struct order_mark *mark)
+{
+    if (!step->known)
+        step_wake_in(step, order->end_ms - order->start_ms - (step->in->elapsed_ms - mark->started_elapsed_ms));
+}
+
 static bool in_force(const struct step *step, const struct air_order *order, const struct order_mark *mark)
 {
     return step->known ? holds_in_force(step, order) : vouched(step, order, mark);
@@ -239,7 +246,8 @@ static void offer_order(struct step *step, size_t index, const struct order_mark
         may_cut = in->now_ms - order->start_ms >= order->wait_ms;
         step_wake(step, order->start_ms + order->wait_ms);
     }
-    struct candidate candidate = {ON_ORDER, index, class, order->key, order->start_ms, mark ? mark->turn : 0};
+    struct candidate candidate = {ON_ORDER,  index, class, order->key, order->start_ms, mark ? mark->turn : 0,
+                                  in->now_ms};
     step_offer(step, &candidate, may_cut);
 }
 
@@ -267,8 +275,8 @@ void orders_sweep(struct step *step)
         struct order_mark *mark = marks_find_order(step->ledger, order->key);
         if (!end_order(step, order, mark) && !(step->ledger->on == ON_ORDER && step->ledger->key == order->key))
             offer_order(step, i, mark);
-        if (!step->known && mark && mark->started_ms && !mark->over)
-            step_wake_in(step, order->end_ms - order->start_ms - (in->elapsed_ms - mark->started_elapsed_ms));
+        if (mark && mark->started_ms && !mark->over)
+            wake_in_dark(step, order, mark);
     }
     for (size_t i = 0; i < step->ledger->n_orders; i++)
         end_vanished(step, &step->ledger->orders[i]);
@@ -299,4 +307,7 @@ void orders_begin(struct step *step, size_t index)
     ledger->cut_reason = REASON_ON_TIME;
     step->decision->begins = true;
     step->decision->at_ms = in->now_ms;
+    if (order->length_ms > 0)
+        step_wake_in(step, step_add_capped(order->length_ms, ARBITER_MARGIN_MS + 1));
+    wake_in_dark(step, order, mark);
 }

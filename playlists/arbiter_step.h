@@ -16,6 +16,7 @@ struct candidate {
     uint64_t key;
     int64_t planned_ms;
     uint64_t turn; /* orders */
+    int64_t at_ms; /* when it can begin: now, or up to ARBITER_LEAD_MS ahead */
 };
 
 struct step {
@@ -64,6 +65,9 @@ bool holds_recalled(const struct step *step, uint64_t bulletin);
 bool holds_silenced(const struct step *step, uint32_t zones);
 /* What holds something of this class and these zones at this instant; ON_TIME: nothing does. */
 enum reason holds_at(const struct step *step, enum air_class class, uint32_t zones, int64_t at_ms);
+/* The first instant from *at_ms on, and not more than ARBITER_LEAD_MS from now, at which nothing holds it; else what
+ * does. */
+enum reason holds_free_at(const struct step *step, enum air_class class, uint32_t zones, int64_t *at_ms);
 void holds_wake(struct step *step);
 
 /* arbiter_marks.c */
