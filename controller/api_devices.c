@@ -312,10 +312,12 @@ int api_device_playlist(struct request *r)
     json_object_set_new(row, "from", json_instant(json_integer_value(json_object_get(body, "from_ms"))));
     json_object_set_new(row, "until", json_instant(json_integer_value(json_object_get(body, "until_ms"))));
     json_object_set_new(row, "items", playlist_items(r, body));
-    json_object_set_new(row, "problems",
-                        store_list(r->c->store,
-                                   "SELECT rule, start_ms AS start__at, why FROM problems WHERE device = ? ORDER BY n",
-                                   "s", r->param[0]));
+    json_object_set_new(
+        row, "problems",
+        store_list(
+            r->c->store,
+            "SELECT nullif(rule, '') AS rule, start_ms AS start__at, why FROM problems WHERE device = ? ORDER BY n",
+            "s", r->param[0]));
     json_object_del(row, "body");
     return request_reply(r, 200, row);
 }

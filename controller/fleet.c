@@ -138,10 +138,10 @@ static void emit_last(struct fleet *f, const char *device, const char *kind, con
     json_decref(row);
 }
 
-static void own_event(struct fleet *f, const char *device, const char *code, const char *about, const char *detail)
+void fleet_note(struct fleet *fleet, const char *device, const char *code, const char *about, const char *detail)
 {
-    record_own_event(f->c->store, device, code, about, detail, clock_wall_ms());
-    emit_last(f, device, "event", SQL_EVENT "WHERE device = ? ORDER BY cursor DESC LIMIT 1");
+    record_own_event(fleet->c->store, device, code, about, detail, clock_wall_ms());
+    emit_last(fleet, device, "event", SQL_EVENT "WHERE device = ? ORDER BY cursor DESC LIMIT 1");
 }
 
 static void note_refused(struct fleet *f, struct guest *g, const char *word, enum refusal refusal, const char *why)
@@ -151,7 +151,7 @@ static void note_refused(struct fleet *f, struct guest *g, const char *word, enu
     if (g->refused_at_ms && now_ms - g->refused_at_ms < REFUSED_EVERY_MS)
         return;
     g->refused_at_ms = now_ms;
-    own_event(f, g->id, "document_refused", word, why);
+    fleet_note(f, g->id, "document_refused", word, why);
 }
 
 static void seen(struct fleet *f, const char *device)
@@ -206,7 +206,7 @@ static void take_record(struct fleet *f, struct guest *g, int found, const char 
     if (found == RECORD_TWIN) {
         char about[40];
         snprintf(about, sizeof(about), "%s %lld", kind, (long long)n);
-        own_event(f, g->id, "record_twin", about, "the number came a second time with other content; both are kept");
+        fleet_note(f, g->id, "record_twin", about, "the number came a second time with other content; both are kept");
     }
     if (found != RECORD_KNOWN)
         emit_last(f, g->id, kind, sql);

@@ -22,6 +22,8 @@ MUST_USE int fleet_publish(struct fleet *fleet, uint32_t id, const char *topic, 
 void fleet_listen(struct fleet *fleet, const char *device);
 /* Another box stands there: what the former one said about its session counts no more. */
 void fleet_forget(struct fleet *fleet, const char *device);
+/* Store an event of the controller about a device, and tell it to the readers of the stream. */
+void fleet_note(struct fleet *fleet, const char *device, const char *code, const char *about, const char *detail);
 /* A command was stored: send it now if the device is there. */
 void fleet_command(struct fleet *fleet);
 

@@ -1,6 +1,8 @@
 /* planner.c - see planner.h. */
 #include "controller/planner.h"
 
+#include "controller/approvals.h"
+#include "controller/mandate.h"
 #include "controller/places.h"
 #include "controller/rules.h"
 
@@ -98,41 +100,19 @@ static size_t rules_for(struct controller *c, const json_t *facts, struct arena 
     return n;
 }
 
-static void approvals_for(struct controller *c, const char *hash, int64_t now_ms, struct arena *arena,
-                          struct compile_bulletin *ret)
-{
-    json_t *rows = store_list(c->store,
-                              "SELECT hash, size FROM approvals WHERE bulletin = ? AND until_ms > ? ORDER BY n"
-                              " LIMIT 9",
-                              "si", hash, now_ms);
-    size_t n = json_array_size(rows);
-    struct blob_ref *refs = arena_alloc(arena, (n + 1) * sizeof(*refs));
-    for (size_t i = 0; i < n; i++) {
-        const json_t *row = json_array_get(rows, i);
-        refs[i] = (struct blob_ref){.hash = keep(arena, json_object_get(row, "hash")),
-                                    .size = json_integer_value(json_object_get(row, "size"))};
-    }
-    ret->approvals = refs;
-    ret->n_approvals = n;
-    json_decref(rows);
-}
-
-static bool bulletin_for(struct controller *c, const char *hash, int64_t now_ms, struct arena *arena,
-                         struct compile_bulletin *ret)
+static bool bulletin_for(struct controller *c, const char *hash, struct arena *arena, struct compile_bulletin *ret)
 {
     char *body = store_text(c->store, "SELECT body FROM bulletins WHERE hash = ?", "s", hash);
     struct bulletin *bulletin = NULL;
     bool found = body && bulletin_decode(body, strlen(body), arena, &bulletin, NULL) >= 0;
-    if (found) {
+    if (found)
         *ret = (struct compile_bulletin){.hash = hash, .size = (int64_t)strlen(body), .bulletin = bulletin};
-        approvals_for(c, hash, now_ms, arena, ret);
-    }
     free(body);
     return found;
 }
 
-static size_t bulletins_for(struct controller *c, const struct rule *rules, size_t n_rules, int64_t now_ms,
-                            struct arena *arena, struct compile_bulletin **ret)
+static size_t bulletins_for(struct controller *c, const struct rule *rules, size_t n_rules, struct arena *arena,
+                            struct compile_bulletin **ret)
 {
     size_t n = 0;
     *ret = arena_alloc(arena, (n_rules + 1) * sizeof(**ret));
@@ -140,10 +120,32 @@ static size_t bulletins_for(struct controller *c, const struct rule *rules, size
         bool there = false;
         for (size_t j = 0; j < n && !there; j++)
             there = strcmp((*ret)[j].hash, rules[i].bulletin) == 0;
-        if (!there && bulletin_for(c, rules[i].bulletin, now_ms, arena, &(*ret)[n]))
+        if (!there && bulletin_for(c, rules[i].bulletin, arena, &(*ret)[n]))
             n++;
     }
     return n;
+}
+
+/* Which approvals a bulletin needs is known once its items are. */
+static void add_approvals(struct controller *c, const struct compile_bulletin *bulletins, size_t n_bulletins,
+                          const struct texts *areas, int64_t now_ms, struct arena *arena, struct compile_result *result)
+{
+    size_t *wanted = arena_alloc(arena, (result->n_items + 1) * sizeof(*wanted));
+    for (size_t i = 0; i < result->n_bulletins; i++) {
+        struct playlist_bulletin *to = &result->bulletins[i];
+        struct approvals_case wants = {.authority = mandate_authority(c->mandate),
+                                       .hash = to->hash,
+                                       .areas = areas,
+                                       .items = result->items,
+                                       .wanted = wanted};
+        for (size_t j = 0; j < n_bulletins; j++)
+            if (strcmp(bulletins[j].hash, to->hash) == 0)
+                wants.bulletin = bulletins[j].bulletin;
+        for (size_t j = 0; j < result->n_items; j++)
+            if (result->items[j].bulletin == (int64_t)i)
+                wanted[wants.n_wanted++] = j;
+        to->n_approvals = approvals_for(c, &wants, now_ms, arena, &to->approvals);
+    }
 }
 
 void planner_playlist(struct controller *c, const json_t *facts, int64_t now_ms, size_t max_items, struct arena *arena,
@@ -152,7 +154,7 @@ void planner_playlist(struct controller *c, const json_t *facts, int64_t now_ms,
     struct rule *rules;
     struct compile_bulletin *bulletins;
     size_t n_rules = rules_for(c, facts, arena, &rules);
-    size_t n_bulletins = bulletins_for(c, rules, n_rules, now_ms, arena, &bulletins);
+    size_t n_bulletins = bulletins_for(c, rules, n_rules, arena, &bulletins);
     struct compile_device device = {
         .id = keep(arena, json_object_get(facts, "id")),
         .kind = (enum device_kind)index_of(device_kind_names, json_string_value(json_object_get(facts, "kind"))),
@@ -161,6 +163,8 @@ void planner_playlist(struct controller *c, const json_t *facts, int64_t now_ms,
     };
     int64_t until_ms = now_ms + HORIZON_DAYS * INT64_C(86400000);
     compile(rules, n_rules, bulletins, n_bulletins, &device, now_ms, until_ms, max_items, arena, ret_result);
+    struct texts areas = with_former(facts, arena);
+    add_approvals(c, bulletins, n_bulletins, &areas, now_ms, arena, ret_result);
     *ret = (struct playlist){.from_ms = now_ms,
                              .until_ms = ret_result->until_ms,
                              .bulletins = ret_result->bulletins,

@@ -175,6 +175,19 @@ static void note_problems(struct publisher *p, const char *device, const struct 
         store_rollback(p->c->store);
 }
 
+/* A playlist that cannot be written: told once, until one can be written again. */
+static void note_not_sealed(struct publisher *p, const char *device, const char *why)
+{
+    log_err("publisher", "device=%s playlist not sealed: %s; the old one stays", device, why);
+    bool told = store_number(p->c->store, 0, "SELECT 1 FROM problems WHERE device = ? AND rule = ''", "s", device) == 1;
+    char *sentence = xasprintf("the playlist cannot be sealed, the old one stays: %s", why);
+    struct compile_problem problem = {.rule = "", .why = sentence};
+    note_problems(p, device, &(struct compile_result){.problems = &problem, .n_problems = 1});
+    if (!told)
+        fleet_note(p->c->fleet, device, "playlist_not_sealed", "playlist", sentence);
+    free(sentence);
+}
+
 static void tell_playlist(struct publisher *p, const char *device, const struct playlist *playlist)
 {
     json_t *news = json_pack("{s:s, s:I, s:o, s:I}", "device", device, "ver", (json_int_t)playlist->head.ver, "until",
@@ -185,24 +198,21 @@ static void tell_playlist(struct publisher *p, const char *device, const struct 
 
 /* Compile with fewer items until it fits the wire. The caller owns what is in *ret_sealed and *ret_body. */
 static int fit(struct publisher *p, const json_t *facts, struct playlist *playlist, struct compile_result *result,
-               struct arena *arena, json_t **ret_body, char **ret_sealed)
+               struct arena *arena, json_t **ret_body, char **ret_sealed, struct complaint *why)
 {
     struct doc_head head = playlist->head;
     int64_t config_ver = playlist->config_ver;
-    struct complaint why = {0};
     for (size_t max_items = PLAYLIST_ITEMS_MAX;; max_items = max_items * 3 / 4) {
         planner_playlist(p->c, facts, clock_wall_ms(), max_items, arena, playlist, result);
         playlist->head = head;
         playlist->config_ver = config_ver;
-        int r = seal_doc(&p->c->scheduler, DOC_PLAYLIST, playlist, true, ret_sealed, &why);
+        int r = seal_doc(&p->c->scheduler, DOC_PLAYLIST, playlist, true, ret_sealed, why);
         if (r == 0) {
             *ret_body = doc_json(DOC_PLAYLIST, playlist);
             return 0;
         }
-        if (r != ERR_LIMIT || max_items < ITEMS_MIN) {
-            log_err("publisher", "device=%s playlist not sealed: %s; the old one stays", head.aud, why.text);
+        if (r != ERR_LIMIT || max_items < ITEMS_MIN)
             return r;
-        }
     }
 }
 
@@ -210,11 +220,14 @@ static void look_at_playlist(struct publisher *p, const char *device, const json
 {
     struct arena *arena = arena_new();
     struct compile_result result = {0};
+    struct complaint why = {0};
     char aud[64], *sealed = NULL;
     json_t *mine = current(p, "playlist", device), *fresh = NULL;
     struct playlist playlist = {.head = new_head(p, "playlist", device, mine, aud), .config_ver = config_ver};
     const json_t *old = json_object_get(mine, "body");
-    if (fit(p, facts, &playlist, &result, arena, &fresh, &sealed) == 0) {
+    if (fit(p, facts, &playlist, &result, arena, &fresh, &sealed, &why) < 0) {
+        note_not_sealed(p, device, why.text);
+    } else {
         note_problems(p, device, &result);
         bool same = standing(p, "playlist", device, mine) && member(old, "config_ver") == config_ver &&
                     planner_same(old, fresh, clock_wall_ms());

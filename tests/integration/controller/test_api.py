@@ -1,10 +1,13 @@
 """The API of a running controller over TLS: places, media, bulletins, approvals, rules, tokens and scopes, blobs, the page."""
+import contextlib
 import http.client
 import json
 import os
+import sqlite3
 import ssl
 import subprocess
 import threading
+import time
 import unittest
 
 from kit import CONTROLLER, World, make_wav, read, sha, wait_for
@@ -102,6 +105,67 @@ class Api(unittest.TestCase):
                                                                                    for i in a.json["items"]) and a.json)(
             self.w.call("GET", "devices/box-1/playlist")))
         self.assertGreaterEqual(len([i for i in playlist["items"] if i["rule"] == "warned"]), 29)
+
+    def box_playlist(self, rule):
+        """The playlist of box-1 as the broker gets it, once the rule is in it."""
+        def look():
+            db = sqlite3.connect(f"file:{self.w.state}/controller.db?mode=ro", uri=True)
+            with contextlib.closing(db):
+                row = db.execute("SELECT body FROM documents WHERE word = 'playlist' AND device = 'box-1'").fetchone()
+            body = json.loads(row[0]) if row else {"items": []}
+            return any(i["id"].startswith(rule + ".") for i in body["items"]) and body
+        return wait_for(f"{rule} in the playlist", look)
+
+    def approvals_of(self, rule):
+        body = self.box_playlist(rule)
+        index = next(i["bulletin"] for i in body["items"] if i["id"].startswith(rule + "."))
+        return [a["hash"] for a in body["bulletins"][index]["approvals"]]
+
+    def test_approvals_beyond_what_the_wire_takes_hold_nothing_up(self):
+        bulletin = self.w.add_bulletin(title="Duyệt nhiều lần")
+        longest = self.w.approve(bulletin["hash"], areas=["a001"], until_ms=int(time.time() * 1000) + 80 * 86400000)
+        for sealed in [self.w.approve(bulletin["hash"], areas=["a002"], until_ms=int(time.time() * 1000) + (85 + n) * 86400000) for n in range(2)] + \
+                      [self.w.approve(bulletin["hash"], until_ms=int(time.time() * 1000) + (40 + n) * 86400000) for n in range(9)] + [longest]:
+            self.w.want(201, "POST", "approvals", sealed, type="application/jose")
+        rule = {"bulletin": bulletin["hash"], "when": "daily", "times": ["04:00"], "devices": ["box-1"]}
+        self.w.want(201, "POST", "rules", {"id": "often-approved", **rule})
+        self.assertEqual(self.approvals_of("often-approved"), [sha(longest.encode())])
+        second = self.w.approve(bulletin["hash"], person=1)
+        self.w.want(201, "POST", "approvals", second, type="application/jose")
+        wait_for("the second person's too", lambda: set(self.approvals_of("often-approved")) == {sha(longest.encode()), sha(second.encode())})
+
+    def test_where_none_counts_the_device_learns_why(self):
+        bulletin = self.w.add_bulletin(title="Duyệt nơi khác")
+        for n in range(12):
+            sealed = self.w.approve(bulletin["hash"], person=n % 2, areas=["a002"], until_ms=int(time.time() * 1000) + (40 + n) * 86400000)
+            self.w.want(201, "POST", "approvals", sealed, type="application/jose")
+        self.w.want(201, "POST", "rules", {"id": "approved-elsewhere", "bulletin": bulletin["hash"], "when": "daily", "times": ["04:10"], "devices": ["box-1"]})
+        self.assertEqual(len(self.approvals_of("approved-elsewhere")), 8)
+
+    def test_a_playlist_that_cannot_be_sealed_is_told(self):
+        bulletin = self.w.add_bulletin(title="Hỏng")
+        self.w.want(201, "POST", "rules", {"id": "spoilt", "bulletin": bulletin["hash"], "when": "daily", "times": ["04:20"], "devices": ["box-1"]})
+        before = self.box_playlist("spoilt")
+
+        def gain(value):  # what no call lets in: only a damaged store holds it
+            with contextlib.closing(sqlite3.connect(f"{self.w.state}/controller.db", timeout=10)) as db, db:
+                db.execute("UPDATE rules SET body = json_set(body, '$.gain_mb', ?) WHERE id = 'spoilt'", (value,))
+
+        def told():
+            return [p for p in self.w.get("devices/box-1/playlist")["problems"] if "cannot be sealed" in p["why"] and p["rule"] is None]
+        gain(7)
+        for delay in (10, 20, 0):
+            self.w.want(200, "PATCH", "devices/box-1", {"delay_ms": delay})
+            wait_for("the problem", told)
+        wait_for("settled", lambda: self.w.get("devices/box-1")["delay_ms"] == 0)
+        events = self.w.get("events?code=playlist_not_sealed")["items"]
+        self.assertEqual([(e["device"], e["store"]) for e in events], [("box-1", "controller")])
+        self.assertIn("gain_mb", events[0]["detail"])
+        self.assertEqual(self.box_playlist("spoilt")["ver"], before["ver"])
+        gain(-100)
+        self.w.want(200, "PATCH", "devices/box-1", {"name": "Cụm loa Nà Lình"})
+        wait_for("no problem", lambda: not told())
+        self.assertGreater(self.box_playlist("spoilt")["ver"], before["ver"])
 
     def test_a_rule_ends_and_comes_back(self):
         bulletin = self.w.add_bulletin(title="Kết thúc")
