@@ -299,7 +299,8 @@ static int open_stores(struct agent *agent, struct complaint *why)
     struct blobs_events blob_events = {.taken = on_taken, .checked = on_checked};
     int r = vault_open(agent->settings->vault_dir, clock_wall_ms(), &agent->vault, why);
     if (r == 0)
-        r = blobs_new(agent->loop, agent->settings->vault_dir, &blob_events, agent, &agent->blobs, why);
+        r = blobs_new(agent->loop, agent->settings->vault_dir, agent->settings->spool_dir, &blob_events, agent,
+                      &agent->blobs, why);
     return r;
 }
 

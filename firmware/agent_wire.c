@@ -5,11 +5,9 @@
 #include "playlists/base/log.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #ifndef LOA_VERSION
 #define LOA_VERSION "0"
@@ -221,34 +219,21 @@ static void on_refused(void *arg, uint32_t id, const char *why)
     }
 }
 
-/* The link may hand over files of its spool only. */
-static bool in_spool(const struct agent *agent, const char *path)
-{
-    char real[PATH_MAX], spool[PATH_MAX];
-    if (!agent->settings->spool_dir)
-        return true;
-    if (!realpath(path, real) || !realpath(agent->settings->spool_dir, spool))
-        return false;
-    size_t len = strlen(spool);
-    return strncmp(real, spool, len) == 0 && real[len] == '/';
-}
-
+/* What counts is `<spool>/<hash>`; the path that the link says is for people. */
 static void on_fetched(void *arg, uint32_t id, const char *hash, const char *path, uint64_t size)
 {
     struct agent *agent = arg;
     int64_t expected = fetcher_fetched(agent->fetcher, id, hash);
-    bool ours = in_spool(agent, path);
-    if (ours && (int64_t)size != expected)
-        unlink(path); /* handed over for good, and of no use */
-    if (expected < 0)
-        return;
-    if ((int64_t)size != expected || !ours) {
-        log_warn("fetch", "%.12s: the link handed over %s of %llu bytes, which is not what was asked for", hash, path,
-                 (unsigned long long)size);
-        fetcher_spoilt(agent->fetcher, hash, clock_elapsed_ms());
+    if (expected >= 0 && size == (uint64_t)expected) {
+        blobs_take(agent->blobs, hash, expected);
         return;
     }
-    blobs_take(agent->blobs, hash, expected, path);
+    blobs_discard(agent->blobs, hash); /* handed over for good, and of no use */
+    if (expected < 0)
+        return;
+    log_warn("fetch", "%.12s: the link handed over %s of %llu bytes, which is not what was asked for", hash, path,
+             (unsigned long long)size);
+    fetcher_spoilt(agent->fetcher, hash, clock_elapsed_ms());
 }
 
 static void on_not_fetched(void *arg, uint32_t id, const char *hash, const char *why, bool final)

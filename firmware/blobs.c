@@ -8,6 +8,8 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,7 +33,7 @@ struct check {
 
 struct blobs {
     uv_loop_t *loop;
-    char *dir;
+    char *dir, *spool;
     struct blobs_events events;
     void *arg;
     struct check checks[CHECKS_MAX]; /* the oldest leaves first: it is checked again when it is needed */
@@ -47,7 +49,7 @@ struct job {
     bool take;
     struct hash hash;
     int64_t size;
-    char from[BLOB_PATH_MAX];
+    char spool[BLOB_PATH_MAX];
     char path[BLOB_PATH_MAX];
     int result;
     struct print print;
@@ -69,8 +71,8 @@ static bool same_print(const struct print *a, const struct print *b)
            a->changed.tv_nsec == b->changed.tv_nsec;
 }
 
-int blobs_new(uv_loop_t *loop, const char *vault_dir, const struct blobs_events *events, void *arg,
-              struct blobs **ret_blobs, struct complaint *why)
+int blobs_new(uv_loop_t *loop, const char *vault_dir, const char *spool_dir, const struct blobs_events *events,
+              void *arg, struct blobs **ret_blobs, struct complaint *why)
 {
     char *dir = xasprintf("%s/blobs", vault_dir);
     int r = file_make_dir(dir, 0700);
@@ -82,6 +84,7 @@ int blobs_new(uv_loop_t *loop, const char *vault_dir, const struct blobs_events 
     struct blobs *blobs = xcalloc(1, sizeof(*blobs));
     blobs->loop = loop;
     blobs->dir = dir;
+    blobs->spool = xstrdup(spool_dir);
     blobs->events = *events;
     blobs->arg = arg;
     *ret_blobs = blobs;
@@ -93,6 +96,7 @@ static void free_when_idle(struct blobs *blobs)
     if (!blobs->closing || blobs->jobs)
         return;
     free(blobs->dir);
+    free(blobs->spool);
     free(blobs);
 }
 
@@ -173,17 +177,112 @@ static int verify(struct job *job, const char *path)
     return 0;
 }
 
+/* The file `<spool>/<hash>` and no other, whatever a link says: the link may write there, and may lie. */
+static int open_spooled(struct job *job, int spool)
+{
+    struct stat st;
+    int fd = openat(spool, job->hash.hex, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    if (fd < 0)
+        return complain(&job->why, -errno, "it cannot be opened in the spool: %s", err_name(-errno));
+    int r = fstat(fd, &st) < 0 ? -errno : 0;
+    if (r == 0 && !S_ISREG(st.st_mode))
+        r = complain(&job->why, ERR_HASH, "it is no plain file");
+    else if (r == 0 && st.st_size != job->size)
+        r = complain(&job->why, ERR_HASH, "it has %lld bytes instead of %lld", (long long)st.st_size,
+                     (long long)job->size);
+    if (r == 0)
+        return fd;
+    close(fd);
+    return r;
+}
+
+static int write_all(int fd, const unsigned char *data, size_t len)
+{
+    while (len > 0) {
+        ssize_t n = write(fd, data, len);
+        if (n < 0 && errno != EINTR)
+            return -errno;
+        data += n > 0 ? n : 0;
+        len -= n > 0 ? (size_t)n : 0;
+    }
+    return 0;
+}
+
+/* What is hashed is what is written, so that nobody who holds the source open can change it afterwards. */
+static int copy(struct job *job, int from, int to)
+{
+    unsigned char chunk[65536], digest[crypto_hash_sha256_BYTES];
+    crypto_hash_sha256_state state;
+    struct hash hash;
+    int64_t size = 0;
+    ssize_t n;
+    crypto_hash_sha256_init(&state);
+    while ((n = read(from, chunk, sizeof(chunk))) != 0) {
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return complain(&job->why, -errno, "it cannot be read: %s", err_name(-errno));
+        size += n;
+        if (size > job->size)
+            break;
+        crypto_hash_sha256_update(&state, chunk, (unsigned long long)n);
+        int r = write_all(to, chunk, (size_t)n);
+        if (r < 0)
+            return complain(&job->why, r, "it cannot be written into the vault: %s", err_name(r));
+    }
+    crypto_hash_sha256_final(&state, digest);
+    sodium_bin2hex(hash.hex, sizeof(hash.hex), digest, sizeof(digest));
+    if (size != job->size || !hash_equal(&hash, &job->hash))
+        return complain(&job->why, ERR_HASH, "its content is not what its hash says");
+    return 0;
+}
+
+static int install(struct job *job, int to, const char *temp, const char *dir)
+{
+    int r = fsync(to) < 0 || rename(temp, job->path) < 0 ? -errno : 0;
+    if (r == 0)
+        r = file_sync_dir(dir);
+    return r < 0 ? complain(&job->why, r, "it cannot be put into the vault: %s", err_name(r)) : 0;
+}
+
+/* A file of our own is made, never the link's renamed: who holds that one open could still write to it. */
+static int take_copy(struct job *job, int spool)
+{
+    char dir[BLOB_PATH_MAX], temp[BLOB_PATH_MAX + 8];
+    snprintf(dir, sizeof(dir), "%.*s", (int)(strrchr(job->path, '/') - job->path), job->path);
+    snprintf(temp, sizeof(temp), "%s.new", job->path);
+    int from = open_spooled(job, spool);
+    if (from < 0)
+        return from;
+    int to = -1;
+    int r = file_make_dir(dir, 0700);
+    if (r == 0 && unlink(temp) < 0 && errno != ENOENT) /* left by a power cut */
+        r = -errno;
+    if (r == 0 && (to = open(temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600)) < 0)
+        r = -errno;
+    if (r < 0)
+        complain(&job->why, r, "it cannot be written into the vault: %s", err_name(r));
+    if (r == 0)
+        r = copy(job, from, to);
+    if (r == 0)
+        r = install(job, to, temp, dir);
+    if (r < 0 && to >= 0)
+        unlink(temp);
+    if (to >= 0)
+        close(to);
+    close(from);
+    return r;
+}
+
 static int take_in(struct job *job)
 {
-    int r = verify(job, job->from);
-    if (r < 0)
-        return r;
-    char dir[BLOB_PATH_MAX];
-    snprintf(dir, sizeof(dir), "%.*s", (int)(strrchr(job->path, '/') - job->path), job->path);
-    r = file_make_dir(dir, 0700);
-    if (r == 0)
-        r = file_move(job->from, job->path);
-    return r < 0 ? complain(&job->why, r, "it cannot be moved into the vault: %s", err_name(r)) : 0;
+    int spool = open(job->spool, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (spool < 0)
+        return complain(&job->why, -errno, "the spool %s cannot be opened: %s", job->spool, err_name(-errno));
+    int r = take_copy(job, spool);
+    unlinkat(spool, job->hash.hex, 0);
+    close(spool);
+    return r;
 }
 
 static void run(uv_work_t *work)
@@ -192,9 +291,7 @@ static void run(uv_work_t *work)
     job->result = job->take ? take_in(job) : verify(job, job->path);
     if (job->result == 0)
         job->result = take_print(job->path, &job->print);
-    if (job->result < 0 && job->take)
-        unlink(job->from);
-    else if (job->result == ERR_HASH)
+    if (job->result == ERR_HASH && !job->take)
         unlink(job->path);
 }
 
@@ -232,12 +329,24 @@ static void start(struct blobs *blobs, struct job *job, const char *hash, int64_
         done(&job->work, r);
 }
 
-void blobs_take(struct blobs *blobs, const char *hash, int64_t size, const char *from)
+void blobs_take(struct blobs *blobs, const char *hash, int64_t size)
 {
+    for (struct job *job = blobs->jobs; job; job = job->next)
+        if (job->take && strcmp(job->hash.hex, hash) == 0)
+            return;
     struct job *job = xcalloc(1, sizeof(*job));
     job->take = true;
-    snprintf(job->from, sizeof(job->from), "%s", from);
+    snprintf(job->spool, sizeof(job->spool), "%s", blobs->spool);
     start(blobs, job, hash, size);
+}
+
+void blobs_discard(struct blobs *blobs, const char *hash)
+{
+    int spool = hash_valid(hash) ? open(blobs->spool, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    if (spool < 0)
+        return;
+    unlinkat(spool, hash, 0);
+    close(spool);
 }
 
 void blobs_check(struct blobs *blobs, const char *hash, int64_t size)

@@ -2,7 +2,7 @@
  *
  * A blob is taken in only when size and hash hold; before it is played it is read and hashed again, and that check is
  * worth BLOB_CHECK_MS at most, and only while inode, size and change time of the file stay what they were. Files are
- * hashed and moved off the loop thread; every call belongs to the loop thread. */
+ * hashed and copied off the loop thread; every call belongs to the loop thread. */
 #ifndef LOA_BLOBS_H
 #define LOA_BLOBS_H
 
@@ -19,8 +19,8 @@ struct blobs_events {
     void (*checked)(void *arg, const char *hash, bool whole); /* blobs_check() ended; not whole: it was deleted */
 };
 
-MUST_USE int blobs_new(uv_loop_t *loop, const char *vault_dir, const struct blobs_events *events, void *arg,
-                       struct blobs **ret_blobs, struct complaint *why);
+MUST_USE int blobs_new(uv_loop_t *loop, const char *vault_dir, const char *spool_dir, const struct blobs_events *events,
+                       void *arg, struct blobs **ret_blobs, struct complaint *why);
 /* NULL is fine. Waits for nothing: work that is under way ends by itself while the loop runs on. */
 void blobs_free(struct blobs *blobs);
 
@@ -32,8 +32,12 @@ bool blobs_have(const struct blobs *blobs, const char *hash, int64_t size); /* a
 /* There, and its last check still counts. */
 bool blobs_fresh(const struct blobs *blobs, const char *hash, int64_t elapsed_ms);
 
-/* Check a file that was fetched, and move it in. Ends with `taken`. The file is gone afterwards in any case. */
-void blobs_take(struct blobs *blobs, const char *hash, int64_t size, const char *from);
+/* Copy `<spool>/<hash>` into a file of the vault's own, hashing what is written. Ends with `taken`; the spooled file is
+ * gone then in any case. Harmless while one for the same hash is under way. The spool belongs to the link, which is not
+ * believed: nothing else in it is opened or removed, and nothing of it becomes part of the vault. */
+void blobs_take(struct blobs *blobs, const char *hash, int64_t size);
+/* Remove `<spool>/<hash>`, if it is there. */
+void blobs_discard(struct blobs *blobs, const char *hash);
 /* Read and hash again; ends with `checked`. Harmless while one for the same hash is under way. */
 void blobs_check(struct blobs *blobs, const char *hash, int64_t size);
 

@@ -57,7 +57,7 @@ static int read_settings(const struct cfg_node *root, struct settings *s, struct
     if (r == 0)
         r = cfg_text(root, "key", true, PATH_MAX_LEN, &s->key_path, why);
     if (r == 0)
-        r = cfg_text(root, "spool", false, PATH_MAX_LEN, &s->spool_dir, why);
+        r = cfg_text(root, "spool", true, PATH_MAX_LEN, &s->spool_dir, why);
     if (r == 0)
         r = cfg_text(root, "zones", false, PATH_MAX_LEN, &s->zone_dir, why);
     if (r == 0)

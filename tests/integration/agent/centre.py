@@ -227,7 +227,7 @@ class Centre:
         if data is None or name in self.withheld:
             self.send(NOT_FETCHED, 0, number, name, json.dumps({"why": "it is not there", "final": True}).encode())
             return
-        path = os.path.join(self.spool, f"{name}.{number}")
+        path = os.path.join(self.spool, name)
         with open(path, "wb") as file:
             file.write(data)
         self.send(FETCHED, 0, number, name, json.dumps({"path": path, "size": len(data)}).encode())

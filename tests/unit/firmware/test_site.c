@@ -30,7 +30,8 @@ static int remove_folder(void **state)
 
 #define ROOT "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 #define GOOD                                                                                                           \
-    "device = \"d-1\";\nserial = \"s\";\nvault = \"/v\";\nlink = \"/l\";\nroots = [\"" ROOT "\"];\nkey = \"/k\";\n"
+    "device = \"d-1\";\nserial = \"s\";\nvault = \"/v\";\nlink = \"/l\";\nroots = [\"" ROOT "\"];\nkey = \"/k\";\n"    \
+    "spool = \"/w\";\n"
 #define PROFILES LOA_SOURCE_DIR "/boards/profiles/"
 #define BUS                                                                                                            \
     "sound = { device = \"loa\"; };\nbuses = ( { name = \"b\"; transport = \"tcp\"; host = \"127.0.0.1\"; } );\n"
@@ -53,6 +54,7 @@ static void reads_settings(void **state)
     assert_string_equal(settings.device, "d-1");
     assert_string_equal(settings.roots[0], ROOT);
     assert_null(settings.roots[1]);
+    assert_string_equal(settings.spool_dir, "/w");
     settings_done(&settings);
 }
 
@@ -64,13 +66,16 @@ static void names_what_is_wrong_with_settings(void **state)
     } cases[] = {
         {"", "'device' is missing"},
         {"device = \"A B\";", ":1: 'device' is \"A B\""},
-        {GOOD "key = \"/k\";", ":7: duplicate setting name"},
-        {"device = \"d\";\nserial = \"s\";\nvault = \"v\";\nlink = \"l\";\nkey = \"k\";\nroots = [];\n",
+        {GOOD "key = \"/k\";", ":8: duplicate setting name"},
+        {"device = \"d\";\nserial = \"s\";\nvault = \"v\";\nlink = \"l\";\nkey = \"k\"; spool = \"w\";\nroots = [];\n",
          ":6: 'roots' is empty"},
-        {"device = \"d\";\nserial = \"s\";\nvault = \"v\";\nlink = \"l\";\nkey = \"k\";\nroots = [\"short\"];\n",
+        {"device = \"d\";\nserial = \"s\";\nvault = \"v\";\nlink = \"l\";\nkey = \"k\"; spool = \"w\";\nroots = "
+         "[\"short\"];\n",
          ":6: 'roots' item 1 is no Ed25519 public key"},
-        {GOOD "log = \"loud\";\n", ":7: 'log' is \"loud\", it must be one of: error, warning, info, debug"},
-        {GOOD "vallt = \"/x\";\n", ":7: 'vallt' is not a setting that is known here"},
+        {GOOD "log = \"loud\";\n", ":8: 'log' is \"loud\", it must be one of: error, warning, info, debug"},
+        {GOOD "vallt = \"/x\";\n", ":8: 'vallt' is not a setting that is known here"},
+        {"device = \"d\";\nserial = \"s\";\nvault = \"v\";\nlink = \"l\";\nkey = \"k\";\nroots = [\"" ROOT "\"];\n",
+         ": 'spool' is missing"},
         {"device = 7;", ":1: 'device' must be text"},
         {"device = ", ":1: "},
     };

@@ -127,7 +127,7 @@ static int setup(void **state)
     strcpy(w->folder, "/tmp/loa-table-XXXXXX");
     if (!mkdtemp(w->folder) || uv_loop_init(&w->loop) < 0)
         return -1;
-    if (blobs_new(&w->loop, w->folder, &events, w, &w->blobs, &why) < 0)
+    if (blobs_new(&w->loop, w->folder, "/nowhere", &events, w, &w->blobs, &why) < 0)
         return -1;
     w->timetable = timetable_new(w->blobs, &w->site, on_refused, w);
     w->config = (struct config){.kind = KIND_CLUSTER, .areas = {area, 1}, .languages = {vi, 1}};
