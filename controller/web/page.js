@@ -2,10 +2,19 @@
 const api = "/api/v1";
 const receiptsShown = 50;
 const $ = (id) => document.getElementById(id);
-const state = { words: {}, language: "vi", token: null, devices: new Map(), receipts: [], link: null, abort: null, lost: false };
+const homeZone = "Asia/Ho_Chi_Minh";
+const nothing = { devices: new Map(), receipts: [], link: null, loaded: false, lost: false };
+const catalogues = {}; // by language, both there before anything is drawn
+const state = { language: "vi", token: null, abort: null, ...nothing };
 
 function word(name, values = {}) {
-  return (state.words[name] ?? name).replace(/\{(\w+)\}/g, (_, key) => values[key] ?? "");
+  return (catalogues[state.language][name] ?? name).replace(/\{(\w+)\}/g, (_, key) => values[key] ?? "");
+}
+
+// A board shows what a loudspeaker plays: its own word where there is one.
+function wordOf(device, name) {
+  const own = name + "_board";
+  return word(device?.kind === "board" && own in catalogues[state.language] ? own : name);
 }
 
 function make(tag, className, text) {
@@ -15,38 +24,57 @@ function make(tag, className, text) {
   return node;
 }
 
-function moment(text) {
+// In the zone of the place, whatever the reader's; the nearest second, or 05:00:00 would be shown as 04:59:59.
+function moment(text, device) {
   if (!text) return "–";
-  return new Intl.DateTimeFormat(state.language === "vi" ? "vi-VN" : "en-GB", { dateStyle: "short", timeStyle: "medium" }).format(new Date(text));
+  const shape = { dateStyle: "short", timeStyle: "medium", timeZone: device?.zone ?? homeZone };
+  return new Intl.DateTimeFormat(state.language === "vi" ? "vi-VN" : "en-GB", shape).format(Math.round(Date.parse(text) / 1000) * 1000);
+}
+
+async function refusal(answer) {
+  const body = await answer.json().catch(() => ({}));
+  return Object.assign(new Error(body.detail ?? answer.statusText), { status: answer.status });
 }
 
 async function call(path) {
   const answer = await fetch(api + path, { headers: { Authorization: `Bearer ${state.token}`, "Accept-Language": state.language } });
-  const body = await answer.json();
-  if (!answer.ok) throw Object.assign(new Error(body.detail ?? answer.statusText), { status: answer.status });
-  return body;
+  if (!answer.ok) throw await refusal(answer);
+  return answer.json();
 }
 
 function contactLine(device) {
-  const since = device.contact === "connected" ? "" : device.off_since ? ` – ${word("off_since")} ${moment(device.off_since)}` : "";
+  const since = device.contact === "connected" ? "" : device.off_since ? ` – ${word("off_since")} ${moment(device.off_since, device)}` : "";
   return word(device.contact) + since;
+}
+
+function healthLine({ name, state: how, detail }) {
+  const known = word("part_" + name);
+  const part = known === "part_" + name ? name : known;
+  if (name === "clock") return `${part}: ${word("reason_no_time")}`;
+  return `${part}: ${word("health_" + how)}${detail ? ` – ${detail}` : ""}`;
 }
 
 function deviceItem(device) {
   const item = make("li", device.contact);
   item.append(make("h3", "", device.name), make("p", "soft", `${device.id} · ${word("kind_" + device.kind)}`), make("p", "contact", contactLine(device)));
-  const onAir = word(device.kind === "board" ? "showing" : "on_air");
-  item.append(make("p", "", device.on_air ? `${onAir}: ${device.on_air_title ?? device.on_air}` : word("idle")));
-  item.append(make("p", "soft", `${word("last_seen")}: ${moment(device.last_seen)}`));
+  const onAir = `${wordOf(device, "on_air")}: ${device.on_air_title ?? device.on_air}`;
+  item.append(make("p", "", device.on_air ? onAir : wordOf(device, "idle")));
+  item.append(make("p", "soft", `${word("last_seen")}: ${moment(device.last_seen, device)}`));
   if (device.online && !device.up_to_date) item.append(make("p", "soft", word("not_up_to_date")));
   for (const part of device.health?.parts ?? [])
-    if (part.state === "fault" || part.state === "warn") item.append(make("p", "bad", `${part.name}: ${part.detail ?? part.state}`));
+    if (part.state === "fault" || part.state === "warn") item.append(make("p", "bad", healthLine(part)));
   return item;
 }
 
 function drawDevices() {
   const items = [...state.devices.values()].sort((a, b) => a.id.localeCompare(b.id)).map(deviceItem);
-  $("devices").replaceChildren(...(items.length ? items : [make("li", "", word("no_devices"))]));
+  $("devices").replaceChildren(...(items.length || !state.loaded ? items : [make("li", "", word("no_devices"))]));
+}
+
+// The same rule as of `loa receipts`: the amplifier or the sign was asked, and every part that was asked agrees.
+function proven({ sound, amplifier, sign } = {}) {
+  return Boolean(amplifier || sign) && (!sound || sound.frames >= sound.frames_expected) && (!amplifier || amplifier.seen) &&
+    (!sign || (sign.read_back && !sign.cut));
 }
 
 function evidenceLines(receipt) {
@@ -80,30 +108,31 @@ function cell(head, ...children) {
 
 function receiptRow(receipt) {
   const row = make("tr");
-  const lines = evidenceLines(receipt);
-  const proven = lines.length > 0 && lines.every(([good]) => good);
+  const device = state.devices.get(receipt.device);
   const reason = receipt.reason === "late" && !receipt.started ? "reason_late_never" : "reason_" + receipt.reason;
-  const played = receipt.started ? ` – ${word(proven ? "with_evidence" : "without_evidence")}` : "";
-  const evidence = lines.map(([good, text]) => make("div", good ? "good" : "bad", text));
-  const result = [make("div", receipt.started ? "" : "bad", word(reason) + played)];
+  const played = receipt.started ? ` – ${word(proven(receipt.evidence ?? {}) ? "with_evidence" : "without_evidence")}` : "";
+  const evidence = evidenceLines(receipt).map(([good, text]) => make("div", good ? "good" : "bad", text));
+  const result = [make("div", receipt.started ? "" : "bad", wordOf(device, reason) + played)];
   if (receipt.detail) result.push(make("div", "soft", receipt.detail));
-  row.append(cell("device", state.devices.get(receipt.device)?.name ?? receipt.device), cell("title", receipt.title ?? receipt.occurrence),
-    cell("planned", moment(receipt.planned)), cell("started", moment(receipt.started)), cell("reason", ...result),
+  row.append(cell("device", device?.name ?? receipt.device), cell("title", receipt.title ?? receipt.occurrence),
+    cell("planned", moment(receipt.planned, device)), cell("started", moment(receipt.started, device)), cell("reason", ...result),
     cell("evidence", ...(evidence.length ? evidence : [word("none")])));
   return row;
 }
 
 function drawReceipts() {
   $("receipts").replaceChildren(...state.receipts.map(receiptRow));
-  $("no-receipts").hidden = state.receipts.length > 0;
+  $("no-receipts").hidden = !state.loaded || state.receipts.length > 0;
 }
 
 function drawLink() {
   $("link").textContent = state.lost ? word("stream_lost") : state.link ? word("link_" + state.link) : "";
+  $("board").classList.toggle("stale", state.lost);
 }
 
 function drawAll() {
   document.documentElement.lang = state.language;
+  document.title = word("page_title");
   for (const node of document.querySelectorAll("[data-word]")) node.textContent = word(node.dataset.word);
   $("enter").hidden = Boolean(state.token);
   $("board").hidden = $("leave").hidden = !state.token;
@@ -121,7 +150,7 @@ async function loadAll() {
     next = page.next;
   }
   const receipts = await call(`/receipts?order=desc&limit=${receiptsShown}`);
-  Object.assign(state, { devices, receipts: receipts.items, link: status.link });
+  Object.assign(state, { devices, receipts: receipts.items, link: status.link, loaded: true, lost: false });
   drawAll();
 }
 
@@ -144,10 +173,8 @@ function take(block) {
 
 async function readStream(signal) {
   const answer = await fetch(api + "/stream", { headers: { Authorization: `Bearer ${state.token}` }, signal });
-  if (!answer.ok) throw Object.assign(new Error(answer.statusText), { status: answer.status });
+  if (!answer.ok) throw await refusal(answer);
   await loadAll(); // what came before the stream stood
-  state.lost = false;
-  drawLink();
   const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
   let waiting = "";
   for (;;) {
@@ -177,28 +204,30 @@ async function follow() {
 function leave(why = "") {
   state.abort?.abort();
   sessionStorage.removeItem("token");
-  Object.assign(state, { token: null, devices: new Map(), receipts: [], link: null, lost: false });
+  Object.assign(state, { token: null, ...nothing });
   drawAll();
   $("enter-problem").textContent = why;
   $("token").focus();
 }
 
+// Only the server's own word against the token drops it; what is merely away is asked again.
 async function enter(token) {
   state.token = token;
   try {
     await loadAll();
-    sessionStorage.setItem("token", token);
-    $("token").value = $("enter-problem").textContent = "";
-    $("devices-title").focus();
-    follow();
   } catch (problem) {
-    leave(problem.message || word("wrong_token"));
+    if (problem.status === 401) return leave(problem.message || word("wrong_token"));
+    state.lost = true;
+    drawAll();
   }
+  sessionStorage.setItem("token", token);
+  $("token").value = $("enter-problem").textContent = "";
+  $("devices-title").focus();
+  follow();
 }
 
-async function speak(language) {
+function speak(language) {
   state.language = language;
-  state.words = await (await fetch(`/${language}.json`)).json();
   localStorage.setItem("language", language);
   $("language").value = language;
   drawAll();
@@ -207,7 +236,8 @@ async function speak(language) {
 $("enter").addEventListener("submit", (event) => { event.preventDefault(); enter($("token").value.trim()); });
 $("leave").addEventListener("click", () => leave());
 $("language").addEventListener("change", (event) => speak(event.target.value));
-await speak(localStorage.getItem("language") === "en" ? "en" : "vi");
+for (const language of ["vi", "en"]) catalogues[language] = await (await fetch(`/${language}.json`)).json();
+speak(localStorage.getItem("language") === "en" ? "en" : "vi");
 const kept = sessionStorage.getItem("token");
 if (kept) enter(kept);
 else $("token").focus();

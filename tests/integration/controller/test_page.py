@@ -87,6 +87,7 @@ class Page(unittest.TestCase):
         for domain in ("Log", "Runtime", "Page"):
             self.tab.call(domain + ".enable")
         self.tab.call("Emulation.setDeviceMetricsOverride", width=360, height=800, deviceScaleFactor=1, mobile=True)
+        self.tab.call("Emulation.setTimezoneOverride", timezoneId="America/New_York")  # the reader is elsewhere
         self.tab.call("Page.navigate", url=f"https://127.0.0.1:{self.w.api_port}/")
         wait_for("the form", lambda: self.tab.ask("document.querySelector('#enter button')?.textContent") == "Vào")
 
@@ -107,16 +108,38 @@ class Page(unittest.TestCase):
         wait_for("stored", lambda: self.w.get("receipts")["items"])
         self.enter(self.w.token)
         wait_for("the first receipt", lambda: "chưa được duyệt" in self.text("receipts"))
+        self.assertEqual(self.tab.ask("getComputedStyle(document.getElementById('enter')).display"), "none")
         self.assertIn("đang kết nối", self.text("devices"))
-        self.say(2, evidence={"sound": {"frames_expected": 48000, "frames": 24000, "xruns": 1, "start_error_us": 1}})
+        self.assertEqual(self.text("link"), "Máy chủ: kết nối tốt")
+        self.say(2, planned_ms=1782856799996, evidence={"sound": {"frames_expected": 48000, "frames": 24000, "xruns": 1, "start_error_us": 1}})
         wait_for("a live one", lambda: "âm thanh phát 50%" in self.text("receipts"))
         self.assertIn("chưa có bằng chứng", self.text("receipts"))
+        self.assertIn("05:00:00", self.text("receipts"))
+        self.say(3, evidence={"sound": {"frames_expected": 48000, "frames": 48010, "xruns": 0, "start_error_us": 1},
+                              "amplifier": {"commanded": True, "power": True, "seen": True, "level_mb": -1200,
+                                            "temperature_c": 41, "faults": []}})
+        wait_for("evidence", lambda: "– có bằng chứng" in self.text("receipts"))
         self.assertLessEqual(self.tab.ask("document.documentElement.scrollWidth"), 360)
         self.box.stop()
         wait_for("lost", lambda: "mất kết nối" in self.text("devices"))
         self.tab.ask("const s = document.getElementById('language'); s.value = 'en'; s.dispatchEvent(new Event('change'))")
         wait_for("English", lambda: "not approved" in self.text("receipts"))
         self.assertEqual(self.tab.problems, [])
+
+    def test_server_away(self):
+        """The token stays, the cards are dimmed, and all comes back by itself."""
+        dimmed = "document.getElementById('board').classList.contains('stale')"
+        self.tab.call("Network.enable")
+        self.tab.call("Network.emulateNetworkConditions", offline=True, latency=0, downloadThroughput=-1, uploadThroughput=-1)
+        self.enter(self.w.token)
+        wait_for("the loss", lambda: "Mất kết nối với máy chủ" in self.text("link") and self.tab.ask(dimmed))
+        self.assertEqual(self.tab.ask("sessionStorage.getItem('token')"), self.w.token)
+        self.tab.call("Network.emulateNetworkConditions", offline=False, latency=0, downloadThroughput=-1, uploadThroughput=-1)
+        wait_for("the device", lambda: "đang kết nối" in self.text("devices") and not self.tab.ask(dimmed))
+        self.assertEqual(self.text("link"), "Máy chủ: kết nối tốt")
+        self.w.kill()
+        wait_for("the loss", lambda: "Mất kết nối với máy chủ" in self.text("link") and self.tab.ask(dimmed))
+        self.assertIn("Nà Lình", self.text("devices"))
 
 
 if __name__ == "__main__":
