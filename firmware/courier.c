@@ -27,6 +27,7 @@ struct courier {
     struct authority authority;
     struct belief beliefs[BELIEFS];
     char nonce[64];
+    int64_t welcome_era, welcome_ver; /* of the session's last welcome: an earlier one is not to undo what it said */
     int64_t config_since_ms;       /* elapsed time since when a configuration waits for an idle moment; 0: none does */
     bool again;                    /* something changed that may let waiting documents in */
     const struct courier_now *now; /* of the call in hand */
@@ -213,6 +214,8 @@ static void take_welcome(struct courier *courier, const struct parcel *parcel)
     }
     if (vault_commit(courier->vault) < 0)
         return;
+    courier->welcome_era = welcome->head.era;
+    courier->welcome_ver = welcome->head.ver;
     courier->again = true;
     courier->events.welcome(courier->arg, welcome, parcel->header.kid);
 }
@@ -242,6 +245,8 @@ static bool take(struct courier *courier, struct parcel *parcel)
     struct held_version held = {0};
     if (parcel->type <= DOC_PLAYLIST)
         vault_held(courier->vault, parcel->type, &held);
+    else if (parcel->type == DOC_WELCOME)
+        held = (struct held_version){.era = courier->welcome_era, .ver = courier->welcome_ver};
     enum refusal refusal = judge(courier, parcel, &held);
     if (refusal == REFUSAL_NONE && !quotes_session(courier, parcel)) {
         refusal = REFUSAL_NONCE;
@@ -305,6 +310,7 @@ void courier_load(struct courier *courier, const struct courier_now *now)
 void courier_session(struct courier *courier, const char *nonce)
 {
     snprintf(courier->nonce, sizeof(courier->nonce), "%s", nonce);
+    courier->welcome_era = courier->welcome_ver = 0;
 }
 
 /* DOC_TYPES: not a topic of ours. */

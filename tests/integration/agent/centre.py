@@ -35,6 +35,7 @@ class Centre:
         self.box = jose.Key()
         self.persons = {"lan": jose.Key(), "hung": jose.Key()}
         self.retained, self.blobs, self.up, self.attached = {}, {}, [], []
+        self.welcome_ver = 0
         self.withheld = set()  # hashes that are not handed over
         self.store = True      # receipts and events are stored and welcomed
         self.stored = {}       # (kind, store) -> {n: payload}
@@ -119,7 +120,8 @@ class Centre:
 
     def welcome(self, nonce=None, floors=(), **more):
         marks = [{"kind": kind, "store": store, "upto": self.upto(rows)} for (kind, store), rows in self.stored.items()]
-        doc = {**self.head(f"dev/{self.device}"), "nonce": nonce or self.nonce, "time_ms": int(time.time() * 1000),
+        self.welcome_ver = max(self.welcome_ver + 1, int(time.time() * 1000))  # each above the one before
+        doc = {**self.head(f"dev/{self.device}", ver=self.welcome_ver), "nonce": nonce or self.nonce, "time_ms": int(time.time() * 1000),
                "floors": list(floors), "stored": marks, "spread_s": 0, "epoch": 1, **more}
         return self.publish("welcome", doc, retain=False)
 

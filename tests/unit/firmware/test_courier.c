@@ -139,12 +139,17 @@ static void give_playlist(struct world *w, const struct signer *signer, int64_t 
     give(w, DEV "playlist", signer, DOC_PLAYLIST, &playlist);
 }
 
-static void give_welcome(struct world *w, const char *nonce)
+static void give_welcome_ver(struct world *w, const char *nonce, int64_t ver)
 {
     struct doc_floor floor = {.doc = "playlist", .era = 1, .ver = 5};
     struct welcome welcome = {
-        .head = head("dev/d1", 9), .nonce = nonce, .time_ms = 1000, .floors = &floor, .n_floors = 1};
+        .head = head("dev/d1", ver), .nonce = nonce, .time_ms = 1000, .floors = &floor, .n_floors = 1};
     give(w, DEV "welcome", &w->scheduler, DOC_WELCOME, &welcome);
+}
+
+static void give_welcome(struct world *w, const char *nonce)
+{
+    give_welcome_ver(w, nonce, 9);
 }
 
 static int64_t playlist_ver(const struct world *w)
@@ -239,6 +244,27 @@ static void a_playlist_waits_for_its_configuration(void **state)
     assert_int_equal(playlist_ver(w), 8);
 }
 
+static void a_welcome_is_not_played_back(void **state)
+{
+    struct world *w = *state;
+    begin(w);
+    give_welcome_ver(w, "nonce-nonce", 10);
+    assert_int_equal(w->welcomes, 2);
+    give_welcome_ver(w, "nonce-nonce", 10);
+    assert_int_equal(w->welcomes, 2);
+    assert_int_equal(w->refusals, 0); /* the very same: harmless */
+    give_welcome_ver(w, "nonce-nonce", 9);
+    assert_int_equal(w->welcomes, 2);
+    assert_string_equal(w->about, "welcome");
+    assert_string_equal(w->reason, "older");
+    give_welcome_ver(w, "other-nonce", 12);
+    give_welcome_ver(w, "nonce-nonce", 11);
+    assert_int_equal(w->welcomes, 3); /* one that was refused did not count */
+    courier_session(w->courier, "nonce-again");
+    give_welcome_ver(w, "nonce-again", 3);
+    assert_int_equal(w->welcomes, 4);
+}
+
 static void commands_once_and_in_their_session(void **state)
 {
     struct world *w = *state;
@@ -275,13 +301,10 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(nothing_before_the_first_welcome),
-        TEST(the_floor_refuses_an_old_world),
-        TEST(versions_hold_over_a_restart),
-        TEST(an_unknown_key_waits_for_its_trust),
-        TEST(a_playlist_waits_for_its_configuration),
-        TEST(commands_once_and_in_their_session),
-        TEST(what_expires_leaves_force),
+        TEST(nothing_before_the_first_welcome),       TEST(the_floor_refuses_an_old_world),
+        TEST(versions_hold_over_a_restart),           TEST(an_unknown_key_waits_for_its_trust),
+        TEST(a_playlist_waits_for_its_configuration), TEST(a_welcome_is_not_played_back),
+        TEST(commands_once_and_in_their_session),     TEST(what_expires_leaves_force),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
