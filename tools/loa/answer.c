@@ -78,8 +78,9 @@ static void print_cell(const char *text, int width, bool last)
         putchar(' ');
 }
 
-static void print_table(const json_t *items, const struct column *columns)
+void print_columns(const json_t *items, const void *how)
 {
+    const struct column *columns = how;
     size_t n = 0, i;
     int widths[COLUMNS_MAX] = {0};
     const json_t *item;
@@ -133,10 +134,11 @@ void print_value(const struct call *call, const json_t *value)
     }
 }
 
-void print_items(const struct call *call, const json_t *items, const json_t *next, const struct column *columns)
+static void print_items(const struct call *call, const json_t *items, const json_t *next, print_items_fn print,
+                        const void *how)
 {
     if (!call->json) {
-        print_table(items, columns);
+        print(items, how);
         return;
     }
     json_t *whole = json_pack("{s:O,s:o}", "items", items, "next", next ? json_deep_copy(next) : json_null());
@@ -233,6 +235,11 @@ static int take_page(struct client *client, const char *path, const char *after,
 
 int ask_list(const struct call *call, const char *path, const struct column *columns)
 {
+    return ask_list_as(call, path, print_columns, columns);
+}
+
+int ask_list_as(const struct call *call, const char *path, print_items_fn print, const void *how)
+{
     struct client *client;
     struct complaint why = {0};
     int64_t limit = 100;
@@ -257,7 +264,7 @@ int ask_list(const struct call *call, const char *path, const struct column *col
     if (*why.text)
         r = refuse(call, "%s", why.text);
     else
-        print_items(call, all, answer_at(page, "next"), columns);
+        print_items(call, all, answer_at(page, "next"), print, how);
     free(after);
     json_decref(page);
     json_decref(all);

@@ -12,8 +12,6 @@ struct column {
 
 /* Print one value: indented JSON with --json, else "member: value" lines. */
 void print_value(const struct call *call, const json_t *value);
-/* Print items in columns (a table ended by a NULL heading), or as {"items", "next"} with --json. */
-void print_items(const struct call *call, const json_t *items, const json_t *next, const struct column *columns);
 
 /* The member at "a.b.c"; NULL when it is not there. Borrowed. */
 const json_t *answer_at(const json_t *object, const char *path);
@@ -24,8 +22,15 @@ const char *answer_text(const json_t *object, const char *path, const char *othe
 int ask(const struct call *call, const char *method, const char *path, const json_t *body);
 /* Connect, send bytes of `type`, print the answer. */
 int ask_bytes(const struct call *call, const char *path, const char *type, const void *data, size_t len);
+/* Print items for people; `how` is what the caller gave. */
+typedef void (*print_items_fn)(const json_t *items, const void *how);
+/* As a table: `how` is columns ended by a NULL heading. */
+void print_columns(const json_t *items, const void *how);
+
 /* Connect and print a list: follows `next` until --limit (100 unless given, 0: all) items are there. */
 int ask_list(const struct call *call, const char *path, const struct column *columns);
+/* The same, printed for people by `print`. */
+int ask_list_as(const struct call *call, const char *path, print_items_fn print, const void *how);
 
 /* Put "?name=value" or "&name=value" behind a path, escaped; a NULL value adds nothing. */
 void query_add(struct buf *path, const char *name, const char *value);

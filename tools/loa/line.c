@@ -13,18 +13,48 @@ struct word {
 static const struct word reasons[] = {
     {"on_time", "đúng giờ", "on time"},
     {"late", "trễ giờ", "late"},
-    {"preempted", "bị bản tin ưu tiên ngắt", "preempted"},
+    {"preempted", "bị bản tin ưu tiên hơn ngắt", "cut by a higher bulletin"},
     {"paused", "tạm ngừng phát", "paused"},
     {"quiet_hours", "giờ yên tĩnh", "quiet hours"},
-    {"no_time", "chưa có giờ tin cậy", "no trusted time"},
-    {"no_media", "thiếu tệp âm thanh", "media missing"},
+    {"no_time", "thiết bị chưa có giờ đúng", "the device has no trusted time"},
+    {"no_media", "thiếu nội dung", "content missing"},
     {"not_approved", "chưa được duyệt", "not approved"},
-    {"silenced", "đang ngắt toàn bộ", "silenced"},
+    {"silenced", "ngắt toàn bộ", "silenced"},
     {"recalled", "đã thu hồi", "recalled"},
-    {"expired", "quá hạn", "expired"},
-    {"fault", "sự cố thiết bị", "fault"},
-    {"cancelled", "lịch đã hủy", "cancelled"},
-    {"restarted", "thiết bị khởi động lại", "restarted"},
+    {"expired", "đã quá giờ", "past its time"},
+    {"fault", "phát lỗi", "failed"},
+    {"cancelled", "lịch phát đã bỏ", "schedule withdrawn"},
+    {"restarted", "thiết bị khởi động lại giữa chừng", "the device restarted meanwhile"},
+    {NULL, NULL, NULL},
+};
+
+static const struct word commands[] = {{"restart", "khởi động lại", "restart"}, {NULL, NULL, NULL}};
+
+static const struct word command_states[] = {
+    {"waiting", "chờ gửi", "waiting"},
+    {"sent", "đã gửi", "sent"},
+    {"answered", "đã trả lời", "answered"},
+    {"expired", "không có trả lời", "no answer came"},
+    {NULL, NULL, NULL},
+};
+
+static const struct word links[] = {
+    {"online", "kết nối tốt", "connection good"},
+    {"offline", "mất kết nối với thiết bị", "no connection to the devices"},
+    {NULL, NULL, NULL},
+};
+
+static const struct word health_parts[] = {
+    {"sound", "âm thanh", "sound"},
+    {"disk", "bộ nhớ", "storage"},
+    {"clock", "đồng hồ", "clock"},
+    {"outbox", "hàng đợi gửi", "sending queue"},
+    {NULL, NULL, NULL},
+};
+
+static const struct word health_states[] = {
+    {"ok", "tốt", "good"},       {"warn", "cần kiểm tra", "to be checked"},
+    {"fault", "sự cố", "fault"}, {"off", "không dùng", "not used"},
     {NULL, NULL, NULL},
 };
 
@@ -47,16 +77,18 @@ static void put_clean(struct buf *out, const char *text)
     }
 }
 
-static void put_time(struct buf *out, const char *instant, const struct zone *zone)
+/* "2026-07-01 05:00:00.004 ": the date only where the lines are of many days. */
+static void put_time(struct buf *out, const char *instant, const struct line_style *style)
 {
     int64_t at_ms;
     char text[32];
-    if (!zone || when_parse(instant, zone, false, "", &at_ms, NULL) < 0) {
-        buf_putf(out, "%-12.12s ", strlen(instant) > 11 ? instant + 11 : instant);
-        return;
+    if (style->zone && when_parse(instant, style->zone, false, "", &at_ms, NULL) == 0) {
+        zone_format(style->zone, at_ms, text);
+        instant = text;
     }
-    zone_format(zone, at_ms, text);
-    buf_putf(out, "%.12s ", text + 11);
+    if (style->date)
+        buf_putf(out, "%.10s ", instant);
+    buf_putf(out, "%-12.12s ", strlen(instant) > 11 ? instant + 11 : instant);
 }
 
 static void put_sound(struct buf *out, const json_t *sound, bool vi)
@@ -82,28 +114,53 @@ static void put_sign(struct buf *out, const json_t *sign, bool vi)
         buf_putf(out, "; %s: \"", vi ? "bảng hiện đúng" : "board shows");
         put_clean(out, answer_text(sign, "text", ""));
         buf_putf(out, "\"");
+        if (json_is_true(answer_at(sign, "cut")))
+            buf_putf(out, " (%s)", vi ? "nội dung bị cắt bớt" : "text was shortened");
     } else {
         buf_putf(out, "; %s", vi ? "bảng CHƯA đọc lại đúng" : "board NOT read back");
     }
 }
 
+/* The same rule as the page's: the amplifier or the sign was asked, and every part that was asked agrees. A resumed
+ * item may play a little more than was expected. */
 static bool proven(const json_t *evidence)
 {
+    const json_t *sound = answer_at(evidence, "sound");
     const json_t *amplifier = answer_at(evidence, "amplifier"), *sign = answer_at(evidence, "sign");
-    bool some = json_is_object(amplifier) || json_is_object(sign);
-    return some && (!json_is_object(amplifier) || json_is_true(answer_at(amplifier, "seen"))) &&
-           (!json_is_object(sign) || json_is_true(answer_at(sign, "read_back")));
+    if (!json_is_object(amplifier) && !json_is_object(sign))
+        return false;
+    if (json_is_object(sound) &&
+        json_integer_value(answer_at(sound, "frames")) < json_integer_value(answer_at(sound, "frames_expected")))
+        return false;
+    if (json_is_object(amplifier) && !json_is_true(answer_at(amplifier, "seen")))
+        return false;
+    return !json_is_object(sign) ||
+           (json_is_true(answer_at(sign, "read_back")) && !json_is_true(answer_at(sign, "cut")));
+}
+
+/* "đã phát – có bằng chứng"; what left evidence of a sign alone was shown, not played. */
+static void put_outcome(struct buf *out, const json_t *item, bool vi)
+{
+    const json_t *evidence = answer_at(item, "evidence");
+    bool shown = json_is_object(answer_at(evidence, "sign")) && !json_is_object(answer_at(evidence, "sound")) &&
+                 !json_is_object(answer_at(evidence, "amplifier"));
+    if (!answer_text(item, "started", NULL)) {
+        buf_putf(out, "%s", vi ? "không phát" : "not played");
+        return;
+    }
+    buf_putf(out, "%s", shown ? (vi ? "đã hiển thị" : "shown") : (vi ? "đã phát" : "played"));
+    if (proven(evidence))
+        buf_putf(out, "%s", vi ? " – có bằng chứng" : " with evidence");
+    else
+        buf_putf(out, "%s", vi ? " – chưa có bằng chứng" : " without evidence");
 }
 
 static void put_receipt(struct buf *out, const json_t *item, bool vi)
 {
     const char *reason = answer_text(item, "reason", "?");
     const json_t *evidence = answer_at(item, "evidence");
-    bool began = answer_text(item, "started", NULL) != NULL;
-    buf_putf(out, "%s \"",
-             !began             ? (vi ? "không phát" : "not played")
-             : proven(evidence) ? (vi ? "đã phát – có bằng chứng" : "played with evidence")
-                                : (vi ? "đã phát – chưa có bằng chứng" : "played without evidence"));
+    put_outcome(out, item, vi);
+    buf_putf(out, " \"");
     put_clean(out, answer_text(item, "title", "?"));
     buf_putf(out, "\": %s", word(reasons, reason, vi));
     if (answer_text(item, "detail", NULL)) {
@@ -145,7 +202,10 @@ static void put_state(struct buf *out, const json_t *item, bool vi)
     }
     buf_putf(out, "%s", vi ? "đang kết nối" : "connected");
     if (on_air) {
-        buf_putf(out, "; %s \"", vi ? "đang phát" : "playing");
+        if (strcmp(answer_text(item, "kind", ""), "board") == 0)
+            buf_putf(out, "; %s \"", vi ? "đang hiển thị" : "showing");
+        else
+            buf_putf(out, "; %s \"", vi ? "đang phát" : "playing");
         put_clean(out, answer_text(item, "on_air_title", on_air));
         buf_putf(out, "\"");
     }
@@ -161,46 +221,72 @@ static void put_health(struct buf *out, const json_t *item, bool vi)
     buf_putf(out, "%s:", vi ? "tình trạng" : "health");
     json_array_foreach((json_t *)(uintptr_t)answer_at(item, "health.parts"), i, part)
     {
+        buf_putf(out, "%s", i > 0 ? ", " : " ");
+        put_clean(out, word(health_parts, answer_text(part, "name", "?"), vi));
         buf_putf(out, " ");
-        put_clean(out, answer_text(part, "name", "?"));
-        buf_putf(out, "=");
-        put_clean(out, answer_text(part, "state", "?"));
+        put_clean(out, word(health_states, answer_text(part, "state", "?"), vi));
     }
 }
 
-bool line_put(const char *kind, const json_t *item, const char *lang, const struct zone *zone, struct buf *ret)
+static void put_command(struct buf *out, const json_t *item, bool vi)
 {
-    bool vi = strcmp(lang, "en") != 0;
-    static const char *const times[] = {"started", "planned", "at", "health.at", "answered", "created", NULL};
-    if (strcmp(kind, "hello") == 0)
-        return false;
-    for (size_t i = 0; times[i] && strcmp(kind, "state") != 0; i++) {
-        const char *instant = answer_text(item, times[i], NULL);
-        if (instant) {
-            put_time(ret, instant, zone);
-            break;
-        }
+    buf_putf(out, "%s ", vi ? "lệnh" : "command");
+    put_clean(out, word(commands, answer_text(item, "command", "?"), vi));
+    buf_putf(out, ": ");
+    put_clean(out, word(command_states, answer_text(item, "status", "?"), vi));
+    if (answer_text(item, "detail", NULL)) {
+        buf_putf(out, " – ");
+        put_clean(out, answer_text(item, "detail", ""));
     }
+}
+
+static void put_playlist(struct buf *out, const json_t *item, bool vi)
+{
+    (void)item;
+    buf_putf(out, "%s", vi ? "đã gửi lịch phát" : "playlist published");
+}
+
+static void put_link(struct buf *out, const json_t *item, bool vi)
+{
+    buf_putf(out, "%s: ", vi ? "đường truyền của trung tâm" : "the centre's link");
+    put_clean(out, word(links, answer_text(item, "link", "?"), vi));
+}
+
+/* When it happened as far as the item says; else when it came. */
+static const char *instant_of(const char *kind, const json_t *item)
+{
+    static const char *const times[] = {"started", "planned", "at", "health.at", "answered", "sent", "created", NULL};
+    if (strcmp(kind, "state") == 0 || strcmp(kind, "playlist") == 0 || strcmp(kind, "link") == 0)
+        return NULL; /* a device's times are of other things than this news */
+    for (size_t i = 0; times[i]; i++)
+        if (answer_text(item, times[i], NULL))
+            return answer_text(item, times[i], NULL);
+    return NULL;
+}
+
+static const struct {
+    const char *kind;
+    void (*put)(struct buf *out, const json_t *item, bool vi);
+} kinds[] = {
+    {"receipt", put_receipt},   {"event", put_event},     {"state", put_state}, {"health", put_health},
+    {"playlist", put_playlist}, {"command", put_command}, {"link", put_link},
+};
+
+bool line_put(const char *kind, const json_t *item, const struct line_style *style, struct buf *ret)
+{
+    bool vi = strcmp(style->lang, "en") != 0;
+    size_t k = 0;
+    while (k < sizeof(kinds) / sizeof(kinds[0]) && strcmp(kinds[k].kind, kind) != 0)
+        k++;
+    if (k == sizeof(kinds) / sizeof(kinds[0]))
+        return false;
+    char came[32];
+    const char *instant = instant_of(kind, item);
+    when_format_utc(style->now_ms, came);
+    put_time(ret, instant ? instant : came, style);
     const char *device = answer_text(item, "device", strcmp(kind, "state") == 0 ? answer_text(item, "id", "") : "");
     put_clean(ret, device);
     buf_putf(ret, "%s", *device ? " " : "");
-    if (strcmp(kind, "receipt") == 0)
-        put_receipt(ret, item, vi);
-    else if (strcmp(kind, "event") == 0)
-        put_event(ret, item, vi);
-    else if (strcmp(kind, "state") == 0)
-        put_state(ret, item, vi);
-    else if (strcmp(kind, "health") == 0)
-        put_health(ret, item, vi);
-    else if (strcmp(kind, "playlist") == 0)
-        buf_putf(ret, vi ? "đã gửi lịch phát" : "playlist published");
-    else if (strcmp(kind, "command") == 0)
-        buf_putf(ret, "%s %s: %s", vi ? "lệnh" : "command", answer_text(item, "command", "?"),
-                 answer_text(item, "status", "?"));
-    else if (strcmp(kind, "link") == 0)
-        buf_putf(ret, "%s: %s", vi ? "đường truyền của trung tâm" : "the centre's link",
-                 answer_text(item, "link", "?"));
-    else
-        return false;
+    kinds[k].put(ret, item, vi);
     return true;
 }

@@ -8,8 +8,16 @@
 
 #include <jansson.h>
 
+/* How the lines are written. */
+struct line_style {
+    const char *lang;        /* "vi" or "en" */
+    const struct zone *zone; /* of the times; NULL: they stay in UTC. Borrowed */
+    bool date;               /* the date before the time */
+    int64_t now_ms;          /* stands where the item does not say when it happened */
+};
+
 /* Append the line about one event of the stream ("receipt", "event", "state", "health", "playlist", "command", "link")
- * to `ret`, without a line end. False: nothing to say about this one. `zone` may be NULL: times stay in UTC. */
-bool line_put(const char *kind, const json_t *item, const char *lang, const struct zone *zone, struct buf *ret);
+ * to `ret`, without a line end. False: nothing to say about this one. */
+bool line_put(const char *kind, const json_t *item, const struct line_style *style, struct buf *ret);
 
 #endif

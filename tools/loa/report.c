@@ -11,11 +11,6 @@
 
 enum { FOLLOW_WAIT_MIN_MS = 250, FOLLOW_WAIT_MAX_MS = 10000, CATCH_UP_ITEMS = 1000 };
 
-static const struct column receipt_columns[] = {
-    {"planned", "planned"}, {"started", "started"},       {"device", "device"}, {"reason", "reason"},
-    {"title", "title"},     {"occurrence", "occurrence"}, {NULL, NULL},
-};
-
 static const struct column event_columns[] = {
     {"at", "at"}, {"device", "device"}, {"code", "code"}, {"about", "about"}, {"detail", "detail"}, {NULL, NULL},
 };
@@ -45,7 +40,7 @@ static int add_window(const struct call *call, struct buf *path)
     return r;
 }
 
-static int list_log(struct call *call, const char *route, const char *filter, const struct column *columns)
+static int list_log(struct call *call, const char *route, const char *filter, print_items_fn print, const void *how)
 {
     struct buf path = {0};
     buf_putf(&path, "%s", route);
@@ -54,19 +49,39 @@ static int list_log(struct call *call, const char *route, const char *filter, co
     query_add(&path, "order", call_option(call, "newest") ? "desc" : NULL);
     int r = add_window(call, &path);
     if (r == EXIT_OK)
-        r = ask_list(call, buf_text(&path), columns);
+        r = ask_list_as(call, buf_text(&path), print, how);
     buf_done(&path);
     return r;
 }
 
+static void print_receipts(const json_t *items, const void *how)
+{
+    const struct line_style *style = how;
+    size_t i;
+    const json_t *item;
+    json_array_foreach((json_t *)(uintptr_t)items, i, item)
+    {
+        struct buf line = {0};
+        if (line_put("receipt", item, style, &line))
+            puts(buf_text(&line));
+        buf_done(&line);
+    }
+}
+
 static int receipts(struct call *call)
 {
-    return list_log(call, "/api/v1/receipts", "rule", receipt_columns);
+    struct zone *zone = NULL;
+    if (zone_load(NULL, WHEN_ZONE, &zone, NULL) < 0)
+        zone = NULL; /* then the times are in UTC */
+    struct line_style style = {call->lang, zone, true, clock_wall_ms()};
+    int r = list_log(call, "/api/v1/receipts", "rule", print_receipts, &style);
+    zone_free(zone);
+    return r;
 }
 
 static int events(struct call *call)
 {
-    return list_log(call, "/api/v1/events", "code", event_columns);
+    return list_log(call, "/api/v1/events", "code", print_columns, event_columns);
 }
 
 /* What `follow` knows across connections: the last record of each kind that was printed. */
@@ -89,7 +104,8 @@ static bool print_event(struct follow *f, const char *kind, const json_t *item)
         json_decref(line);
     } else {
         struct buf line = {0};
-        if (line_put(kind, item, f->call->lang, f->zone, &line))
+        struct line_style style = {f->call->lang, f->zone, false, clock_wall_ms()};
+        if (line_put(kind, item, &style, &line))
             puts(buf_text(&line));
         buf_done(&line);
     }
