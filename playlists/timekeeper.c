@@ -19,8 +19,7 @@ static int64_t larger(int64_t a, int64_t b)
 
 static bool same_boot(const struct timekeeper *tk, const struct clocks *clocks)
 {
-    return clocks->boot[0] && strcmp(clocks->boot, "unknown") != 0 && strcmp(tk->boot, clocks->boot) == 0 &&
-           clocks->elapsed_ms >= tk->trusted_at_ms;
+    return strcmp(tk->boot, clocks->boot) == 0 && clocks->elapsed_ms >= tk->trusted_at_ms;
 }
 
 void timekeeper_restore(struct timekeeper *tk, const struct clocks *clocks)
@@ -31,7 +30,9 @@ void timekeeper_restore(struct timekeeper *tk, const struct clocks *clocks)
     tk->dirty = false;
     tk->boot[sizeof(tk->boot) - 1] = '\0';
     tk->newest_kid[sizeof(tk->newest_kid) - 1] = '\0';
-    if (tk->has_offset && !same_boot(tk, clocks)) {
+    /* A boot without a name could be any. */
+    bool named = clocks->boot[0] && strcmp(clocks->boot, "unknown") != 0;
+    if (tk->has_offset && (!named || !same_boot(tk, clocks))) {
         tk->has_offset = false;
         tk->offset_ms = 0;
         tk->trusted_at_ms = 0;
