@@ -164,6 +164,7 @@ enum MHD_Result blobs_access(void *arg, struct MHD_Connection *connection, const
     if (!listener_peer(connection, name) ||
         store_number(c->store, 0, "SELECT 1 FROM devices WHERE id = ?", "s", name) != 1)
         return send_and_free(connection, 403, empty(403, &status));
+    listener_admit(connection);
     if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0)
         return send_and_free(connection, 405, empty(405, &status));
     const char *hash = strncmp(url, "/blobs/", 7) == 0 ? url + 7 : "";

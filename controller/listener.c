@@ -2,6 +2,7 @@
 #include "controller/listener.h"
 
 #include "playlists/base/bytes.h"
+#include "playlists/base/clock.h"
 #include "playlists/base/file.h"
 #include "playlists/base/log.h"
 
@@ -13,18 +14,41 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { PEM_MAX = 256 * 1024, CONNECTIONS_MAX = 2000, PER_ADDRESS_MAX = 500, IDLE_S = 120, BACKLOG = 256 };
+enum {
+    PEM_MAX = 256 * 1024,
+    BACKLOG = 256,
+    DESCRIPTORS_MIN = 256,
+    DESCRIPTORS_KEPT = 128, /* for the store, the link, recordings on their way in */
+    PORTS = 2,
+    PER_CONNECTION = 2, /* its socket, and the file that it is answered from or fills */
+    CONNECTIONS_MAX = 2000,
+    PER_ADDRESS_MAX = 64,
+    STRANGER_S = 10, /* to send a first request whole up to its body; then idle time of who is not admitted */
+    IDLE_S = 120,
+    SWEEP_MS = 1000,
+};
 
 static const char priorities[] = "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2";
 
+/* A connection; in its listener's list until the head of its first request came. */
+struct visitor {
+    struct listener *listener;
+    struct visitor *next;
+    int fd; /* libmicrohttpd's */
+    int64_t since_ms;
+};
+
 struct listener {
     const char *name;
+    struct listener_handler handler;
+    struct visitor *silent;
     struct MHD_Daemon *daemon;
     uv_poll_t poll;
-    uv_timer_t timer;
+    uv_timer_t timer, sweep;
     int open_handles;
     int port;
     struct buf cert, key, ca; /* the server refers to them */
@@ -39,9 +63,29 @@ static int read_pem(const char *path, const char *what, struct buf *ret, struct 
     return 0;
 }
 
+/* As many descriptors as the system lets us have. Returns how many connections one port may hold. */
+static int connections_max(const char *name, struct complaint *why)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return complain(why, -errno, "%s: the limit of open files is not told: %s", name, strerror(errno));
+    limit.rlim_cur = limit.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return complain(why, -errno, "%s: the limit of open files cannot be raised: %s", name, strerror(errno));
+    if (limit.rlim_cur < DESCRIPTORS_MIN)
+        return complain(why, ERR_LIMIT,
+                        "%s: only %llu files may be open (ulimit -Hn, LimitNOFILE=), at least %d are needed", name,
+                        (unsigned long long)limit.rlim_cur, DESCRIPTORS_MIN);
+    rlim_t n = (limit.rlim_cur - DESCRIPTORS_KEPT) / (PORTS * PER_CONNECTION);
+    return n < CONNECTIONS_MAX ? (int)n : CONNECTIONS_MAX;
+}
+
 int listener_check(const struct settings_listener *settings, const char *name, struct complaint *why)
 {
     gnutls_certificate_credentials_t cred;
+    int connections = connections_max(name, why);
+    if (connections < 0)
+        return connections;
     gnutls_certificate_allocate_credentials(&cred);
     int r = gnutls_certificate_set_x509_key_file(cred, settings->cert, settings->key, GNUTLS_X509_FMT_PEM);
     if (r < 0)
@@ -122,32 +166,91 @@ static void on_server_line(void *arg, const char *fmt, va_list args)
     log_debug("http", "listener=%s %s", listener->name, text);
 }
 
-static struct MHD_Daemon *start_daemon(struct listener *l, const struct listener_handler *handler, int fd, bool ask)
+static void forget_visitor(struct visitor *visitor)
 {
+    struct visitor **at = &visitor->listener->silent;
+    while (*at && *at != visitor)
+        at = &(*at)->next;
+    if (*at)
+        *at = visitor->next;
+    visitor->next = NULL;
+}
+
+static void on_connection(void *arg, struct MHD_Connection *connection, void **context,
+                          enum MHD_ConnectionNotificationCode what)
+{
+    struct listener *l = arg;
+    struct visitor *visitor = *context;
+    if (what == MHD_CONNECTION_NOTIFY_STARTED) {
+        visitor = *context = xcalloc(1, sizeof(*visitor));
+        *visitor =
+            (struct visitor){.listener = l,
+                             .next = l->silent,
+                             .fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd,
+                             .since_ms = clock_elapsed_ms()};
+        l->silent = visitor;
+    } else if (visitor) {
+        forget_visitor(visitor);
+        free(visitor);
+        *context = NULL;
+    }
+}
+
+static enum MHD_Result on_access(void *arg, struct MHD_Connection *connection, const char *url, const char *method,
+                                 const char *version, const char *upload, size_t *upload_size, void **request)
+{
+    struct listener *l = arg;
+    if (!*request) {
+        const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+        forget_visitor(info->socket_context);
+    }
+    return l->handler.access(l->handler.arg, connection, url, method, version, upload, upload_size, request);
+}
+
+/* An idle time alone would let a stranger hold a connection by a byte now and then. */
+static void on_sweep(uv_timer_t *timer)
+{
+    struct listener *l = timer->data;
+    int64_t now_ms = clock_elapsed_ms();
+    for (struct visitor *visitor = l->silent; visitor; visitor = visitor->next)
+        if (now_ms - visitor->since_ms >= STRANGER_S * 1000)
+            shutdown(visitor->fd, SHUT_RDWR);
+}
+
+void listener_admit(struct MHD_Connection *connection)
+{
+    MHD_set_connection_option(connection, MHD_CONNECTION_OPTION_TIMEOUT, (unsigned)IDLE_S);
+}
+
+static struct MHD_Daemon *start_daemon(struct listener *l, int fd, bool ask, unsigned connections)
+{
+    unsigned per_address = connections / 4 < PER_ADDRESS_MAX ? connections / 4 : PER_ADDRESS_MAX;
     struct MHD_OptionItem more[] = {{ask ? MHD_OPTION_HTTPS_MEM_TRUST : MHD_OPTION_END, 0, l->ca.data},
                                     {MHD_OPTION_END, 0, NULL}};
-    return MHD_start_daemon(MHD_USE_EPOLL | MHD_USE_TLS | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL,
-                            handler->access, handler->arg, MHD_OPTION_EXTERNAL_LOGGER, on_server_line, l,
-                            MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_HTTPS_MEM_CERT, (const char *)l->cert.data,
-                            MHD_OPTION_HTTPS_MEM_KEY, (const char *)l->key.data, MHD_OPTION_HTTPS_PRIORITIES,
-                            priorities, MHD_OPTION_NOTIFY_COMPLETED, handler->completed, handler->arg,
-                            MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
-                            (unsigned)PER_ADDRESS_MAX, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S,
-                            MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_ARRAY, more, MHD_OPTION_END);
+    return MHD_start_daemon(
+        MHD_USE_EPOLL | MHD_USE_TLS | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_access, l,
+        MHD_OPTION_EXTERNAL_LOGGER, on_server_line, l, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_HTTPS_MEM_CERT,
+        (const char *)l->cert.data, MHD_OPTION_HTTPS_MEM_KEY, (const char *)l->key.data, MHD_OPTION_HTTPS_PRIORITIES,
+        priorities, MHD_OPTION_NOTIFY_COMPLETED, l->handler.completed, l->handler.arg, MHD_OPTION_NOTIFY_CONNECTION,
+        on_connection, l, MHD_OPTION_CONNECTION_LIMIT, connections, MHD_OPTION_PER_IP_CONNECTION_LIMIT, per_address,
+        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)STRANGER_S, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_ARRAY, more,
+        MHD_OPTION_END);
 }
 
 int listener_start(uv_loop_t *loop, const struct settings_listener *settings, const char *name,
                    const struct listener_handler *handler, struct listener **ret, struct complaint *why)
 {
     struct listener *l = xcalloc(1, sizeof(*l));
-    int fd = -1, r;
+    int fd = -1, r, connections = connections_max(name, why);
     l->name = name;
-    if ((r = listener_check(settings, name, why)) < 0 || (r = read_pem(settings->cert, name, &l->cert, why)) < 0 ||
+    l->handler = *handler;
+    if ((r = connections) < 0 || (r = listener_check(settings, name, why)) < 0 ||
+        (r = read_pem(settings->cert, name, &l->cert, why)) < 0 ||
         (r = read_pem(settings->key, name, &l->key, why)) < 0 ||
         (r = settings->client_ca ? read_pem(settings->client_ca, name, &l->ca, why) : 0) < 0 ||
         (r = bind_socket(settings, name, &fd, &l->port, why)) < 0)
         goto fail;
-    l->daemon = start_daemon(l, handler, fd, settings->client_ca != NULL);
+    l->daemon = start_daemon(l, fd, settings->client_ca != NULL, (unsigned)connections);
     if (!l->daemon) {
         r = complain(why, ERR_STATE, "%s: the HTTP server does not start with these certificates", name);
         close(fd);
@@ -156,9 +259,11 @@ int listener_start(uv_loop_t *loop, const struct settings_listener *settings, co
     const union MHD_DaemonInfo *info = MHD_get_daemon_info(l->daemon, MHD_DAEMON_INFO_EPOLL_FD);
     uv_poll_init(loop, &l->poll, info->epoll_fd);
     uv_timer_init(loop, &l->timer);
-    l->timer.data = l;
+    uv_timer_init(loop, &l->sweep);
+    l->timer.data = l->sweep.data = l;
     l->poll.data = l;
-    l->open_handles = 2;
+    l->open_handles = 3;
+    uv_timer_start(&l->sweep, on_sweep, SWEEP_MS, SWEEP_MS);
     uv_poll_start(&l->poll, UV_READABLE, on_readable);
     *ret = l;
     return 0;
@@ -199,6 +304,7 @@ void listener_stop(struct listener *listener)
     MHD_stop_daemon(listener->daemon);
     uv_close((uv_handle_t *)&listener->poll, on_closed);
     uv_close((uv_handle_t *)&listener->timer, on_closed);
+    uv_close((uv_handle_t *)&listener->sweep, on_closed);
 }
 
 bool listener_peer(struct MHD_Connection *connection, char ret_name[64])

@@ -17,15 +17,19 @@ struct listener_handler {
     void *arg;
 };
 
-/* Read certificate and key (and the clients' authority) and say what is wrong with them; binds nothing. */
+/* Read certificate and key (and the clients' authority) and say what is wrong with them, or with the number of files
+ * that may be open, which is raised to what the system allows; binds nothing. */
 MUST_USE int listener_check(const struct settings_listener *settings, const char *name, struct complaint *why);
 
-/* Bind and serve. `settings` is borrowed. On 0 stop with listener_stop(). */
+/* Bind and serve. Connections are limited by address and in all; who sends no request within seconds is cut off.
+ * `settings` is borrowed. On 0 stop with listener_stop(). */
 MUST_USE int listener_start(uv_loop_t *loop, const struct settings_listener *settings, const char *name,
                             const struct listener_handler *handler, struct listener **ret, struct complaint *why);
 int listener_port(const struct listener *listener);
 /* Let the server look at its connections soon: needed after MHD_resume_connection(). */
 void listener_kick(struct listener *listener);
+/* The caller of this connection is known: it may be idle for longer. */
+void listener_admit(struct MHD_Connection *connection);
 /* Close all connections and the port; no connection may be suspended any more. NULL is fine. Frees once the loop let
  * go. */
 void listener_stop(struct listener *listener);

@@ -71,8 +71,10 @@ static int check_token(struct request *r)
     const char *bearer = header(r, "Authorization");
     if (!bearer || strncasecmp(bearer, "Bearer ", 7) != 0)
         return refuse(&r->problem, 401, "token", NULL, WORD_TOKEN_NONE);
-    if (people_check(r->c->store, bearer + 7, &r->token))
+    if (people_check(r->c->store, bearer + 7, &r->token)) {
+        listener_admit(r->connection);
         return 0;
+    }
     /* Only guessing is slowed: who has a right token may share an address with one who guesses. */
     char address[48];
     address_text(r->connection, address);

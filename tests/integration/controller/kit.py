@@ -121,8 +121,9 @@ class Answer:
 class World:
     """with World() as w: ..."""
 
-    def __init__(self, network=False):
+    def __init__(self, network=False, wrap=()):
         self.network = network
+        self.wrap = wrap  # what starts the controller
         self.processes = []
 
     def __enter__(self):
@@ -193,7 +194,7 @@ class World:
                               check=True, capture_output=True, text=True).stdout.strip()
 
     def start(self):
-        self.controller = self.spawn("controller", CONTROLLER, "--config", self.config)
+        self.controller = self.spawn("controller", *self.wrap, CONTROLLER, "--config", self.config)
         listening = os.path.join(self.state, "listening.json")
 
         def look():

@@ -1,13 +1,18 @@
 """What a person can get wrong: each is refused with a sentence that says what and where, in both languages, and the store stays
 as it was."""
+import contextlib
+import http.client
 import math
 import os
+import select
+import socket
+import ssl
 import struct
 import subprocess
 import time
 import unittest
 
-from kit import CONTROLLER, Key, World, read
+from kit import CONTROLLER, Key, World, read, wait_for
 
 
 def tone(seconds=1.0, level=0.3, rate=16000, channels=1):
@@ -225,6 +230,49 @@ class BadInput(unittest.TestCase):
             done = run("--config", self.w.path("bad.cfg"), "--check")
             self.assertEqual((done.returncode, word in done.stderr), (1, True), (old, new, done.stderr))
         self.assertEqual(self.w.dump(), before)
+
+
+class Connections(unittest.TestCase):
+    def test_too_few_files_are_refused_at_once(self):
+        with World() as w:
+            done = subprocess.run(["prlimit", "--nofile=100:200", CONTROLLER, "--config", w.config, "--check"], capture_output=True, text=True)
+            self.assertEqual(done.returncode, 1)
+            self.assertIn("only 200 files may be open (ulimit -Hn, LimitNOFILE=), at least 256 are needed", done.stderr)
+
+    def test_strangers_hold_no_connections(self):
+        with World(wrap=("prlimit", "--nofile=100:600")) as w, contextlib.ExitStack() as stack:
+            self.assertRegex(read(f"/proc/{w.controller.pid}/limits").decode(), r"Max open files +600 +600 ")
+            context = ssl.create_default_context(cafile=w.certs.path("ca.pem"))
+            known = http.client.HTTPSConnection("127.0.0.1", w.api_port, context=context, timeout=20)
+            stack.callback(known.close)
+
+            def ask():
+                known.request("GET", "/api/v1/whoami", headers={"Authorization": "Bearer " + w.token})
+                answer = known.getresponse()
+                answer.read()
+                return answer.status
+            self.assertEqual(ask(), 200)
+            begun = time.monotonic()
+            strangers = [stack.enter_context(socket.create_connection(("127.0.0.1", w.api_port), 20)) for _ in range(40)]
+            tls = stack.enter_context(context.wrap_socket(strangers[0], server_hostname="127.0.0.1"))
+
+            def left():
+                gone = set(select.select(strangers[1:], [], [], 0)[0])
+                return [s for s in strangers[1:] if s not in gone]
+            # 118 connections a port, and a quarter of them for one address.
+            wait_for("those above the limit are cut off", lambda: len(left()) == 27)
+
+            def dripping():
+                try:
+                    tls.send(b"GET / HTTP/1.1\r\n" if time.monotonic() - begun < 0.5 else b"a")
+                except OSError:
+                    return False
+                time.sleep(0.2)
+                return True
+            wait_for("who drips is cut off too", lambda: not dripping())
+            wait_for("all strangers are cut off", lambda: not left())
+            self.assertTrue(8 < time.monotonic() - begun < 16, time.monotonic() - begun)
+            self.assertEqual(ask(), 200, "who is known stays")
 
 
 class Throttle(unittest.TestCase):
