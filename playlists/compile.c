@@ -12,6 +12,8 @@ const char *const rule_when_names[] = {"once", "daily", NULL};
 /* An occurrence that began this long ago is over: limits of the wire are 7 days each for lateness and length. */
 #define SPAN_MAX_MS (60 * INT64_C(86400000))
 
+enum { BULLETINS_MAX = 500 }; /* of one playlist (WIRE.md) */
+
 /* A rule that has something for this device. */
 struct plan {
     const struct rule *rule;
@@ -227,16 +229,19 @@ static struct texts keep_texts(struct arena *arena, const struct texts *from)
     return to;
 }
 
-static void use_bulletin(struct work *work, struct plan *plan)
+/* False when the playlist holds no further bulletin. */
+static bool use_bulletin(struct work *work, struct plan *plan)
 {
     struct compile_result *ret = work->ret;
     const struct compile_bulletin *from = plan->bulletin;
     for (size_t i = 0; i < ret->n_bulletins && plan->index < 0; i++)
         if (strcmp(ret->bulletins[i].hash, from->hash) == 0)
             plan->index = (int64_t)i;
+    if (plan->index < 0 && ret->n_bulletins == BULLETINS_MAX)
+        return false;
     plan->zones = keep_texts(work->arena, &plan->rule->zones);
     if (plan->index >= 0)
-        return;
+        return true;
     plan->index = (int64_t)ret->n_bulletins;
     struct playlist_bulletin *to = &ret->bulletins[ret->n_bulletins++];
     *to = (struct playlist_bulletin){.hash = keep(work->arena, from->hash), .size = from->size};
@@ -245,14 +250,13 @@ static void use_bulletin(struct work *work, struct plan *plan)
     for (size_t i = 0; i < from->n_approvals; i++)
         to->approvals[i] = (struct blob_ref){keep(work->arena, from->approvals[i].hash), from->approvals[i].size};
     qsort(to->approvals, to->n_approvals, sizeof(to->approvals[0]), blob_cmp);
+    return true;
 }
 
 static void write_item(struct work *work, const struct found *found)
 {
-    struct plan *plan = &work->plans[found->plan];
+    const struct plan *plan = &work->plans[found->plan];
     const struct rule *rule = plan->rule;
-    if (plan->index < 0)
-        use_bulletin(work, plan);
     char id[128];
     snprintf(id, sizeof(id), "%s.%" PRId64, rule->id, found->start_s);
     work->ret->items[work->ret->n_items++] = (struct playlist_item){
@@ -285,9 +289,11 @@ static void write_items(struct work *work, size_t max_items)
     for (size_t i = 0; i < work->n_found; i++) {
         if (i > 0 && same_occurrence(work, &work->found[i - 1], &work->found[i]))
             continue;
-        if (work->ret->n_items == cap) {
-            work->ret->until_ms = work->found[i].start_s * 1000;
-            add_problem(work, work->plans[work->found[i].plan].rule->id, work->ret->until_ms, "horizon shortened");
+        struct plan *plan = &work->plans[work->found[i].plan];
+        if (work->ret->n_items == cap || (plan->index < 0 && !use_bulletin(work, plan))) {
+            int64_t start_ms = work->found[i].start_s * 1000;
+            work->ret->until_ms = start_ms > work->from_ms ? start_ms : work->from_ms;
+            add_problem(work, plan->rule->id, start_ms, "horizon shortened");
             return;
         }
         write_item(work, &work->found[i]);

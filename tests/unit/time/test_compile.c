@@ -325,6 +325,43 @@ static void order_of_input_does_not_matter(void **state)
     }
 }
 
+/* The wire holds 500 bulletins: more of them shorten the horizon as more items do. */
+static void too_many_bulletins_shorten_the_horizon(void **state)
+{
+    (void)state;
+    enum { MANY = 520 };
+    static struct compile_bulletin many[MANY];
+    static struct rule rules[MANY];
+    static char ids[MANY][24], hashes[MANY][HASH_HEX_LEN + 1];
+    for (size_t i = 0; i < MANY; i++) {
+        snprintf(hashes[i], sizeof(hashes[i]), "%064zx", i);
+        snprintf(ids[i], sizeof(ids[i]), "r%03zu", i);
+        many[i] = (struct compile_bulletin){hashes[i], 100, &spoken, approvals_a, 2};
+        rules[i] = daily(ids[i], hashes[i], (int32_t)i);
+    }
+    compile(rules, MANY, many, MANY, &device, midnight(7, 1), midnight(7, 2), PLAYLIST_ITEMS_MAX, arena, &result);
+    assert_int_equal(result.n_bulletins, 500);
+    assert_int_equal(result.n_items, 500);
+    assert_problem("r500", "horizon shortened");
+    assert_int_equal(result.until_ms, midnight(7, 1) + 500000);
+    struct buf json = encoded();
+    buf_done(&json);
+}
+
+/* What began before the horizon and may still be on counts too; the horizon does not end before it begins. */
+static void the_horizon_ends_after_it_begins(void **state)
+{
+    (void)state;
+    struct rule rule = daily("r", HASH_A, 5 * 3600);
+    rule.late_ms = 3 * DAY_MS;
+    compile(&rule, 1, bulletins, 2, &device, midnight(7, 1), midnight(7, 5), 2, arena, &result);
+    assert_int_equal(result.n_items, 2);
+    assert_problem("r", "horizon shortened");
+    assert_int_equal(result.until_ms, midnight(7, 1));
+    struct buf json = encoded();
+    buf_done(&json);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -338,6 +375,8 @@ int main(void)
         TEST(what_is_left_out_is_told),
         TEST(texts_stay),
         TEST(too_many_shorten_the_horizon),
+        TEST(too_many_bulletins_shorten_the_horizon),
+        TEST(the_horizon_ends_after_it_begins),
         TEST(order_of_input_does_not_matter),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
