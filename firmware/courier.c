@@ -1,6 +1,7 @@
 /* courier.c - see courier.h. */
 #include "firmware/courier.h"
 
+#include "firmware/refusals.h"
 #include "playlists/base/log.h"
 
 #include <errno.h>
@@ -28,7 +29,8 @@ struct courier {
     struct belief beliefs[BELIEFS];
     char nonce[64];
     int64_t welcome_era, welcome_ver; /* of the session's last welcome: an earlier one is not to undo what it said */
-    int64_t config_since_ms;       /* elapsed time since when a configuration waits for an idle moment; 0: none does */
+    int64_t config_since_ms; /* elapsed time since when a configuration waits for an idle moment; 0: none does */
+    struct refusals refusals;
     bool again;                    /* something changed that may let waiting documents in */
     const struct courier_now *now; /* of the call in hand */
 };
@@ -86,13 +88,42 @@ static const struct doc_head *head_of(const void *doc)
     return doc;
 }
 
-static void refuse(struct courier *courier, enum doc_type type, const struct hash *hash, const char *reason,
-                   const char *why)
+/* Nobody whose key is known sealed a document that is refused for this. */
+static bool unproven(enum refusal refusal)
 {
+    return refusal == REFUSAL_FORMAT || refusal == REFUSAL_ALG || refusal == REFUSAL_TYPE ||
+           refusal == REFUSAL_UNKNOWN_KEY || refusal == REFUSAL_SIGNATURE || refusal == REFUSAL_TOO_LARGE;
+}
+
+static enum allowance allowance_of(enum doc_type type, bool vouched)
+{
+    if (vouched)
+        return ALLOW_VOUCHED;
+    return type <= DOC_PLAYLIST ? ALLOW_RETAINED : ALLOW_PASSING;
+}
+
+static bool may_spend(struct courier *courier, enum doc_type type, bool vouched)
+{
+    return refusals_may_spend(&courier->refusals, allowance_of(type, vouched), courier->now->elapsed_ms);
+}
+
+static void tell(struct courier *courier, enum doc_type type, const struct hash *hash, const char *reason,
+                 const char *why)
+{
+    if (refusals_told(&courier->refusals, hash, reason))
+        return;
+    refusals_remember(&courier->refusals, hash, reason);
     if (!vault_refusal_is_new(courier->vault, hash, reason))
         return;
     log_warn("courier", "%s refused: %s: %s", word_of(type), reason, why);
     courier->events.refused(courier->arg, word_of(type), reason, why);
+}
+
+static void refuse(struct courier *courier, enum doc_type type, const struct hash *hash, const char *reason,
+                   const char *why, bool vouched)
+{
+    if (!refusals_told(&courier->refusals, hash, reason) && may_spend(courier, type, vouched))
+        tell(courier, type, hash, reason, why);
 }
 
 static void set_authority(struct courier *courier)
@@ -148,7 +179,7 @@ static void load(struct courier *courier, enum doc_type type)
             .arena = parcel.arena, .doc = parcel.doc, .head = *head_of(parcel.doc), .hash = stored.hash};
     } else {
         arena_free(parcel.arena);
-        refuse(courier, type, &stored.hash, refusal_names[refusal], parcel.why.text);
+        refuse(courier, type, &stored.hash, refusal_names[refusal], parcel.why.text, true);
     }
     free(stored.sealed);
     put_belief(courier, type, &belief);
@@ -156,10 +187,22 @@ static void load(struct courier *courier, enum doc_type type)
 
 /* --- what arrives --- */
 
-static int wait_for(struct courier *courier, const struct parcel *parcel, const char *what)
+static int wait_for(struct courier *courier, const struct parcel *parcel, const char *what, bool stranger)
 {
+    if (vault_waits(courier->vault, &parcel->hash, stranger))
+        return 0;
     log_info("courier", "%s waits %s", word_of(parcel->type), what);
-    return vault_wait(courier->vault, parcel->type, parcel->sealed, parcel->len, courier->now->now_ms);
+    return vault_wait(courier->vault, parcel->type, parcel->sealed, parcel->len, courier->now->now_ms, stranger);
+}
+
+/* By a key that nobody vouches for: told and kept within the allowance. Beyond it nothing is written: what the broker
+ * retains comes again with the next session. Like take(). */
+static bool keep_stranger(struct courier *courier, const struct parcel *parcel)
+{
+    if (vault_waits(courier->vault, &parcel->hash, true) || !may_spend(courier, parcel->type, false))
+        return true; /* stays where it is, if it is anywhere */
+    tell(courier, parcel->type, &parcel->hash, refusal_names[REFUSAL_UNKNOWN_KEY], parcel->why.text);
+    return wait_for(courier, parcel, "for a trust or keys that vouch for its key", true) == 0;
 }
 
 /* True when a document that is right in itself may not come into force yet; it is kept then. */
@@ -180,7 +223,7 @@ static bool must_wait(struct courier *courier, const struct parcel *parcel)
         if (courier->now->elapsed_ms - courier->config_since_ms < COURIER_CONFIG_WAIT_MS)
             what = "for an idle moment";
     }
-    return what && wait_for(courier, parcel, what) == 0;
+    return what && wait_for(courier, parcel, what, false) == 0;
 }
 
 static void adopt(struct courier *courier, struct parcel *parcel)
@@ -224,7 +267,7 @@ static void take_command(struct courier *courier, const struct parcel *parcel)
 {
     const struct command *command = parcel->doc;
     if (!vault_command_is_new(courier->vault, command->id)) {
-        refuse(courier, DOC_COMMAND, &parcel->hash, "repeated", "a command with this id was carried out before");
+        refuse(courier, DOC_COMMAND, &parcel->hash, "repeated", "a command with this id was carried out before", true);
         return;
     }
     courier->events.command(courier->arg, command);
@@ -254,10 +297,11 @@ static bool take(struct courier *courier, struct parcel *parcel)
     }
     if (parcel->same && refusal == REFUSAL_OLDER)
         return false; /* told once more, which is harmless */
+    if (refusal == REFUSAL_UNKNOWN_KEY && parcel->type != DOC_COMMAND)
+        return keep_stranger(courier, parcel);
     if (refusal != REFUSAL_NONE) {
-        refuse(courier, parcel->type, &parcel->hash, refusal_names[refusal], parcel->why.text);
-        return refusal == REFUSAL_UNKNOWN_KEY && parcel->type != DOC_COMMAND &&
-               wait_for(courier, parcel, "for a trust or keys that vouch for its key") == 0;
+        refuse(courier, parcel->type, &parcel->hash, refusal_names[refusal], parcel->why.text, !unproven(refusal));
+        return false;
     }
     if (must_wait(courier, parcel))
         return true;
@@ -339,7 +383,7 @@ void courier_message(struct courier *courier, const char *topic, const void *pay
     courier->now = now;
     struct hash hash = hash_of(payload, len);
     if (retained && type == DOC_COMMAND)
-        refuse(courier, type, &hash, "retained", "a command is never retained; this one is from another time");
+        refuse(courier, type, &hash, "retained", "a command is never retained; this one is from another time", false);
     else
         take_sealed(courier, type, payload, len);
     settle_waiting(courier);

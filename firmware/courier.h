@@ -3,7 +3,11 @@
  * Nothing is believed because of where it came from. A document is adopted in one transaction with its version, then it
  * is in force in memory. What was refused only because its key is unknown waits and is judged again when trust or keys
  * change; what is in force is judged again then too. Trust and keys are taken at any time, since without them no
- * welcome can be checked; configuration and playlist only once the vault was ever welcomed. Loop thread. */
+ * welcome can be checked; configuration and playlist only once the vault was ever welcomed.
+ *
+ * Anybody who reaches the broker can make documents that are refused, and flash wears out: refusals are told and kept
+ * within an allowance (of unproven ones 8 at once, then 4 a minute), what is known already is not written again, and
+ * documents by unknown keys push out only each other. Loop thread. */
 #ifndef LOA_COURIER_H
 #define LOA_COURIER_H
 

@@ -31,6 +31,8 @@ static const char schema[] =
     " ver INTEGER NOT NULL DEFAULT 0, floor_era INTEGER NOT NULL DEFAULT 0, floor_ver INTEGER NOT NULL DEFAULT 0);"
     "CREATE TABLE IF NOT EXISTS waiting(n INTEGER PRIMARY KEY AUTOINCREMENT, type INTEGER NOT NULL,"
     " hash TEXT NOT NULL UNIQUE, sealed BLOB NOT NULL, at_ms INTEGER NOT NULL);"
+    "CREATE TABLE IF NOT EXISTS stranger(n INTEGER PRIMARY KEY AUTOINCREMENT, type INTEGER NOT NULL,"
+    " hash TEXT NOT NULL UNIQUE, sealed BLOB NOT NULL, at_ms INTEGER NOT NULL);"
     "CREATE TABLE IF NOT EXISTS command(n INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE);"
     "CREATE TABLE IF NOT EXISTS refusal(n INTEGER PRIMARY KEY AUTOINCREMENT, hash TEXT NOT NULL,"
     " reason TEXT NOT NULL, UNIQUE(hash, reason));"
@@ -229,21 +231,47 @@ int vault_raise_floor(struct vault *vault, enum doc_type type, int64_t era, int6
                    "iii", (int64_t)type, era, ver);
 }
 
-int vault_wait(struct vault *vault, enum doc_type type, const void *sealed, size_t len, int64_t now_ms)
+/* Two tables, so that nobody's key can push out what waits for another reason. */
+static const struct {
+    const char *known, *drop_other, *insert, *prune;
+    int64_t max;
+} queues[2] = {
+    {"SELECT 1 FROM waiting WHERE hash=?", "DELETE FROM stranger WHERE hash=?",
+     "INSERT INTO waiting(type, hash, sealed, at_ms) VALUES(?,?,?,?)",
+     "DELETE FROM waiting WHERE n <= (SELECT max(n) FROM waiting) - ?", VAULT_WAITING_MAX},
+    {"SELECT 1 FROM stranger WHERE hash=?", "DELETE FROM waiting WHERE hash=?",
+     "INSERT INTO stranger(type, hash, sealed, at_ms) VALUES(?,?,?,?)",
+     "DELETE FROM stranger WHERE n <= (SELECT max(n) FROM stranger) - ?", VAULT_STRANGERS_MAX},
+};
+
+bool vault_waits(struct vault *vault, const struct hash *hash, bool stranger)
+{
+    return sql_number(vault->db, 0, queues[stranger].known, "t", hash->hex) != 0;
+}
+
+int vault_wait(struct vault *vault, enum doc_type type, const void *sealed, size_t len, int64_t now_ms, bool stranger)
 {
     struct hash hash = hash_of(sealed, len);
-    int r = sql_run(vault->db, "INSERT OR IGNORE INTO waiting(type, hash, sealed, at_ms) VALUES(?,?,?,?)", "itbi",
-                    (int64_t)type, hash.hex, sealed, len, now_ms);
+    if (vault_waits(vault, &hash, stranger))
+        return 0;
+    vault_begin(vault);
+    int r = sql_run(vault->db, queues[stranger].drop_other, "t", hash.hex);
     if (r == 0)
-        r = sql_run(vault->db, "DELETE FROM waiting WHERE n <= (SELECT max(n) FROM waiting) - ?", "i",
-                    (int64_t)VAULT_WAITING_MAX);
-    return r;
+        r = sql_run(vault->db, queues[stranger].insert, "itbi", (int64_t)type, hash.hex, sealed, len, now_ms);
+    if (r == 0)
+        r = sql_run(vault->db, queues[stranger].prune, "i", queues[stranger].max);
+    if (r < 0) {
+        vault_abandon(vault);
+        return r;
+    }
+    return vault_commit(vault);
 }
 
 void vault_wait_no_more(struct vault *vault, const struct hash *hash)
 {
     /* Left behind when the store fails: it is judged again, and refused as older then. */
     (void)!sql_run(vault->db, "DELETE FROM waiting WHERE hash=?", "t", hash->hex);
+    (void)!sql_run(vault->db, "DELETE FROM stranger WHERE hash=?", "t", hash->hex);
 }
 
 void vault_waiting(struct vault *vault, vault_waiting_fn each, void *arg)
@@ -251,11 +279,14 @@ void vault_waiting(struct vault *vault, vault_waiting_fn each, void *arg)
     struct {
         enum doc_type type;
         struct buf sealed;
-    } rows[VAULT_WAITING_MAX + 1];
+    } rows[VAULT_WAITING_MAX + VAULT_STRANGERS_MAX];
+    const size_t max = sizeof(rows) / sizeof(rows[0]);
     size_t n = 0;
-    sqlite3_stmt *stmt = sql_query(vault->db, "SELECT type, sealed FROM waiting ORDER BY type, n LIMIT ?", "i",
-                                   (int64_t)VAULT_WAITING_MAX);
-    while (stmt && n < VAULT_WAITING_MAX && sqlite3_step(stmt) == SQLITE_ROW) {
+    sqlite3_stmt *stmt = sql_query(vault->db,
+                                   "SELECT type, sealed, 0 AS s, n FROM waiting UNION ALL "
+                                   "SELECT type, sealed, 1, n FROM stranger ORDER BY type, s, n",
+                                   "");
+    while (stmt && n < max && sqlite3_step(stmt) == SQLITE_ROW) {
         rows[n].type = (enum doc_type)sqlite3_column_int(stmt, 0);
         rows[n].sealed = (struct buf){0};
         buf_put(&rows[n].sealed, sqlite3_column_blob(stmt, 1), (size_t)sqlite3_column_bytes(stmt, 1));
@@ -268,25 +299,34 @@ void vault_waiting(struct vault *vault, vault_waiting_fn each, void *arg)
     }
 }
 
-static bool remember(struct vault *vault, const char *sql, const char *prune, const char *a, const char *b, int64_t max)
+/* What is known already costs no write. */
+static bool remember(struct vault *vault, const char *known, const char *insert, const char *prune, const char *a,
+                     const char *b, int64_t max)
 {
-    int r = b ? sql_run(vault->db, sql, "tt", a, b) : sql_run(vault->db, sql, "t", a);
-    if (r < 0 || sqlite3_changes(vault->db) == 0)
+    const char *fmt = b ? "tt" : "t";
+    if (sql_number(vault->db, 0, known, fmt, a, b))
         return false;
-    (void)!sql_run(vault->db, prune, "i", max); /* one row too many does no harm */
-    return true;
+    vault_begin(vault);
+    int r = sql_run(vault->db, insert, fmt, a, b);
+    if (r == 0)
+        r = sql_run(vault->db, prune, "i", max);
+    if (r < 0) {
+        vault_abandon(vault);
+        return false;
+    }
+    return vault_commit(vault) == 0;
 }
 
 bool vault_refusal_is_new(struct vault *vault, const struct hash *hash, const char *reason)
 {
-    return remember(vault, "INSERT OR IGNORE INTO refusal(hash, reason) VALUES(?,?)",
-                    "DELETE FROM refusal WHERE n <= (SELECT max(n) FROM refusal) - ?", hash->hex, reason,
-                    VAULT_REFUSALS_MAX);
+    return remember(
+        vault, "SELECT 1 FROM refusal WHERE hash=? AND reason=?", "INSERT INTO refusal(hash, reason) VALUES(?,?)",
+        "DELETE FROM refusal WHERE n <= (SELECT max(n) FROM refusal) - ?", hash->hex, reason, VAULT_REFUSALS_MAX);
 }
 
 bool vault_command_is_new(struct vault *vault, const char *id)
 {
-    return remember(vault, "INSERT OR IGNORE INTO command(id) VALUES(?)",
+    return remember(vault, "SELECT 1 FROM command WHERE id=?", "INSERT INTO command(id) VALUES(?)",
                     "DELETE FROM command WHERE n <= (SELECT max(n) FROM command) - ?", id, NULL, VAULT_COMMANDS_MAX);
 }
 

@@ -46,9 +46,13 @@ MUST_USE int vault_adopt(struct vault *vault, enum doc_type type, const struct d
 void vault_held(struct vault *vault, enum doc_type type, struct held_version *ret_held);
 MUST_USE int vault_raise_floor(struct vault *vault, enum doc_type type, int64_t era, int64_t ver);
 
-/* Documents that wait to be judged again. At most VAULT_WAITING_MAX; the oldest leaves. */
-enum { VAULT_WAITING_MAX = 24, VAULT_COMMANDS_MAX = 256, VAULT_REFUSALS_MAX = 256 };
-MUST_USE int vault_wait(struct vault *vault, enum doc_type type, const void *sealed, size_t len, int64_t now_ms);
+/* Documents that wait to be judged again. Those by keys that nobody vouches for ("strangers") are counted apart, since
+ * anybody can make them: at most VAULT_STRANGERS_MAX of them, VAULT_WAITING_MAX of the others; the oldest of its kind
+ * leaves. What waits already as this kind costs no write. */
+enum { VAULT_WAITING_MAX = 24, VAULT_STRANGERS_MAX = 12, VAULT_COMMANDS_MAX = 256, VAULT_REFUSALS_MAX = 256 };
+MUST_USE int vault_wait(struct vault *vault, enum doc_type type, const void *sealed, size_t len, int64_t now_ms,
+                        bool stranger);
+bool vault_waits(struct vault *vault, const struct hash *hash, bool stranger);
 void vault_wait_no_more(struct vault *vault, const struct hash *hash);
 /* Calls `each` for every one, trust first, in the order in which they came. `each` may change the vault. */
 typedef void (*vault_waiting_fn)(void *arg, enum doc_type type, const void *sealed, size_t len);

@@ -2,6 +2,7 @@
 #include "unit.h"
 
 #include "firmware/courier.h"
+#include "firmware/sql.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -297,14 +298,68 @@ static void what_expires_leaves_force(void **state)
     assert_null(courier_authority(w->courier)->trust);
 }
 
+/* How often anything was written to the vault's rows. */
+static int writes(const struct world *w)
+{
+    return sqlite3_total_changes(vault_db(w->vault));
+}
+
+static void a_flood_of_forged_documents_wears_out_nothing(void **state)
+{
+    struct world *w = *state;
+    begin(w);
+    give_playlist(w, &w->scheduler, 8, 3); /* waits for its configuration */
+    int before = writes(w), told = w->refusals;
+    for (int i = 0; i < 500; i++)
+        give_playlist(w, &w->thief, 100 + i, 0);
+    assert_in_range(w->refusals - told, 1, 10);
+    assert_in_range(writes(w) - before, 1, 30);
+    before = writes(w), told = w->refusals;
+    for (int i = 0; i < 60; i++) { /* a minute of it */
+        w->now.elapsed_ms += 1000;
+        give_playlist(w, &w->thief, 1000 + i, 0);
+        courier_message(w->courier, "loa/1/keys", &i, sizeof(i), false, &w->now);
+    }
+    assert_in_range(w->refusals - told, 1, 3);
+    assert_in_range(writes(w) - before, 1, 10);
+    w->now.elapsed_ms += 3600000;
+    told = w->refusals;
+    for (int i = 0; i < 2; i++)
+        give_playlist(w, &w->thief, 100 + i, 0); /* those are known: nothing to say, nothing to write */
+    assert_int_equal(w->refusals, told);
+    give_config(w, 3);
+    assert_int_equal(playlist_ver(w), 8);
+}
+
+static void the_same_forged_document_is_written_once(void **state)
+{
+    struct world *w = *state;
+    begin(w);
+    courier_message(w->courier, DEV "playlist", "x.y.z", 5, false, &w->now);
+    assert_string_equal(w->reason, "format");
+    int before = writes(w), told = w->refusals;
+    for (int i = 0; i < 100; i++) {
+        w->now.elapsed_ms += 60000;
+        courier_message(w->courier, DEV "playlist", "x.y.z", 5, false, &w->now);
+    }
+    assert_int_equal(w->refusals, told);
+    assert_int_equal(writes(w), before);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(nothing_before_the_first_welcome),       TEST(the_floor_refuses_an_old_world),
-        TEST(versions_hold_over_a_restart),           TEST(an_unknown_key_waits_for_its_trust),
-        TEST(a_playlist_waits_for_its_configuration), TEST(a_welcome_is_not_played_back),
-        TEST(commands_once_and_in_their_session),     TEST(what_expires_leaves_force),
+        TEST(nothing_before_the_first_welcome),
+        TEST(the_floor_refuses_an_old_world),
+        TEST(versions_hold_over_a_restart),
+        TEST(an_unknown_key_waits_for_its_trust),
+        TEST(a_playlist_waits_for_its_configuration),
+        TEST(a_welcome_is_not_played_back),
+        TEST(commands_once_and_in_their_session),
+        TEST(what_expires_leaves_force),
+        TEST(a_flood_of_forged_documents_wears_out_nothing),
+        TEST(the_same_forged_document_is_written_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -134,7 +134,7 @@ static void remembers_within_bounds(void **state)
 
 struct seen {
     int n;
-    enum doc_type types[VAULT_WAITING_MAX + 8];
+    enum doc_type types[VAULT_WAITING_MAX + VAULT_STRANGERS_MAX];
     char first[16];
 };
 
@@ -154,7 +154,7 @@ static void waiting_is_bounded_and_in_order(void **state)
     for (int i = 0; i < VAULT_WAITING_MAX + 5; i++) {
         char text[16];
         snprintf(text, sizeof(text), "p%d", i);
-        assert_int_equal(vault_wait(vault, i % 2 ? DOC_PLAYLIST : DOC_TRUST, text, strlen(text), 0), 0);
+        assert_int_equal(vault_wait(vault, i % 2 ? DOC_PLAYLIST : DOC_TRUST, text, strlen(text), 0, false), 0);
     }
     vault_waiting(vault, see, &seen);
     assert_int_equal(seen.n, VAULT_WAITING_MAX);
@@ -166,6 +166,31 @@ static void waiting_is_bounded_and_in_order(void **state)
     memset(&seen, 0, sizeof(seen));
     vault_waiting(vault, see, &seen);
     assert_int_equal(seen.n, VAULT_WAITING_MAX - 1);
+    vault_close(vault);
+}
+
+static void strangers_push_out_only_each_other(void **state)
+{
+    (void)state;
+    struct vault *vault = open_vault();
+    struct seen seen = {0};
+    struct hash p0 = hash_of("p0", 2), s0 = hash_of("s0", 2);
+    assert_int_equal(vault_wait(vault, DOC_CONFIG, "p0", 2, 0, false), 0);
+    for (int i = 0; i < VAULT_WAITING_MAX + VAULT_STRANGERS_MAX; i++) {
+        char text[16];
+        snprintf(text, sizeof(text), "s%d", i);
+        assert_int_equal(vault_wait(vault, DOC_CONFIG, text, strlen(text), 0, true), 0);
+    }
+    assert_true(vault_waits(vault, &p0, false));
+    assert_false(vault_waits(vault, &s0, true));
+    vault_waiting(vault, see, &seen);
+    assert_int_equal(seen.n, VAULT_STRANGERS_MAX + 1);
+    assert_string_equal(seen.first, "p0");
+    assert_int_equal(vault_wait(vault, DOC_CONFIG, "p0", 2, 0, true), 0); /* it is in one of the two */
+    assert_false(vault_waits(vault, &p0, false));
+    assert_true(vault_waits(vault, &p0, true));
+    vault_wait_no_more(vault, &p0);
+    assert_false(vault_waits(vault, &p0, true));
     vault_close(vault);
 }
 
@@ -208,8 +233,13 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, make_folder, remove_folder)
     const struct CMUnitTest tests[] = {
-        TEST(keeps_store_and_welcome),        TEST(versions_never_go_back),  TEST(transactions_are_whole),
-        TEST(up_versions_rise_over_restarts), TEST(remembers_within_bounds), TEST(waiting_is_bounded_and_in_order),
+        TEST(keeps_store_and_welcome),
+        TEST(versions_never_go_back),
+        TEST(transactions_are_whole),
+        TEST(up_versions_rise_over_restarts),
+        TEST(remembers_within_bounds),
+        TEST(waiting_is_bounded_and_in_order),
+        TEST(strangers_push_out_only_each_other),
         TEST(ledger_and_airing_survive),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
