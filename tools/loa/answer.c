@@ -48,7 +48,7 @@ static void put_plain(struct buf *out, const json_t *value)
             put_plain(out, item);
         }
     } else if (value && !json_is_null(value)) {
-        char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+        char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(6));
         buf_put(out, text ? text : "?", text ? strlen(text) : 1);
         free(text);
     }
@@ -129,7 +129,9 @@ void print_value(const struct call *call, const json_t *value)
     {
         struct buf text = {0};
         put_plain(&text, member);
-        printf("%s: %s\n", name, buf_text(&text));
+        bool empty = text.len == 0 || strcmp(buf_text(&text), "{}") == 0;
+        if (!empty && strcmp(name, "cursor") != 0 && strcmp(name, "sealed") != 0)
+            printf("%s: %s\n", name, buf_text(&text));
         buf_done(&text);
     }
 }

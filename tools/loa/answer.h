@@ -10,7 +10,7 @@ struct column {
     const char *member;
 };
 
-/* Print one value: indented JSON with --json, else "member: value" lines. */
+/* Print one value: indented JSON with --json, else "member: value" lines of what is there to read. */
 void print_value(const struct call *call, const json_t *value);
 
 /* The member at "a.b.c"; NULL when it is not there. Borrowed. */

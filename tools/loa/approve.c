@@ -127,6 +127,25 @@ static int read_era(const struct call *call, struct client *client, int64_t *ret
     return EXIT_OK;
 }
 
+/* The end of what was done, in one sentence: the last day on which it holds. */
+static void say_approved(const struct call *call, const struct approval *approval)
+{
+    struct zone *zone = NULL;
+    char day[32];
+    when_format_utc(approval->until_ms - 1, day);
+    if (zone_load(NULL, WHEN_ZONE, &zone, NULL) == 0)
+        zone_format(zone, approval->until_ms - 1, day);
+    zone_free(zone);
+    bool vi = strcmp(call->lang, "en") != 0;
+    printf("%s", vi ? "Đã duyệt cho " : "Approved for ");
+    for (size_t i = 0; i < approval->areas.n; i++)
+        printf("%s%s", i ? ", " : "", approval->areas.at[i]);
+    if (vi)
+        printf(" đến %.2s/%.2s/%.4s\n", day + 8, day + 5, day);
+    else
+        printf(" until %.10s\n", day);
+}
+
 static int sign_and_send(const struct call *call, struct client *client, const struct approval *approval)
 {
     struct complaint why = {0};
@@ -151,6 +170,8 @@ static int sign_and_send(const struct call *call, struct client *client, const s
     } else {
         r = EXIT_OK;
         print_value(call, answer);
+        if (!call->json)
+            say_approved(call, approval);
     }
     json_decref(answer);
     free(sealed);

@@ -2,6 +2,7 @@
 #include "tools/loa/client.h"
 
 #include "playlists/base/file.h"
+#include "tools/loa/sentences.h"
 
 #include <curl/curl.h>
 #include <errno.h>
@@ -18,6 +19,7 @@ struct client {
     char *url; /* without a slash at its end */
     char *ca;
     struct curl_slist *headers; /* the token, and the language of refusals */
+    const char *lang;           /* "vi" or "en", as in the call */
 };
 
 static int read_token(const struct call *call, struct buf *ret)
@@ -68,6 +70,7 @@ int client_new(const struct call *call, struct client **ret_client)
         return r;
     }
     struct client *client = xcalloc(1, sizeof(*client));
+    client->lang = call->lang;
     client->curl = curl_easy_init();
     client->url = xstrdup(url);
     client->ca = ca ? xstrdup(ca) : NULL;
@@ -151,7 +154,7 @@ static const char *text_of(const json_t *object, const char *name)
 }
 
 /* The sentence of a refusal: the controller's own words, or the bare status. */
-static int complain_status(long status, const struct buf *body, struct complaint *why)
+static int complain_status(const struct client *client, long status, const struct buf *body, struct complaint *why)
 {
     json_t *problem = json_loadb((const char *)body->data, body->len, JSON_REJECT_DUPLICATES, NULL);
     const char *detail = text_of(problem, "detail");
@@ -161,9 +164,34 @@ static int complain_status(long status, const struct buf *body, struct complaint
     else if (title)
         complain(why, ERR_STATE, "%s", title);
     else
-        complain(why, ERR_STATE, "the controller answered with HTTP status %ld and no explanation", status);
+        complain(why, ERR_STATE,
+                 sentence_in(client->lang, "the controller answered with HTTP status %ld and no explanation"), status);
     json_decref(problem);
     return ERR_STATE;
+}
+
+/* A connection that did not come about or broke: what that is in words, then curl's own detail. */
+static int complain_curl(const struct client *client, CURLcode code, const char *detail, struct complaint *why)
+{
+    static const struct {
+        CURLcode code;
+        const char *en;
+    } words[] = {
+        {CURLE_COULDNT_CONNECT, "cannot connect"},
+        {CURLE_COULDNT_RESOLVE_HOST, "the name is not known"},
+        {CURLE_PEER_FAILED_VERIFICATION, "the certificate is not proven by the authority"},
+        {CURLE_OPERATION_TIMEDOUT, "no answer in time"},
+        {CURLE_RECV_ERROR, "the connection broke"},
+        {CURLE_SEND_ERROR, "the connection broke"},
+        {CURLE_PARTIAL_FILE, "the connection broke"},
+        {CURLE_GOT_NOTHING, "the connection broke"},
+    };
+    if (!*detail)
+        detail = curl_easy_strerror(code);
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+        if (words[i].code == code)
+            return complain(why, -EIO, "%s: %s (%s)", client->url, sentence_in(client->lang, words[i].en), detail);
+    return complain(why, -EIO, "%s: %s", client->url, detail);
 }
 
 static int perform(struct client *client, struct answer *answer, struct complaint *why)
@@ -178,11 +206,11 @@ static int perform(struct client *client, struct answer *answer, struct complain
     if (answer->too_long)
         return complain(why, ERR_LIMIT, "%s: the answer is longer than %zu bytes", client->url, answer->max);
     if (code != CURLE_OK)
-        return complain(why, -EIO, "%s: %s", client->url, *detail ? detail : curl_easy_strerror(code));
+        return complain_curl(client, code, detail, why);
     long status = 0;
     curl_easy_getinfo(client->curl, CURLINFO_RESPONSE_CODE, &status);
     if (status < 200 || status > 299)
-        return complain_status(status, &answer->body, why);
+        return complain_status(client, status, &answer->body, why);
     return 0;
 }
 
@@ -363,11 +391,11 @@ int client_stream(struct client *client, const char *path, client_event_fn on_ev
     if (s.too_long)
         r = complain(why, ERR_LIMIT, "the controller sent an event longer than %d bytes", STREAM_LINE_MAX);
     else if (!s.ended && code != CURLE_OK)
-        r = complain(why, -EIO, "%s: %s", client->url, *detail ? detail : curl_easy_strerror(code));
+        r = complain_curl(client, code, detail, why);
     else if (!s.ended && status != 200)
-        r = complain_status(status, &s.refusal, why);
+        r = complain_status(client, status, &s.refusal, why);
     else if (!s.ended)
-        r = complain(why, -EPIPE, "the controller ended the stream");
+        r = complain(why, -EPIPE, "%s", sentence_in(client->lang, "the controller ended the stream"));
     buf_done(&s.waiting);
     buf_done(&s.data);
     buf_done(&s.refusal);

@@ -1,6 +1,8 @@
 /* command.c - see command.h. */
 #include "tools/loa/command.h"
 
+#include "tools/loa/sentences.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -26,7 +28,7 @@ const struct option_spec common_options[] = {
 static void say(const struct call *call, const char *fmt, va_list ap)
 {
     char text[1200];
-    vsnprintf(text, sizeof(text), fmt, ap);
+    vsnprintf(text, sizeof(text), sentence_in(call->lang, fmt), ap);
     if (!call->json) {
         fprintf(stderr, "loa: %s\n", text);
         return;
@@ -55,8 +57,24 @@ int misused(const struct call *call, const char *fmt, ...)
     va_end(ap);
     const struct cli_command *c = call->command;
     if (c && !call->json)
-        fprintf(stderr, "     loa %s%s%s --help tells more\n", c->group, c->name ? " " : "", c->name ? c->name : "");
+        fprintf(stderr,
+                strcmp(call->lang, "en") == 0 ? "     loa %s%s%s --help tells more\n"
+                                              : "     xem thêm: loa %s%s%s --help\n",
+                c->group, c->name ? " " : "", c->name ? c->name : "");
     return EXIT_USAGE;
+}
+
+void warn(const struct call *call, const char *text)
+{
+    fprintf(stderr, "loa: %s: %s\n", strcmp(call->lang, "en") == 0 ? "warning" : "cảnh báo", text);
+}
+
+/* "loa rule show ID" */
+static const char *usage_of(const struct cli_command *c, char ret[160])
+{
+    snprintf(ret, 160, "loa %s%s%s%s%s", c->group, c->name ? " " : "", c->name ? c->name : "", *c->args ? " " : "",
+             c->args);
+    return ret;
 }
 
 static void print_options(const struct option_spec *options)
@@ -70,8 +88,8 @@ static void print_options(const struct option_spec *options)
 
 static void print_command_help(const struct cli_command *c)
 {
-    printf("%s\n%s\n\nUsage: loa %s%s%s%s%s [options]\n", c->vi, c->en, c->group, c->name ? " " : "",
-           c->name ? c->name : "", *c->args ? " " : "", c->args);
+    char usage[160];
+    printf("%s\n%s\n\nUsage: %s [options]\n", c->vi, c->en, usage_of(c, usage));
     if (c->options && c->options->name) {
         printf("\n");
         print_options(c->options);
@@ -128,7 +146,7 @@ static int read_option(struct call *call, int argc, char **argv, int *i)
     const char *name = argv[*i] + 2;
     const char *equals = strchr(name, '=');
     size_t len = equals ? (size_t)(equals - name) : strlen(name);
-    const struct option_spec *spec = find_option(call->command->options, name, len);
+    const struct option_spec *spec = call->command ? find_option(call->command->options, name, len) : NULL;
     if (!spec)
         spec = find_option(common_options, name, len);
     if (!spec)
@@ -153,19 +171,18 @@ static int read_option(struct call *call, int argc, char **argv, int *i)
 static int check(struct call *call)
 {
     const struct cli_command *c = call->command;
+    char usage[160];
     for (const struct option_spec *o = c->options; o && o->name; o++)
         if (o->required && !call_option(call, o->name))
-            return misused(call, "--%s %s is missing: %s", o->name, o->value ? o->value : "", o->help);
+            return misused(call, "--%s %s is required", o->name, o->value ? o->value : "");
     if (call->n_args < c->min_args)
-        return misused(call, "too few arguments; right would be: loa %s%s%s %s", c->group, c->name ? " " : "",
-                       c->name ? c->name : "", c->args);
+        return misused(call, "too few arguments; right would be: %s", usage_of(c, usage));
     if (call->n_args > c->max_args)
-        return misused(call, "'%s' is one argument too many; right would be: loa %s%s%s %s", call->args[c->max_args],
-                       c->group, c->name ? " " : "", c->name ? c->name : "", c->args);
+        return misused(call, "'%s' is one argument too many; right would be: %s", call->args[c->max_args],
+                       usage_of(c, usage));
     const char *lang = call_option(call, "lang");
     if (lang && strcmp(lang, "vi") != 0 && strcmp(lang, "en") != 0)
         return misused(call, "--lang is '%s'; right would be: vi or en", lang);
-    call->lang = lang ? lang : "vi";
     return EXIT_OK;
 }
 
@@ -188,35 +205,67 @@ static int read_words(struct call *call, int argc, char **argv, int i)
     return EXIT_OK;
 }
 
-int command_read(int argc, char **argv, struct call *ret)
+/* How refusals are written must be known before anything is refused: also of what is wrong before --json or --lang. */
+static void read_manner(struct call *call, int argc, char **argv)
 {
-    *ret = (struct call){.lang = "vi"};
-    for (int i = 1; i < argc; i++) {
-        ret->json = ret->json || strcmp(argv[i], "--json") == 0;
-        if (strcmp(argv[i], "--") == 0)
+    *call = (struct call){.lang = "vi"};
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+        call->json = call->json || strcmp(argv[i], "--json") == 0;
+        if (strcmp(argv[i], "--lang=en") == 0 ||
+            (strcmp(argv[i], "--lang") == 0 && i + 1 < argc && strcmp(argv[i + 1], "en") == 0))
+            call->lang = "en";
+    }
+}
+
+/* Options before the command; *i ends at the first word that is none of them. */
+static int read_before(struct call *call, int argc, char **argv, int *i)
+{
+    for (; *i < argc && strncmp(argv[*i], "--", 2) == 0; ++*i) {
+        if (strcmp(argv[*i], "--help") == 0 || strcmp(argv[*i], "--version") == 0)
             break;
+        int r = read_option(call, argc, argv, i);
+        if (r != EXIT_OK)
+            return r;
     }
-    const char *group = argc > 1 ? argv[1] : "--help";
-    if (strcmp(group, "--help") == 0 || strcmp(group, "-h") == 0 || strcmp(group, "help") == 0) {
-        print_help(NULL);
-        return argc > 1 ? -1 : EXIT_USAGE;
-    }
-    if (strcmp(group, "--version") == 0) {
-        printf("loa %s\n", LOA_VERSION);
-        return -1;
-    }
-    const char *name = argc > 2 ? argv[2] : NULL;
+    return EXIT_OK;
+}
+
+/* The command that the words from argv[i] name; -1 when help was asked for and printed. */
+static int read_command(struct call *call, int argc, char **argv, int i)
+{
+    const char *group = argv[i], *name = i + 1 < argc ? argv[i + 1] : NULL;
     bool known;
-    ret->command = find_command(group, name, &known);
-    if (!ret->command && known && (!name || strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)) {
+    call->command = find_command(group, name, &known);
+    if (!call->command && known && (!name || strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)) {
         print_help(group);
         return name ? -1 : EXIT_USAGE;
     }
-    if (!ret->command && known)
-        return misused(ret, "'%s' has no command '%s'; `loa %s --help` lists what it has", group, name, group);
-    if (!ret->command)
-        return misused(ret, "there is no command '%s'; `loa --help` lists them", group);
-    int r = read_words(ret, argc, argv, ret->command->name ? 3 : 2);
+    if (!call->command && known)
+        return misused(call, "'%s' has no command '%s'; `loa %s --help` lists what it has", group, name, group);
+    if (!call->command)
+        return misused(call, "there is no command '%s'; `loa --help` lists them", group);
+    return EXIT_OK;
+}
+
+int command_read(int argc, char **argv, struct call *ret)
+{
+    int i = 1;
+    read_manner(ret, argc, argv);
+    int r = read_before(ret, argc, argv, &i);
+    if (r != EXIT_OK)
+        return r;
+    const char *first = i < argc ? argv[i] : "--help";
+    if (strcmp(first, "--help") == 0 || strcmp(first, "-h") == 0 || strcmp(first, "help") == 0) {
+        print_help(NULL);
+        return i < argc ? -1 : EXIT_USAGE;
+    }
+    if (strcmp(first, "--version") == 0) {
+        printf("loa %s\n", LOA_VERSION);
+        return -1;
+    }
+    r = read_command(ret, argc, argv, i);
+    if (r == EXIT_OK)
+        r = read_words(ret, argc, argv, i + (ret->command->name ? 2 : 1));
     if (r != EXIT_OK)
         return r;
     if (call_option(ret, "help")) {

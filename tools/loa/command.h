@@ -70,6 +70,9 @@ const char *call_option_at(const struct call *call, const char *name, size_t i);
 /* A whole number in [min, max]; absent: *ret stays. EXIT_OK, or EXIT_USAGE after saying what is wrong. */
 MUST_USE int call_number(const struct call *call, const char *name, int64_t min, int64_t max, int64_t *ret);
 
+/* Something to know about what was done, on stderr. */
+void warn(const struct call *call, const char *text);
+
 /* Say on stderr why it is refused; return EXIT_REFUSED or EXIT_USAGE, so that a command can `return refuse(...)`. */
 int refuse(const struct call *call, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 int misused(const struct call *call, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

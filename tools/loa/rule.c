@@ -1,16 +1,41 @@
 /* rule.c - `loa rule`: when and where a bulletin goes on air. */
+#include "playlists/base/clock.h"
 #include "tools/loa/answer.h"
+#include "tools/loa/when.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+/* --once +10s: the civil time then, in the rule's zone, which the rule then names itself. */
+static int put_soon(const struct call *call, int64_t at_s, json_t *rule)
+{
+    const char *name = call_option(call, "zone") ? call_option(call, "zone") : WHEN_ZONE;
+    struct complaint why = {0};
+    struct zone *zone = NULL;
+    char text[32];
+    if (zone_load(NULL, name, &zone, &why) < 0)
+        return misused(call, "%s", why.text);
+    zone_format(zone, at_s * 1000, text);
+    zone_free(zone);
+    json_object_set_new(rule, "when", json_string("once"));
+    json_object_set_new(rule, "date", json_stringn(text, 10));
+    json_object_set_new(rule, "times", json_pack("[s%]", text + 11, (size_t)8));
+    json_object_set_new(rule, "zone", json_string(name));
+    return EXIT_OK;
+}
+
 /* --once 2026-07-01T05:00:00 -> when, date, times */
 static int put_once(const struct call *call, const char *once, json_t *rule)
 {
     size_t len = strlen(once);
+    int64_t at_s;
+    if (when_relative(once, clock_wall_ms(), &at_s))
+        return put_soon(call, at_s, rule);
     if (len < 16 || len > 19 || (once[10] != 'T' && once[10] != ' '))
-        return misused(call, "--once is '%s'; right would be 2026-07-01T05:00:00, in the rule's zone", once);
+        return misused(call,
+                       "--once is '%s'; right would be now, +10s, +5m, +2h or 2026-07-01T05:00:00, in the rule's zone",
+                       once);
     json_object_set_new(rule, "when", json_string("once"));
     json_object_set_new(rule, "date", json_stringn(once, 10));
     json_object_set_new(rule, "times", json_pack("[s]", once + 11));
@@ -108,7 +133,7 @@ static int rule_add(struct call *call)
         const json_t *warning;
         printf("%s\n", answer_text(answer, "id", "?"));
         json_array_foreach((json_t *)(uintptr_t)answer_at(answer, "warnings"), i, warning)
-            fprintf(stderr, "loa: %s\n", json_string_value(warning));
+            warn(call, json_string_value(warning));
     }
     json_decref(answer);
     json_decref(rule);
@@ -153,7 +178,7 @@ static int rule_restore(struct call *call)
 
 static const struct option_spec add_options[] = {
     {"bulletin", "HASH", "what", true, false},
-    {"once", "INSTANT", "at this civil time, such as 2026-07-01T05:00:00", false, false},
+    {"once", "INSTANT", "at this civil time, such as 2026-07-01T05:00:00; or now, +10s, +5m, +2h", false, false},
     {"daily", "HH:MM,...", "each day at these times", false, true},
     {"from", "DATE", "daily: first day", false, false},
     {"until", "DATE", "daily: last day", false, false},

@@ -97,6 +97,25 @@ int when_parse(const char *text, const struct zone *zone, bool day_end, const ch
     return 0;
 }
 
+bool when_relative(const char *text, int64_t now_ms, int64_t *ret_unix_s)
+{
+    static const char units[] = "smh";
+    static const int seconds[] = {1, 60, 3600};
+    int64_t later_s = 0;
+    if (strcmp(text, "now") != 0) {
+        size_t n = *text == '+' ? strspn(text + 1, "0123456789") : 0;
+        const char *unit = n > 0 && n <= 6 && text[n + 1] ? strchr(units, text[n + 1]) : NULL;
+        int amount;
+        if (!unit || text[n + 2] || !digits(text + 1, n, &amount))
+            return false;
+        later_s = (int64_t)amount * seconds[unit - units];
+        if (later_s > 7 * (int64_t)DAY_S)
+            return false;
+    }
+    *ret_unix_s = (now_ms + 999) / 1000 + later_s;
+    return true;
+}
+
 void when_format_utc(int64_t unix_ms, char ret[32])
 {
     int64_t seconds = unix_ms / 1000 - (unix_ms % 1000 < 0);

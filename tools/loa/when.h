@@ -12,6 +12,8 @@
  * `day_end` its end. ERR_FORMAT and a sentence that names `what`. */
 MUST_USE int when_parse(const char *text, const struct zone *zone, bool day_end, const char *what, int64_t *ret_unix_ms,
                         struct complaint *why);
+/* "now", "+10s", "+5m", "+2h" (to a week): the whole second then or next. False: it is none of these. */
+bool when_relative(const char *text, int64_t now_ms, int64_t *ret_unix_s);
 /* RFC 3339 in UTC with milliseconds, as the API takes it. */
 void when_format_utc(int64_t unix_ms, char ret[32]);
 

@@ -31,7 +31,6 @@ static const struct wrong wrongs[] = {
     {"keys show open.jwk", 1, "open.jwk"},
     {"keys show not.jwk", 1, "not.jwk"},
     {"keys new x --frob", 2, "--frob"},
-    {"keys new x --lang fr", 2, "fr"},
     {"keys new x --json=1", 2, "takes no value"},
     {"trust make", 2, "--root"},
     {"trust make --root a.jwk --registrar a.jwk --scheduler a.jwk --era 0 --out o", 2, "--era"},
@@ -89,7 +88,25 @@ static const struct wrong wrongs[] = {
     {"receipts --url https://localhost:1 --token-file empty", 1, "empty"},
     {"receipts --url https://localhost:1 --token-file tok", 1, "localhost"},
     {"follow --count 0", 2, "--count"},
+    {"--url https://localhost:1 status", 2, "no token"},
+    {"--frob status", 2, "--frob"},
+    {"--json=1 status", 2, "takes no value"},
+    {"status x", 2, "right would be: loa status\n"},
+    {"bulletin add", 2, "--title TEXT is required\n"},
+    {"rule add --bulletin " HASH " --area a000 --once +10d", 2, "+10d"},
+    {"rule add --bulletin " HASH " --area a000 --once +10s --zone No/Where", 2, "No/Where"},
+    {"receipts --url https://localhost:1 --token-file tok", 1, "cannot connect"},
     {"status --url https://localhost:1 --token-file tok --ca missing.pem", 1, "missing.pem"},
+};
+
+/* The same in Vietnamese, which is what is said unless --lang en is given. */
+static const struct wrong wrongs_vi[] = {
+    {"keys new", 2, "thiếu đối số; cách viết đúng: loa keys new FILE"},
+    {"bulletin add", 2, "thiếu --title TEXT"},
+    {"nonsense", 2, "không có lệnh 'nonsense'"},
+    {"receipts", 2, "chưa có địa chỉ máy chủ"},
+    {"receipts --url https://localhost:1 --token-file tok", 1, "không kết nối được với máy chủ"},
+    {"keys new x --lang fr", 2, "phải là vi hoặc en"},
 };
 
 static char folder[] = "/tmp/loa-usage-XXXXXX";
@@ -118,10 +135,10 @@ static int teardown(void **state)
     return rmdir(folder); /* fails when a wrong command left something */
 }
 
-static void check(const struct wrong *wrong, const char *json)
+static void check(const struct wrong *wrong, const char *before, const char *json)
 {
-    char *line = xasprintf("cd %s && env -u LOA_URL -u LOA_CA -u LOA_TOKEN %s %s %s 2>&1 > /dev/null < /dev/null",
-                           folder, LOA_PROGRAM, wrong->line, json);
+    char *line = xasprintf("cd %s && env -u LOA_URL -u LOA_CA -u LOA_TOKEN %s %s %s %s 2>&1 > /dev/null < /dev/null",
+                           folder, LOA_PROGRAM, before, wrong->line, json);
     char said[4096] = "";
     FILE *pipe = popen(line, "r");
     assert_non_null(pipe);
@@ -139,10 +156,12 @@ static void test_wrong(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof(wrongs) / sizeof(wrongs[0]); i++)
-        check(&wrongs[i], "");
+        check(&wrongs[i], "--lang en", "");
     for (size_t i = 0; i < sizeof(wrongs) / sizeof(wrongs[0]); i++)
         if (!strstr(wrongs[i].line, "--json"))
-            check(&wrongs[i], wrongs[i].code == 1 ? "--json" : "");
+            check(&wrongs[i], "--lang en", wrongs[i].code == 1 ? "--json" : "");
+    for (size_t i = 0; i < sizeof(wrongs_vi) / sizeof(wrongs_vi[0]); i++)
+        check(&wrongs_vi[i], "", "");
 }
 
 int main(void)

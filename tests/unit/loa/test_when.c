@@ -62,6 +62,24 @@ static void test_refuse(void **state)
     zone_free(zone);
 }
 
+static void test_relative(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        int64_t unix_s;
+    } good[] = {{"now", 101}, {"+0s", 101}, {"+10s", 111}, {"+5m", 401}, {"+2h", 7301}, {"+168h", 604901}};
+    static const char *const bad[] = {"", "+", "+s", "+10", "10s", "-1s", "+1d", "+1ss", "+169h", "+9999999s", "now "};
+    int64_t at_s;
+    for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+        assert_true(when_relative(good[i].text, 100001, &at_s));
+        assert_true(at_s == good[i].unix_s);
+    }
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        if (when_relative(bad[i], 100001, &at_s))
+            fail_msg("'%s' was taken", bad[i]);
+}
+
 static void test_format(void **state)
 {
     (void)state;
@@ -77,6 +95,6 @@ static void test_format(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_parse), cmocka_unit_test(test_refuse),
-                                       cmocka_unit_test(test_format)};
+                                       cmocka_unit_test(test_relative), cmocka_unit_test(test_format)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,17 @@
+/* sentences.h - the sentences of refusals in Vietnamese, found by their English formats. Pure, any thread. */
+#ifndef LOA_SENTENCES_H
+#define LOA_SENTENCES_H
+
+#include <stddef.h>
+
+struct sentence {
+    const char *en, *vi; /* printf formats with the same conversions in the same order */
+};
+
+extern const struct sentence sentences[];
+extern const size_t n_sentences;
+
+/* The format in `lang`; `en` itself where there is no other. */
+const char *sentence_in(const char *lang, const char *en) __attribute__((format_arg(2)));
+
+#endif
