@@ -1,5 +1,6 @@
 /* api_people.c - the controller itself, and tokens. */
 #include "controller/api.h"
+#include "controller/feed.h"
 #include "controller/fleet.h"
 #include "controller/mandate.h"
 #include "controller/places.h"
@@ -88,5 +89,6 @@ int api_token_end(struct request *r)
     if (store_run(r->c->store, "UPDATE tokens SET revoked_ms = coalesce(revoked_ms, ?) WHERE id = ?", "is", r->now_ms,
                   r->param[0]) < 0)
         return request_store_failed(r);
+    feed_end_token(r->c->feed, r->param[0]);
     return request_reply(r, 200, store_one(r->c->store, SQL_TOKEN "WHERE id = ?", "s", r->param[0]));
 }

@@ -12,6 +12,7 @@ struct reader {
     struct feed *feed;
     struct reader *next;
     struct MHD_Connection *connection;
+    char token[24]; /* its id */
     char unit[44];
     char device[44]; /* "" all */
     struct buf waiting;
@@ -74,11 +75,24 @@ static void on_gone(void *arg)
     free(reader);
 }
 
+/* What waits for a reader whose token ended is not its any more. */
+static void cut_off(struct reader *reader)
+{
+    buf_drop(&reader->waiting, reader->waiting.len);
+    reader->ending = true;
+    wake(reader);
+}
+
+/* Tokens are also revoked by the command line, which cannot tell us. */
 static void on_keepalive(uv_timer_t *timer)
 {
     struct feed *feed = timer->data;
-    for (struct reader *reader = feed->readers; reader; reader = reader->next)
-        put(reader, ": \n\n", 4);
+    for (struct reader *reader = feed->readers; reader; reader = reader->next) {
+        if (people_live(feed->c->store, reader->token))
+            put(reader, ": \n\n", 4);
+        else
+            cut_off(reader);
+    }
 }
 
 struct feed *feed_new(struct controller *c)
@@ -99,6 +113,13 @@ void feed_end(struct feed *feed)
     }
 }
 
+void feed_end_token(struct feed *feed, const char *token)
+{
+    for (struct reader *reader = feed->readers; reader; reader = reader->next)
+        if (strcmp(reader->token, token) == 0)
+            cut_off(reader);
+}
+
 static void on_closed(uv_handle_t *handle)
 {
     free(handle->data);
@@ -117,6 +138,8 @@ void feed_emit(struct feed *feed, const char *device, const char *kind, const js
     char *json = json_dumps(data, JSON_COMPACT);
     char *text = xasprintf("event: %s\ndata: %s\n\n", kind, json ? json : "{}");
     for (struct reader *reader = feed->readers; reader; reader = reader->next) {
+        if (reader->ending)
+            continue;
         if (device && reader->device[0] && strcmp(reader->device, device) != 0)
             continue;
         if (!device || device_in_unit(feed->c->store, device, reader->unit))
@@ -134,16 +157,29 @@ static void hello(struct feed *feed, struct reader *reader)
              (long long)receipts, (long long)events);
 }
 
+static size_t readers_of(const struct feed *feed, const char *token)
+{
+    size_t n = 0;
+    for (const struct reader *reader = feed->readers; reader; reader = reader->next)
+        n += strcmp(reader->token, token) == 0;
+    return n;
+}
+
 int feed_join(struct feed *feed, struct request *r, const char *device)
 {
-    if (feed->n >= FEED_READERS_MAX) {
-        refuse(&r->problem, 503, "busy", NULL, WORD_BUSY);
+    bool many = readers_of(feed, r->token.id) >= FEED_OF_TOKEN_MAX;
+    if (many || feed->n >= FEED_READERS_MAX) {
+        if (many)
+            refuse(&r->problem, 429, "throttle", NULL, WORD_STREAMS, FEED_OF_TOKEN_MAX);
+        else
+            refuse(&r->problem, 503, "busy", NULL, WORD_BUSY);
         r->problem.retry_after_s = 10;
         return -1;
     }
     struct reader *reader = xcalloc(1, sizeof(*reader));
     reader->feed = feed;
     reader->connection = r->connection;
+    snprintf(reader->token, sizeof(reader->token), "%s", r->token.id);
     snprintf(reader->unit, sizeof(reader->unit), "%s", r->token.unit);
     snprintf(reader->device, sizeof(reader->device), "%s", device ? device : "");
     reader->next = feed->readers;

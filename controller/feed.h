@@ -6,10 +6,12 @@
 
 #include "controller/request.h"
 
-enum { FEED_READERS_MAX = 200, FEED_BEHIND_MAX = 1024 * 1024, FEED_KEEPALIVE_MS = 15000 };
+enum { FEED_READERS_MAX = 200, FEED_OF_TOKEN_MAX = 5, FEED_BEHIND_MAX = 1024 * 1024, FEED_KEEPALIVE_MS = 15000 };
 
 struct feed;
 struct feed *feed_new(struct controller *c);
+/* This token was revoked: end its streams. (On keepalive the store is asked as well.) */
+void feed_end_token(struct feed *feed, const char *token);
 /* End all streams; call before the listener stops. */
 void feed_end(struct feed *feed);
 void feed_free(struct feed *feed); /* NULL is fine; after the listener stopped */

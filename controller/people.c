@@ -59,6 +59,11 @@ int people_add(struct store *store, const char *unit, enum role role, const char
     return r < 0 ? r : 0;
 }
 
+bool people_live(struct store *store, const char *id)
+{
+    return store_number(store, 0, "SELECT 1 FROM tokens WHERE id = ? AND revoked_ms IS NULL", "s", id) == 1;
+}
+
 static bool split(const char *text, char ret_id[ID_HEX + 1], unsigned char ret_secret[SECRET_BYTES])
 {
     if (strncmp(text, "loa_", 4) != 0 || strlen(text) != 4 + ID_HEX + 1 + 43 || text[4 + ID_HEX] != '_')

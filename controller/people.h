@@ -29,6 +29,8 @@ struct token {
 /* Make a token; ret_text (at most 80 bytes) is the only copy of it. The unit need not exist yet. */
 MUST_USE int people_add(struct store *store, const char *unit, enum role role, const char *note, int64_t now_ms,
                         struct token *ret_token, char ret_text[96]);
+/* True while the token of this id is not revoked. */
+bool people_live(struct store *store, const char *id);
 /* True when `text` is a live token. */
 bool people_check(struct store *store, const char *text, struct token *ret);
 

@@ -34,6 +34,9 @@ static const struct {
                           "The token is wrong or was revoked; ask an administrator for a new one."},
     [WORD_THROTTLE] = {"Địa chỉ này đã gửi sai mã truy cập quá nhiều lần; hãy thử lại sau %d giây.",
                        "Too many wrong tokens came from this address; try again in %d seconds."},
+    [WORD_STREAMS] =
+        {"Mã truy cập này đang mở %d luồng tin trực tiếp, mức cao nhất cho một mã; hãy đóng bớt một luồng.",
+         "This token reads %d streams already, as many as one may; close one of them."},
     [WORD_ROLE] = {"Vai trò \"%s\" không được dùng %s %s; cần một mã truy cập có vai trò khác.",
                    "The role \"%s\" may not %s %s; a token of another role is needed."},
     [WORD_SCOPE] = {"\"%s\" nằm ngoài đơn vị \"%s\" của mã truy cập này.",

@@ -22,6 +22,7 @@ enum word {
     WORD_TOKEN_NONE,
     WORD_TOKEN_WRONG,
     WORD_THROTTLE, /* seconds */
+    WORD_STREAMS,  /* how many */
     WORD_ROLE,     /* role, method, path */
     WORD_SCOPE,    /* what, unit */
     WORD_OWN_UNIT, /* unit */

@@ -273,6 +273,37 @@ class Api(unittest.TestCase):
     def test_check_reads_the_configuration(self):
         subprocess.run([CONTROLLER, "--config", self.w.config, "--check"], check=True)
 
+    def stream(self, token):
+        context = ssl.create_default_context(cafile=self.w.certs.path("ca.pem"))
+        connection = http.client.HTTPSConnection("127.0.0.1", self.w.api_port, context=context, timeout=30)
+        self.addCleanup(connection.close)
+        connection.request("GET", "/api/v1/stream", headers={"Authorization": "Bearer " + token, "Accept-Language": "en"})
+        answer = connection.getresponse()
+        if answer.status == 200:
+            self.assertEqual([answer.readline() for _ in range(3)][0], b"event: hello\n")
+        return answer
+
+    def test_streams_end_with_their_token(self):
+        made, other = (self.w.want(201, "POST", "tokens", {"unit": "a000", "role": "viewer"}) for _ in range(2))
+        streams = [self.stream(made["token"]) for _ in range(5)]
+        refused = self.stream(made["token"])
+        problem = json.loads(refused.read())
+        self.assertEqual((refused.status, problem["code"], refused.getheader("Retry-After")), (429, "throttle", "10"))
+        self.assertIn("5 streams", problem["detail"])
+        live = self.stream(other["token"])
+        self.w.want(200, "DELETE", f"tokens/{made['id']}")
+        self.assertEqual([s.read() for s in streams], [b""] * 5)
+        bulletin = self.w.add_bulletin(title="Luồng")
+        self.w.want(201, "POST", "rules", {"bulletin": bulletin["hash"], "when": "daily", "times": ["03:10"], "devices": ["box-1"]})
+        self.assertEqual(live.readline(), b"event: playlist\n")
+
+    def test_a_stream_ends_when_the_store_says_that_its_token_did(self):
+        made = self.w.want(201, "POST", "tokens", {"unit": "a000", "role": "viewer"})
+        stream = self.stream(made["token"])
+        with contextlib.closing(sqlite3.connect(f"{self.w.state}/controller.db", timeout=10)) as db, db:
+            db.execute("UPDATE tokens SET revoked_ms = 1 WHERE id = ?", (made["id"],))
+        stream.read()  # to its end, by the next sign of life at the latest
+
     def test_stream_begins_with_cursors_and_ends_with_the_client(self):
         context = ssl.create_default_context(cafile=self.w.certs.path("ca.pem"))
         connection = http.client.HTTPSConnection("127.0.0.1", self.w.api_port, context=context, timeout=20)
