@@ -161,6 +161,7 @@ class Keeper:
 
     def __init__(self):
         self.children = {}  # pid -> Process, only those not reaped yet
+        self.scratch = None  # folder for what programs that we run leave lying about (espeak-ng: pulse-*)
 
     def __enter__(self):
         return self
@@ -174,6 +175,8 @@ class Keeper:
     def run(self, argv, what=None, seconds=60, stdin=None, env=None, cwd=None, text=True, check=True):
         """Run a program to its end. Returns (code, stdout, stderr); Failure when it fails and `check` is set."""
         argv = [str(a) for a in argv]
+        if self.scratch:
+            env = dict(env or {}, TMPDIR=self.scratch)
         with uninterrupted():
             try:
                 popen = subprocess.Popen(

@@ -89,7 +89,7 @@ class Interrupt(unittest.TestCase):
 
     def test_2_while_it_plays(self):
         self.start()
-        wait_until(lambda: "on_time" in self.said() or self.demo.poll() is not None, 120, "nothing was played:\n" + self.said()[-2000:])
+        wait_until(lambda: "đúng giờ" in self.said() or self.demo.poll() is not None, 120, "nothing was played:\n" + self.said()[-2000:])
         self.assertIsNone(self.demo.poll(), self.said())
         self.interrupt_and_look(signal.SIGTERM)
 
