@@ -496,11 +496,11 @@ static void holds_in_every_timeline(void **state)
     static struct script script;
     uint64_t seed = seed_of_run();
     long long begins = 0, ends = 0;
+    print_message("LOA_SEED=%" PRIu64 "\n", seed);
     for (int i = 0; i < rounds_of_run(1500); i++) {
         rng = seed + (uint64_t)i;
         for (int warm = 0; warm < 8; warm++)
             next_random();
-        print_message(i == 0 ? "LOA_SEED=%" PRIu64 "\n" : "", seed);
         make_script(&script);
         if (getenv("LOA_TRACE"))
             print_message("LOA_SEED=%" PRIu64 "\n", seed + (uint64_t)i);
