@@ -31,6 +31,7 @@ struct job {
 struct intake {
     struct controller *c;
     struct job *jobs;
+    int64_t bodies; /* on their way */
     int64_t running;
     bool stopping;
 };
@@ -151,13 +152,32 @@ static void on_request_gone(void *arg)
     ((struct job *)arg)->request = NULL;
 }
 
-int intake_start(struct intake *intake, struct request *r, const char *name)
+int intake_begin(struct intake *intake, struct request *r)
 {
-    if (intake->stopping || intake->running >= intake->c->settings->uploads_max) {
+    if (intake->stopping || intake->bodies + intake->running >= intake->c->settings->uploads_max) {
         refuse(&r->problem, 503, "busy", NULL, WORD_BUSY);
         r->problem.retry_after_s = 5;
         return -1;
     }
+    intake->bodies++;
+    r->intake_body = true;
+    return 0;
+}
+
+void intake_end(struct intake *intake, struct request *r)
+{
+    intake->bodies -= r->intake_body;
+    r->intake_body = false;
+}
+
+int intake_start(struct intake *intake, struct request *r, const char *name)
+{
+    if (intake->stopping) {
+        refuse(&r->problem, 503, "busy", NULL, WORD_BUSY);
+        r->problem.retry_after_s = 5;
+        return -1;
+    }
+    intake_end(intake, r);
     struct job *job = xcalloc(1, sizeof(*job));
     job->intake = intake;
     job->request = r;

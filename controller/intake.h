@@ -11,6 +11,12 @@ struct intake *intake_new(struct controller *c);
 void intake_stop(struct intake *intake);
 void intake_free(struct intake *intake); /* after the loop ended; NULL is fine */
 
+/* The body of a recording begins to come: at most settings->uploads_max of them are on their way or taken in at once,
+ * more are told to come again (-1, r->problem). intake_end() when it came whole or never will; fine when it never
+ * began.
+ */
+int intake_begin(struct intake *intake, struct request *r);
+void intake_end(struct intake *intake, struct request *r);
 /* Take the request's body in. The request is answered when it is done. `name` may be NULL. */
 int intake_start(struct intake *intake, struct request *r, const char *name);
 

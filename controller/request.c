@@ -1,6 +1,7 @@
 /* request.c - see request.h. Order of refusals: route, method, query, token, role, type, size, content. */
 #include "controller/request.h"
 
+#include "controller/intake.h"
 #include "controller/listener.h"
 #include "controller/throttle.h"
 #include "playlists/base/clock.h"
@@ -179,7 +180,9 @@ static int begin(struct request *r, const char *method, const char *url, uint64_
         return refuse(&r->problem, 403, "role", NULL, WORD_ROLE, role_name(r->token.role), method, r->path);
     if (r->route->body != BODY_NONE && (check_type(r) < 0 || check_size(r, ret_length) < 0))
         return -1;
-    return r->route->body == BODY_SOUND ? open_body_file(r) : 0;
+    if (r->route->body != BODY_SOUND)
+        return 0;
+    return intake_begin(r->c->intake, r) < 0 ? -1 : open_body_file(r);
 }
 
 static void take_body(struct request *r, const char *data, size_t len)
@@ -398,6 +401,7 @@ void api_completed(void *arg, struct MHD_Connection *connection, void **request,
         return;
     if (r->later && r->later_gone)
         r->later_gone(r->later);
+    intake_end(r->c->intake, r);
     if (r->body_fd >= 0)
         close(r->body_fd);
     if (r->body_path[0])

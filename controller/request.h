@@ -45,6 +45,7 @@ struct request {
     bool body_over; /* refused: what still comes is thrown away */
     bool csv;
     struct buf body;
+    bool intake_body;    /* counted by intake_begin() */
     int body_fd;         /* BODY_SOUND: file of the body, else -1; owned */
     char body_path[440]; /* removed at the end unless emptied */
     uint64_t body_size;

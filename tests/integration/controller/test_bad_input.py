@@ -275,6 +275,34 @@ class Connections(unittest.TestCase):
             self.assertEqual(ask(), 200, "who is known stays")
 
 
+class Uploads(unittest.TestCase):
+    def test_unfinished_recordings_are_counted(self):
+        with World() as w, contextlib.ExitStack() as stack:
+            context = ssl.create_default_context(cafile=w.certs.path("ca.pem"))
+            data = wav(tone(0.5))
+
+            def begin():
+                connection = http.client.HTTPSConnection("127.0.0.1", w.api_port, context=context, timeout=20)
+                stack.callback(connection.close)
+                connection.putrequest("POST", "/api/v1/media")
+                for name, value in (("Authorization", "Bearer " + w.token), ("Content-Type", "audio/wav"), ("Content-Length", str(len(data)))):
+                    connection.putheader(name, value)
+                connection.endheaders(data[:100])
+                return connection
+            unfinished = [begin() for _ in range(4)]
+            wait_for("four on their way", lambda: len(os.listdir(w.state + "/tmp")) == 4)
+            answer = w.call("POST", "media", data, type="audio/wav")
+            self.assertEqual((answer.status, answer.json["code"], answer.headers["retry-after"]), (503, "busy", "5"))
+            self.assertEqual(len(os.listdir(w.state + "/tmp")), 4)
+            unfinished.pop().close()
+            wait_for("three on their way", lambda: len(os.listdir(w.state + "/tmp")) == 3)
+            w.want(201, "POST", "media", data, type="audio/wav")
+            for connection in unfinished:  # the same recording: counted no more once it is in
+                connection.send(data[100:])
+                self.assertEqual(connection.getresponse().status, 200)
+            w.want(200, "POST", "media", data, type="audio/wav")
+
+
 class Throttle(unittest.TestCase):
     def test_guessing_is_slowed_down(self):
         with World() as w:
