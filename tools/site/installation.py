@@ -52,7 +52,7 @@ class Installation:
         self.content = []
         with uninterrupted():  # sun_path holds 107 bytes, so sockets have a short folder of their own
             here = tempfile.gettempdir()
-            self.sockets = tempfile.mkdtemp(prefix="loa-", dir=here if len(here) < 60 else "/tmp")
+            self.sockets = keeper.scratch = tempfile.mkdtemp(prefix="loa-", dir=here if len(here) < 60 else "/tmp")
 
     def __enter__(self):
         return self
