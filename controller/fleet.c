@@ -20,7 +20,7 @@ enum {
     WELCOME_SOON_MS = 500,
     WELCOME_EVERY_MS = 10 * 60 * 1000,
     TICK_MS = 1000,
-    REFUSED_EVERY_MS = 60 * 1000, /* an event about a refused document, at most this often for a device */
+    EVENT_EVERY_MS = 60 * 1000, /* an event about a refused document, or a twin, at most this often for a device */
 };
 #define WELCOME_LIFE_S INT64_C(1200)
 
@@ -30,6 +30,7 @@ struct guest {
     struct guest *next;
     int64_t welcome_at_ms; /* elapsed; 0: none due */
     int64_t refused_at_ms; /* elapsed; last event about a refusal */
+    int64_t twin_at_ms;    /* and about a record that came twice */
     int64_t last_ver;
 };
 
@@ -144,14 +145,20 @@ void fleet_note(struct fleet *fleet, const char *device, const char *code, const
     emit_last(fleet, device, "event", SQL_EVENT "WHERE device = ? ORDER BY cursor DESC LIMIT 1");
 }
 
-static void note_refused(struct fleet *f, struct guest *g, const char *word, enum refusal refusal, const char *why)
+static bool event_due(int64_t *last_ms)
 {
     int64_t now_ms = clock_elapsed_ms();
+    if (*last_ms && now_ms - *last_ms < EVENT_EVERY_MS)
+        return false;
+    *last_ms = now_ms;
+    return true;
+}
+
+static void note_refused(struct fleet *f, struct guest *g, const char *word, enum refusal refusal, const char *why)
+{
     log_warn("fleet", "device=%s %s refused (%s): %s", g->id, word, refusal_names[refusal], why);
-    if (g->refused_at_ms && now_ms - g->refused_at_ms < REFUSED_EVERY_MS)
-        return;
-    g->refused_at_ms = now_ms;
-    fleet_note(f, g->id, "document_refused", word, why);
+    if (event_due(&g->refused_at_ms))
+        fleet_note(f, g->id, "document_refused", word, why);
 }
 
 static void seen(struct fleet *f, const char *device)
@@ -203,7 +210,10 @@ static void take_record(struct fleet *f, struct guest *g, int found, const char 
 {
     if (found < 0)
         return;
-    if (found == RECORD_TWIN) {
+    if (found == RECORD_TWIN)
+        log_warn("fleet", "device=%s %s %lld came a second time with other content, both are kept", g->id, kind,
+                 (long long)n);
+    if (found == RECORD_TWIN && event_due(&g->twin_at_ms)) {
         char about[40];
         snprintf(about, sizeof(about), "%s %lld", kind, (long long)n);
         fleet_note(f, g->id, "record_twin", about, "the number came a second time with other content; both are kept");

@@ -26,9 +26,12 @@ int64_t record_upto(struct store *store, const char *device, const char *kind, c
                         kind, store_id);
 }
 
-json_t *record_marks(struct store *store, const char *device)
+json_t *record_marks(struct store *store, const char *device, size_t max)
 {
-    return store_list(store, "SELECT kind, store, upto FROM marks WHERE device = ? ORDER BY kind, store", "s", device);
+    return store_list(store,
+                      "SELECT kind, store, upto FROM marks WHERE device = ?1 ORDER BY store IS (SELECT"
+                      " json_extract(body, '$.store') FROM states WHERE device = ?1) DESC, kind, store LIMIT ?2",
+                      "si", device, (int64_t)max);
 }
 
 /* The highest number below which none is missing. */

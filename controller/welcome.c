@@ -32,8 +32,8 @@ static size_t floors_of(struct store *store, const char *device, struct arena *a
 
 static size_t marks_of(struct store *store, const char *device, struct arena *arena, struct stored_mark **ret)
 {
-    json_t *rows = record_marks(store, device);
-    size_t n = json_array_size(rows) < MARKS_MAX ? json_array_size(rows) : MARKS_MAX;
+    json_t *rows = record_marks(store, device, MARKS_MAX);
+    size_t n = json_array_size(rows);
     *ret = arena_alloc(arena, (n + 1) * sizeof(**ret));
     for (size_t i = 0; i < n; i++) {
         const json_t *row = json_array_get(rows, i), *id = json_object_get(row, "store");

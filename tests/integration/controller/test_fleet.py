@@ -154,6 +154,22 @@ class Fleet(unittest.TestCase):
         wait_for("event", lambda: [e for e in self.w.get("events?device=box-1")["items"] if e["code"] == "record_twin"])
         self.assertEqual([i["twin"] for i in self.w.get("receipts")["items"]], [False, False, False, True])
 
+    def test_the_store_of_the_session_is_marked_however_many_others_there_are(self):
+        for n in range(70):
+            self.box.say("receipt", self.w.box.seal("receipt", self.box.receipt(1, self.bulletin["hash"], store=f"another-{n:02}")))
+        self.box.say("receipt", self.w.box.seal("receipt", self.box.receipt(1, self.bulletin["hash"])))
+
+        def marks():
+            return (self.box.last("welcome")[1] or {}).get("stored", [])
+        wait_for("the mark of this session's store", lambda: {"kind": "receipt", "store": self.box.store, "upto": 1} in marks())
+        self.assertEqual(len(marks()), 64)
+
+    def test_twins_are_kept_and_told_once_in_a_while(self):
+        for reason in ("on_time", "late", "fault", "not_approved"):
+            self.box.say("receipt", self.w.box.seal("receipt", self.box.receipt(1, self.bulletin["hash"], reason=reason)))
+        wait_for("all are kept", lambda: len(self.w.get("receipts")["items"]) == 4)
+        self.assertEqual([e["about"] for e in self.w.get("events?code=record_twin")["items"]], ["receipt 1"])
+
     def test_words_that_the_box_did_not_seal_are_refused(self):
         wait_for("welcome", lambda: self.box.got.get("welcome"))
         good = self.box.receipt(1, self.bulletin["hash"])
