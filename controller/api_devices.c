@@ -127,6 +127,33 @@ static int check_area(struct request *r, const char *area)
                : refuse(&r->problem, 403, "scope", "area", WORD_SCOPE, area, r->token.unit);
 }
 
+static bool listed(const json_t *list, const json_t *text)
+{
+    const json_t *item;
+    size_t i;
+    json_array_foreach(list, i, item) if (json_equal(item, text)) return true;
+    return false;
+}
+
+/* Approvals for a former area let items on air: those where the device lies or lay may stay, others only an admin whose
+ * unit covers them adds. `path` and `former` are the device's so far. */
+static int check_former(struct request *r, const json_t *path, const json_t *former)
+{
+    const json_t *area;
+    size_t i;
+    json_array_foreach(json_object_get(r->json, "former_areas"), i, area)
+    {
+        const char *id = json_string_value(area);
+        if (listed(path, area) || listed(former, area))
+            continue;
+        if (!area_exists(r->c->store, id))
+            return refuse(&r->problem, 422, "value", "former_areas", WORD_NO_AREA, "former_areas", id);
+        if (!request_is(r, ROLE_ADMIN) || !area_in_unit(r->c->store, id, r->token.unit))
+            return refuse(&r->problem, 403, "scope", "former_areas", WORD_FORMER, id);
+    }
+    return 0;
+}
+
 static int check_box(struct request *r, const struct form *form, const char *device, const char **ret_serial,
                      const char **ret_x, char ret_kid[44])
 {
@@ -213,6 +240,11 @@ int api_devices_new(struct request *r)
         return refuse(&r->problem, 422, "value", "box", WORD_VALUE_OBJECT, "box");
     if (box.object && check_box(r, &box, id, &serial, &x, kid) < 0)
         return -1;
+    json_t *path = area_path(r->c->store, area);
+    int fine = check_former(r, path, NULL);
+    json_decref(path);
+    if (fine < 0)
+        return -1;
     json_t *base =
         json_pack("{s:[s], s:s, s:[], s:[], s:i, s:i, s:[]}", "languages", "vi", "zone", r->c->settings->zone,
                   "quiet_hours", "gain_ceilings", "delay_ms", 0, "heard_level_mb", -3000, "former_areas");
@@ -234,6 +266,11 @@ int api_device_change(struct request *r)
         (area && check_area(r, area) < 0))
         return -1;
     json_t *facts = device_facts(r->c->store, r->param[0]);
+    if (check_former(r, json_object_get(facts, "areas"),
+                     json_object_get(json_object_get(facts, "settings"), "former_areas")) < 0) {
+        json_decref(facts);
+        return -1;
+    }
     json_t *settings = merge_settings(json_object_get(facts, "settings"), r->json);
     json_t *old = json_object_get(facts, "area"), *former = json_object_get(settings, "former_areas");
     /* Approvals that name the old area still reach it. */
@@ -272,6 +309,16 @@ int api_device_box(struct request *r)
     return device_reply(r, 200, r->param[0]);
 }
 
+/* On the wire what is at its default is left out; here each member is told. */
+static json_t *complete_item(const json_t *item)
+{
+    json_t *told =
+        json_pack("{s:s, s:I, s:I, s:I, s:I, s:[]}", "policy", cut_policy_names[CUT_DROP], "late_ms", (json_int_t)0,
+                  "wait_ms", (json_int_t)0, "gain_mb", (json_int_t)0, "show_ms", (json_int_t)0, "zones");
+    json_object_update(told, (json_t *)item);
+    return told;
+}
+
 static json_t *playlist_items(struct request *r, const json_t *body)
 {
     const json_t *bulletins = json_object_get(body, "bulletins"), *items = json_object_get(body, "items");
@@ -283,7 +330,7 @@ static json_t *playlist_items(struct request *r, const json_t *body)
         const char *hash = json_string_value(json_object_get(b, "hash"));
         const char *id = json_string_value(json_object_get(item, "id"));
         char *title = store_text(r->c->store, "SELECT title FROM bulletins WHERE hash = ?", "s", hash);
-        json_t *told = json_copy(item);
+        json_t *told = complete_item(item);
         json_object_set_new(told, "rule", json_stringn(id, strcspn(id, ".")));
         json_object_set_new(told, "bulletin", json_string(hash ? hash : ""));
         json_object_set_new(told, "title", title ? json_string(title) : json_null());

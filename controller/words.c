@@ -44,6 +44,11 @@ static const struct {
     [WORD_OWN_UNIT] = {"Không được đổi parent của \"%s\", đơn vị của chính mã truy cập này; việc đó thuộc cấp trên.",
                        "The parent of \"%s\", this token's own unit, cannot be changed with it; that is for a token "
                        "of a unit above."},
+    [WORD_FORMER] =
+        {"former_areas: \"%s\" không phải nơi thiết bị này đang hoặc từng đặt; chỉ người quản trị của đơn vị "
+         "bao trùm địa bàn đó mới được thêm.",
+         "former_areas: the device does not lie in \"%s\", nor did it; only an admin whose unit covers that "
+         "area may add it."},
     [WORD_TYPE] = {"Kiểu dữ liệu (Content-Type) là \"%s\"; ở đây cần %s.",
                    "The Content-Type is \"%s\"; this route takes %s."},
     [WORD_SIZE] = {"Dữ liệu gửi lên lớn hơn mức cho phép ở đây là %llu byte.",

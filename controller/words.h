@@ -25,6 +25,7 @@ enum word {
     WORD_STREAMS,  /* how many */
     WORD_ROLE,     /* role, method, path */
     WORD_SCOPE,    /* what, unit */
+    WORD_FORMER,   /* area */
     WORD_OWN_UNIT, /* unit */
     WORD_TYPE,     /* got, want */
     WORD_SIZE,     /* bytes */

@@ -130,6 +130,15 @@ class BadInput(unittest.TestCase):
         self.refused(422, "value", ["command", "restart"], "POST", "devices/box-1/commands", {"command": "explode"})
         self.refused(422, "member", ["area", "id"], "PATCH", "devices/box-1", {"id": "other"})
 
+    def test_former_areas(self):
+        technician, commune = self.w.make_token("a000", "technician"), self.w.make_token("a001")
+        for token in (None, technician, commune):
+            self.refused(422, "value", ["former_areas", "a999"], "PATCH", "devices/box-1", {"former_areas": ["a999"]}, token=token or self.w.token)
+        for token in (technician, commune):
+            self.refused(403, "scope", ["former_areas", "a002"], "PATCH", "devices/box-1", {"former_areas": ["a001", "a002"]}, token=token)
+        self.refused(403, "scope", ["a002"], "POST", "devices", {"id": "new-2", "kind": "board", "area": "a001", "name": "Bảng", "former_areas": ["a002"]}, token=commune)
+        self.refused(422, "value", ["a999"], "POST", "devices", {"id": "new-2", "kind": "board", "area": "a001", "name": "Bảng", "former_areas": ["a999"]})
+
     def test_bulletins(self):
         def bulletin(**more):
             return {"title": "Tin", "category": "news", "answerable": "Mai", "contents": [{"lang": "vi", "text": "Xin chào"}], **more}
