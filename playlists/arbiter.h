@@ -1,7 +1,8 @@
 /* arbiter.h - what should be on, now, and why. The one piece of code that decides, in the agent and in the preview.
  *
  * Pure: no clock, no I/O, no allocation. The caller stores ret_ledger before it acts on a decision with `store` set, so
- * that a crash between the two never plays an occurrence twice and never makes a receipt twice. Deterministic.
+ * that a crash between the two never plays an occurrence twice; receipts of `ended` go to disk in the same transaction,
+ * so that none is made twice or lost. Deterministic.
  *
  * What always holds:
  * - Each occurrence begins at most once (a resumed one is the same airing), and makes exactly one `ended`, over clock
