@@ -12,9 +12,9 @@ function word(name, values = {}) {
 }
 
 // A board shows what a loudspeaker plays: its own word where there is one.
-function wordOf(device, name) {
+function wordOf(board, name) {
   const own = name + "_board";
-  return word(device?.kind === "board" && own in catalogues[state.language] ? own : name);
+  return word(board && own in catalogues[state.language] ? own : name);
 }
 
 function make(tag, className, text) {
@@ -57,8 +57,9 @@ function healthLine({ name, state: how, detail }) {
 function deviceItem(device) {
   const item = make("li", device.contact);
   item.append(make("h3", "", device.name), make("p", "soft", `${device.id} · ${word("kind_" + device.kind)}`), make("p", "contact", contactLine(device)));
-  const onAir = `${wordOf(device, "on_air")}: ${device.on_air_title ?? device.on_air}`;
-  item.append(make("p", "", device.on_air ? onAir : wordOf(device, "idle")));
+  const board = device.kind === "board";
+  const onAir = `${wordOf(board, "on_air")}: ${device.on_air_title ?? device.on_air}`;
+  item.append(make("p", "", device.on_air ? onAir : wordOf(board, "idle")));
   item.append(make("p", "soft", `${word("last_seen")}: ${moment(device.last_seen, device)}`));
   if (device.online && !device.up_to_date) item.append(make("p", "soft", word("not_up_to_date")));
   for (const part of device.health?.parts ?? [])
@@ -109,10 +110,12 @@ function cell(head, ...children) {
 function receiptRow(receipt) {
   const row = make("tr");
   const device = state.devices.get(receipt.device);
+  const { sound, amplifier, sign } = receipt.evidence ?? {};
+  const shown = device?.kind === "board" || Boolean(sign && !sound && !amplifier);
   const reason = receipt.reason === "late" && !receipt.started ? "reason_late_never" : "reason_" + receipt.reason;
   const played = receipt.started ? ` – ${word(proven(receipt.evidence ?? {}) ? "with_evidence" : "without_evidence")}` : "";
   const evidence = evidenceLines(receipt).map(([good, text]) => make("div", good ? "good" : "bad", text));
-  const result = [make("div", receipt.started ? "" : "bad", wordOf(device, reason) + played)];
+  const result = [make("div", receipt.started ? "" : "bad", wordOf(shown, reason) + played)];
   if (receipt.detail) result.push(make("div", "soft", receipt.detail));
   row.append(cell("device", device?.name ?? receipt.device), cell("title", receipt.title ?? receipt.occurrence),
     cell("planned", moment(receipt.planned, device)), cell("started", moment(receipt.started, device)), cell("reason", ...result),
