@@ -1,4 +1,4 @@
-/* test_arbiter_random.c - what must hold for every case: the promises of arbiter.h over random days, with outputs that
+/* test_arbiter_days.c - what must hold for every case: the promises of arbiter.h over random days, with outputs that
  * end, fail and hang, restarts, power cuts, steps of the clock, times without time, and documents that change. Each day
  * is judged from outside, by what was asked and what was answered. LOA_SEED repeats a run from its first day. */
 #include "unit.h"
