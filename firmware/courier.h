@@ -6,7 +6,7 @@
  * welcome can be checked; configuration and playlist only once the vault was ever welcomed.
  *
  * Anybody who reaches the broker can make documents that are refused, and flash wears out: refusals are told and kept
- * within an allowance (of unproven ones 8 at once, then 4 a minute), what is known already is not written again, and
+ * within an allowance (refusals.h), what is known already is not written again, and
  * documents by unknown keys push out only each other. Loop thread. */
 #ifndef LOA_COURIER_H
 #define LOA_COURIER_H
