@@ -3,29 +3,16 @@
 #include "playlists/base/civil.h"
 
 #include <assert.h>
+#include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static char dir[] = "/tmp/loa-fuzz-zone-XXXXXX", path[64];
-    if (!path[0]) {
-        if (!mkdtemp(dir))
-            abort();
-        snprintf(path, sizeof(path), "%s/zone", dir);
-    }
-    FILE *f = fopen(path, "wb");
-    if (!f)
-        abort();
-    fwrite(data, 1, size, f);
-    fclose(f);
     struct zone *zone = NULL;
     struct complaint why = {{0}};
-    if (zone_load(dir, "zone", &zone, &why) < 0) {
+    if (zone_parse("zone", data, size, &zone, &why) < 0) {
         assert(why.text[0]);
         return 0;
     }

@@ -176,7 +176,7 @@ class Keeper:
         """Run a program to its end. Returns (code, stdout, stderr); Failure when it fails and `check` is set."""
         argv = [str(a) for a in argv]
         if self.scratch:
-            env = dict(env or {}, TMPDIR=self.scratch)
+            env = dict(env or {}, TMPDIR=self.scratch, PULSE_RUNTIME_PATH=os.path.join(self.scratch, "pulse"))
         with uninterrupted():
             try:
                 popen = subprocess.Popen(

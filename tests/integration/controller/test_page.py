@@ -69,9 +69,12 @@ class Page(unittest.TestCase):
         self.addCleanup(self.box.stop, True)
         wait_for("welcome", lambda: self.box.got.get("welcome"))
         port = free_port()
+        home = self.w.path("browser-home")
+        os.makedirs(home)
         browser = subprocess.Popen(["chromium", "--headless=new", "--no-sandbox", "--disable-gpu", "--ignore-certificate-errors",
                                     f"--remote-debugging-port={port}", "--remote-allow-origins=*",
                                     "--user-data-dir=" + self.w.path("browser"), "about:blank"],
+                                   env=dict(os.environ, TMPDIR=home, XDG_CONFIG_HOME=home, XDG_CACHE_HOME=home),
                                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self.addCleanup(browser.wait)
         self.addCleanup(browser.terminate)
