@@ -21,6 +21,7 @@ from process import Failure, Keeper, Stopped, ignore_signals, say, stop_on_signa
 MARK = ".loa-demo"        # a folder with this file is ours to begin anew
 RESULTS = ("pki", "keys", "broker", "centre", "sites", "content", "documents", "log", "areas.csv", "demo.json", "token", MARK)
 FIRST_S = 9               # from setting the schedule to the first item: time to adopt it and fetch the sound
+HURRIED_S = 6             # the same, when few seconds are given
 LATER_S = 150             # between items, once the first round is over
 ROUND = 6                 # items of the first round
 PLAYED_MIN = 5            # of them on every site, within the given seconds
@@ -183,10 +184,11 @@ class Demo:
         say(self.text("Dữ liệu, bản ghi, nhật ký", "Data, recordings, logs") + f": {self.folder}")
         say(self.text(f"Sẵn sàng sau {time.monotonic() - begun:.1f} s", f"Up after {time.monotonic() - begun:.1f} s"))
 
-    def spacing_s(self):
-        """The first round fits into the seconds that are given: all of it into 60, five items into 45."""
+    def pace(self):
+        """(seconds to the first item, between items): the first round fits into 60 seconds, five items of it into 30."""
         seconds = self.options.seconds or 90.0
-        return max(7.0, min(12.0, (seconds - FIRST_S - 6) / (ROUND - 1)))
+        first, least = (FIRST_S, 7.0) if seconds >= 45 else (HURRIED_S, 4.5)
+        return first, max(least, min(12.0, (seconds - first - 6) / (ROUND - 1)))
 
     def add_rule(self, at):
         sample = self.samples[self.next_item % len(self.samples)]
@@ -194,9 +196,10 @@ class Demo:
         self.rules.append(self.i.schedule(sample.hash, at, "--class", sample.klass, show_s=4))
 
     def schedule_first_round(self):
-        first = int(time.time()) + FIRST_S
+        first_s, spacing_s = self.pace()
+        first = int(time.time()) + first_s
         for k in range(ROUND):
-            self.next_at = first + int(k * self.spacing_s())
+            self.next_at = first + int(k * spacing_s)
             self.add_rule(self.next_at)
         self.next_at += LATER_S
 
