@@ -96,7 +96,7 @@ static void test_refusals(void **unused)
     refuse("", ERR_FORMAT, "it must be a JWK");
     refuse("[]", ERR_FORMAT, "it must be a JWK");
     refuse("[[[[[[[[[[[[", ERR_FORMAT, "it must be a JWK");
-    refuse("-----BEGIN PRIVATE KEY-----", ERR_FORMAT, "it must be a JWK");
+    refuse("-----BEGIN CERTIFICATE-----", ERR_FORMAT, "it must be a JWK");
     refuse("{\"kty\":\"EC\",\"crv\":\"P-256\"}", ERR_FORMAT, "is no Ed25519 key");
     refuse("{\"kty\":\"OKP\",\"crv\":\"X25519\"}", ERR_FORMAT, "is no Ed25519 key");
     refuse(OKP "\"x\":\"" X "\"}", ERR_FORMAT, "has no private key");
