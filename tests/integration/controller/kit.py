@@ -24,7 +24,7 @@ SOURCE = os.environ.get("LOA_SOURCE_DIR") or os.path.abspath(os.path.join(os.pat
 sys.path.insert(0, os.path.join(SOURCE, "tools", "site"))
 from broker import free_port  # noqa: E402
 
-BUILD = os.environ.get("LOA_BUILD_DIR", "/tmp/build-controller")
+BUILD = os.environ.get("LOA_BUILD_DIR") or os.path.join(SOURCE, "build", "release")
 CONTROLLER = os.path.join(BUILD, "controller", "loa-controller")
 LINK = os.path.join(BUILD, "playlists", "link", "loa-link")
 DEADLINE_S = 30

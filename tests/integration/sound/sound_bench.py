@@ -11,7 +11,7 @@ import wave
 
 import numpy as np
 
-BUILD = os.environ.get("LOA_BUILD_DIR", "/work/main/build")
+BUILD = os.environ.get("LOA_BUILD_DIR") or os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../../build/release")
 CARD = os.path.join(BUILD, "tools/soundcard/loa-card")
 PLAY_TOOL = os.path.join(BUILD, "tests/integration/sound/play_tool")
 DEADLINE_S = 30
