@@ -9,6 +9,7 @@
 #include <getopt.h>
 #include <limits.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -261,6 +262,14 @@ static void close_shell(struct shell *shell, const struct options *options)
     (void)close(shell->signals);
 }
 
+/* Hardware does not wait for a processor: where the system allows it, this does not either. */
+static void run_on_time(void)
+{
+    struct sched_param param = {.sched_priority = sched_get_priority_min(SCHED_FIFO)};
+    if (sched_setscheduler(0, SCHED_FIFO, &param) < 0)
+        log_info("card", "no real-time scheduling: a busy machine may make it run dry");
+}
+
 int main(int argc, char **argv)
 {
     struct options options = {.card = {.rate_hz = 48000, .channels = 1}};
@@ -284,6 +293,7 @@ int main(int argc, char **argv)
             if (r == 0) {
                 log_info("card", "socket=%s recording=%s rate=%u channels=%u", options.socket, options.card.recording,
                          options.card.rate_hz, options.card.channels);
+                run_on_time();
                 run(&shell);
                 log_info("card", "recording=%s ends after %.1f s, %u streams, ran dry %u times", options.card.recording,
                          (double)shell.card.head / options.card.rate_hz, shell.card.streams, shell.card.underruns);
