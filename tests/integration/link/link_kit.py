@@ -25,6 +25,7 @@ from cryptography.x509.oid import NameOID
 SOURCE = os.environ.get("LOA_SOURCE_DIR") or os.path.abspath(os.path.join(os.path.dirname(__file__), "..", "..", ".."))
 sys.path.insert(0, os.path.join(SOURCE, "tools", "site"))
 from broker import free_port  # noqa: E402
+from clock import Clock  # noqa: E402
 
 ATTACH, SUBSCRIBE, UNSUBSCRIBE, PUBLISH, FETCH, CANCEL, TIME = 1, 2, 3, 4, 5, 6, 7
 ONLINE, OFFLINE, MESSAGE, ACK, NACK, FETCHED, NOT_FETCHED = 16, 17, 18, 19, 20, 21, 22
