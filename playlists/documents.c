@@ -16,6 +16,7 @@ const char *const reason_names[] = {"on_time", "late",     "preempted",    "paus
                                     "no_time", "no_media", "not_approved", "silenced",  "recalled",
                                     "expired", "fault",    "cancelled",    "restarted", NULL};
 static const char *const health_names[] = {"ok", "warn", "fault", "off", NULL};
+static const char *const record_names[] = {"receipt", "event", NULL};
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -214,6 +215,13 @@ static const struct field profile_ref_fields[] = {
 };
 SHAPE(profile_ref, NULL);
 
+static const struct field pinned_ref_fields[] = {
+    FORM(blob_ref, "hash", hash, REQUIRED, FORM_HASH),
+    INT(blob_ref, "size", size, REQUIRED, 1, MEDIA_MAX),
+};
+static const struct shape pinned_ref_shape = {sizeof(struct blob_ref), pinned_ref_fields, COUNT(pinned_ref_fields),
+                                              NULL};
+
 static const struct field config_fields[] = {
     HEAD(config),
     CHOICE(config, "kind", kind, REQUIRED, device_kind_names, KIND_MOBILE),
@@ -225,6 +233,7 @@ static const struct field config_fields[] = {
     INT(config, "delay_ms", delay_ms, OPTIONAL, 0, 1000),
     INT(config, "heard_level_mb", heard_level_mb, REQUIRED, -LEVEL_MAX_MB, LEVEL_MAX_MB),
     LIST(config, "profiles", profiles, OPTIONAL, profile_ref_shape, 0, 16),
+    LIST(config, "pinned", pinned, OPTIONAL, pinned_ref_shape, 0, 64),
 };
 SHAPE(config, check_document);
 
@@ -335,13 +344,28 @@ static const struct field welcome_fields[] = {
 };
 SHAPE(welcome, check_welcome);
 
+/* A number means nothing without the kind and the store id that it counts in. */
+static int check_command(const void *value, struct complaint *why)
+{
+    const struct command *c = value;
+    if (strcmp(c->command, "send_again") == 0 && (!c->kind || !c->store || c->from == 0))
+        return complain(why, ERR_FORMAT, "%s: must be there for send_again",
+                        !c->kind    ? "kind"
+                        : !c->store ? "store"
+                                    : "from");
+    return check_head(&c->head, why);
+}
+
 static const struct field command_fields[] = {
     HEAD(command),
     FORM(command, "nonce", nonce, REQUIRED, FORM_NONCE),
     FORM(command, "id", id, REQUIRED, FORM_TOKEN),
     FORM(command, "command", command, REQUIRED, FORM_WORD),
+    NAMED(command, "kind", kind, OPTIONAL, record_names),
+    FORM(command, "store", store, OPTIONAL, FORM_TOKEN),
+    INT(command, "from", from, OPTIONAL, 0, CODEC_INT_MAX),
 };
-SHAPE(command, check_document);
+SHAPE(command, check_command);
 
 /* --- state --- */
 

@@ -171,6 +171,8 @@ struct config {
     int64_t heard_level_mb; /* amplifier output at or above this counts as seen */
     struct profile_ref *profiles;
     size_t n_profiles;
+    struct blob_ref *pinned; /* media and other blobs that are fetched and never evicted: emergency clips */
+    size_t n_pinned;
 };
 
 struct playlist_bulletin {
@@ -232,7 +234,11 @@ struct command {
     struct doc_head head;
     const char *nonce; /* of the session it is meant for */
     const char *id;
-    const char *command; /* "restart" */
+    const char *command; /* "restart", "send_again" */
+    /* send_again only: all rows of this kind and store id from this number on */
+    const char *kind; /* "receipt" or "event" */
+    const char *store;
+    int64_t from;
 };
 
 struct held_doc {

@@ -83,6 +83,11 @@ static void test_sentences(void **unused)
     refuse("loa-config", "areas[1]", "\"-a\"", "areas[1]: is \"-a\", it must be an id");
     refuse("loa-welcome", "floors[0].era", "2", "floors[0].era: is above the era of the welcome");
     refuse("loa-welcome", "nonce", "\"short\"", "nonce: is \"short\", it must be a nonce");
+    refuse("loa-command", "kind", NULL, "kind: must be there for send_again");
+    refuse("loa-command", "kind", "\"health\"", "kind: is \"health\", it must be one of receipt, event");
+    refuse("loa-command", "store", NULL, "store: must be there for send_again");
+    refuse("loa-command", "from", "0", "from: must be there for send_again");
+    refuse("loa-config", "pinned[0].size", "67108865", "pinned[0].size: is 67108865");
     refuse("loa-receipt", "evidence.sound.frames", "-1", "evidence.sound.frames: is -1");
     refuse("loa-receipt", "occurrence", "\"a.b\"", "occurrence: is \"a.b\"");
     refuse("loa-receipt", "reason", "\"unknown\"", "reason: is \"unknown\"");
@@ -103,6 +108,7 @@ static void test_accepted(void **unused)
     (void)unused;
     accept("loa-playlist", "later", "{\"unknown\": [1, 2, 3]}");
     accept("loa-playlist", "items[0].later", "true");
+    accept("loa-command", "command", "\"command-of-tomorrow\"");
     accept("loa-keys", "persons[0].roles", "[\"approver\", \"role-of-tomorrow\"]");
     accept("loa-welcome", "floors[0].doc", "\"inforce\"");
     accept("loa-health", "values[0].value", "3");
