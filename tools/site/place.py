@@ -33,6 +33,8 @@ class Plan:
     site_settings: str = ""   # more lines of site.cfg
     link_settings: str = ""
     relay: bool = False  # a line to the centre that can be cut
+    stolen: int | None = None  # a broker in a thief's hands, and the seed that it obeys
+    weather: dict | None = None  # the link in a network namespace behind a bad line: {"rate": "64kbit", "loss": 0.1}
 
 
 def plans():
@@ -116,11 +118,102 @@ class Simulator:
 class Relay:
     """The line from a site's link to one port of the centre."""
 
-    def __init__(self, site, what, to_port):
-        self.port = free_port()
+    def __init__(self, site, what, to, host="127.0.0.1", before=()):
+        """`to`: a port of this machine, or host:port. `host`: where it listens. `before`: what the command runs in."""
+        self.port, self.host, self.before = free_port(), host, before
         relay = os.path.join(os.path.dirname(os.path.abspath(__file__)), "relay.py")
-        self.process = site.i.keeper.process(f"{site.plan.device} relay to {what}",
-                                             [sys.executable, "-B", relay, self.port, to_port], site.log(f"relay-{what}"))
+        self.process = site.i.keeper.process(
+            f"{site.plan.device} relay to {what}",
+            [*before, sys.executable, "-B", relay, f"{host}:{self.port}", to], site.log(f"relay-{what}"))
+
+    def listens(self):
+        """Asked without a connection, which a cut or slow line would make something of."""
+        with open(f"/proc/{self.process.pid}/net/tcp", encoding="ascii") as table:
+            return any(f":{self.port:04X} 00000000:0000 0A" in line for line in table)
+
+
+class BadLine:
+    """A network namespace of the site's own, behind a veth pair that is narrow (token bucket) and loses packets both
+    ways. Inside, two relays stand where the centre's ports seem to be. Needs root, iproute2 and nftables."""
+
+    made = 0
+
+    def __init__(self, site, rate, loss):
+        BadLine.made += 1
+        self.keeper, self.rate, self.loss = site.i.keeper, rate, loss
+        number = os.getpid() % 60000 * 4 + BadLine.made % 4  # a /30 of its own for each on this machine
+        self.name = f"loa{number}"
+        base = (198 << 24) + (18 << 16) + number % 32768 * 4  # 198.18.0.0/15: networks for tests (RFC 2544)
+        self.ours, self.theirs = (".".join(str((base + k) >> s & 255) for s in (24, 16, 8, 0)) for k in (1, 2))
+        into = self.inside([])
+        self.relays, self.ports = [], []
+        for what, port in (("broker", site.i.broker.port), ("blobs", site.i.blobs_port)):
+            outer = Relay(site, what + "-outside", port, host=self.ours)
+            inner = Relay(site, what, f"{self.ours}:{outer.port}", before=into)
+            self.relays += [outer, inner]
+            self.ports.append(inner.port)
+
+    def inside(self, argv):
+        return ["ip", "netns", "exec", self.name, *argv]
+
+    def lay(self):
+        run = self.keeper.run
+        run(["ip", "netns", "add", self.name])
+        self.keeper.at_end(self.remove)
+        run(["ip", "link", "add", self.name, "type", "veth", "peer", "name", "line", "netns", self.name])
+        run(["ip", "address", "add", self.ours + "/30", "dev", self.name])
+        run(["ip", "link", "set", self.name, "up"])
+        run(self.inside(["ip", "address", "add", self.theirs + "/30", "dev", "line"]))
+        for device in ("lo", "line"):
+            run(self.inside(["ip", "link", "set", device, "up"]))
+        bucket = ["root", "tbf", "rate", self.rate, "burst", "4kb", "latency", "400ms"]
+        run(["tc", "qdisc", "add", "dev", self.name, *bucket])
+        run(self.inside(["tc", "qdisc", "add", "dev", "line", *bucket]))
+        # Both directions inside the namespace, so that no rule of the machine is touched.
+        for hook in ("input", "output"):
+            rule = "iifname line" if hook == "input" else "oifname line"
+            run(self.inside(["nft", f"add table ip loa; add chain ip loa {hook} {{ type filter hook {hook} priority 0; }}; "
+                             f"add rule ip loa {hook} {rule} numgen random mod 1000 < {int(self.loss * 1000)} counter drop"]))
+
+    def counters(self):
+        """(bytes to the site, bytes from it) that crossed the line, at IP level and above plus 14 of Ethernet a packet."""
+        def read(name):
+            with open(f"/sys/class/net/{self.name}/statistics/{name}", encoding="ascii") as file:
+                return int(file.read())
+        return read("tx_bytes"), read("rx_bytes")
+
+    def lost(self):
+        """Packets dropped so far."""
+        _, out, _ = self.keeper.run(self.inside(["nft", "list", "table", "ip", "loa"]))
+        return sum(int(n) for n in re.findall(r"counter packets (\d+)", out))
+
+    def remove(self):
+        self.keeper.run(["ip", "netns", "del", self.name], check=False)
+
+
+class Thief:
+    """A stolen broker between this site's link and the true one: stolen_broker.py."""
+
+    def __init__(self, site, seed):
+        i = site.i
+        self.port = free_port()
+        self.log = site.log("thief")
+        program = os.path.join(os.path.dirname(os.path.abspath(__file__)), "stolen_broker.py")
+        self.process = i.keeper.process(
+            f"{site.plan.device} stolen broker",
+            [sys.executable, "-B", program, self.port, i.broker.port, i.pki.ca, i.broker.cert, i.broker.key, site.cert,
+             site.key, seed], self.log)
+
+    def hostile(self):
+        self.process.signal(signal.SIGUSR1)
+
+    def honest(self):
+        self.process.signal(signal.SIGUSR2)
+
+    def deeds(self):
+        """What it did, a line each."""
+        with open(self.log, encoding="utf-8", errors="replace") as lines:
+            return lines.read().splitlines()
 
 
 class Site:
@@ -145,6 +238,11 @@ class Site:
             self.log("agent"))
         self.relays = [Relay(self, "broker", installation.broker.port), Relay(self, "blobs", installation.blobs_port)] \
             if plan.relay else []
+        self.thief = Thief(self, plan.stolen) if plan.stolen is not None else None
+        self.line = BadLine(self, **plan.weather) if plan.weather is not None else None
+        self.relays += self.line.relays if self.line else []
+        if self.line:
+            self.link.argv = self.line.inside(self.link.argv)
         self.configure()
 
     def path(self, *names):
@@ -159,7 +257,7 @@ class Site:
     def configure(self):
         """Write link.cfg, agent.cfg and site.cfg."""
         i = self.i
-        ports = [relay.port for relay in self.relays]
+        ports = [self.thief.port] if self.thief else self.line.ports if self.line else [r.port for r in self.relays]
         i.write(self.path("link.cfg"),
                 i.link_config(self.link_socket, self.path("spool"), self.device, self.cert, self.key, True, *ports)
                 + self.plan.link_settings)
@@ -207,9 +305,14 @@ spool = "{self.path("spool")}";
         self.start_card()
         for simulator in self.simulators:
             simulator.process.start()
+        if self.line:
+            self.line.lay()
         for relay in self.relays:
             relay.process.start()
-            wait_until(lambda r=relay: self._standing(r.process, listens(r.port)), 10, f"{relay.process.name} does not listen")
+            wait_until(lambda r=relay: self._standing(r.process, r.listens()), 10, f"{relay.process.name} does not listen")
+        if self.thief:
+            self.thief.process.start()
+            wait_until(lambda: self._standing(self.thief.process, listens(self.thief.port)), 10, "the thief does not listen")
         self.link.start()
         if self.card:
             wait_until(lambda: self._standing(self.card, os.path.exists(self.path("asound.conf"))), 10,
@@ -228,6 +331,7 @@ spool = "{self.path("spool")}";
 
     def processes(self):
         parts = [s.process for s in self.simulators] + [r.process for r in self.relays]
+        parts += [self.thief.process] if self.thief else []
         return [p for p in [self.card, *parts, self.link, self.agent] if p]
 
     def stop(self):

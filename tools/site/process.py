@@ -161,6 +161,7 @@ class Keeper:
 
     def __init__(self):
         self.children = {}  # pid -> Process, only those not reaped yet
+        self.ends = []  # called once all children are gone
         self.scratch = None  # folder for what programs that we run leave lying about (espeak-ng: pulse-*)
 
     def __enter__(self):
@@ -210,6 +211,12 @@ class Keeper:
                 time.sleep(0.02)
             for process in running:
                 process.kill()
+            while self.ends:
+                self.ends.pop()()
+
+    def at_end(self, act):
+        """Call `act` when all children are gone: for what they stood on."""
+        self.ends.append(act)
 
 
 def ignore_signals():

@@ -1,6 +1,6 @@
 """A TCP relay that can be cut: what a broken mobile connection is to the two ends.
 
-    relay.py LISTEN_PORT TO_PORT
+    relay.py [HOST:]LISTEN_PORT [HOST:]TO_PORT      (127.0.0.1 unless told)
 
 SIGUSR1 cuts: open connections stop carrying bytes and new ones are left waiting, as on a dead line (nobody is told).
 SIGUSR2 mends: what was open when it was cut is reset, new connections pass.
@@ -16,11 +16,11 @@ CHUNK = 65536
 
 
 class Relay:
-    def __init__(self, listen_port, to_port):
-        self.to_port, self.cut, self.mended = to_port, False, False
+    def __init__(self, here, there):
+        self.there, self.cut, self.mended = there, False, False
         self.selector = selectors.DefaultSelector()
         self.pairs = {}
-        self.listener = socket.create_server(("127.0.0.1", listen_port), backlog=64)
+        self.listener = socket.create_server(here, backlog=64)
         self.selector.register(self.listener, selectors.EVENT_READ)
         self.wake, self.signalled = socket.socketpair()  # each signal writes a byte
         self.signalled.setblocking(False)
@@ -32,7 +32,7 @@ class Relay:
     def accept(self):
         near, _ = self.listener.accept()
         try:
-            far = socket.create_connection(("127.0.0.1", self.to_port), 5)
+            far = socket.create_connection(self.there, 5)
         except OSError:
             near.close()
             return
@@ -84,5 +84,10 @@ class Relay:
                     self.serve(key.fileobj)
 
 
+def address(text):
+    host, _, port = text.rpartition(":")
+    return host or "127.0.0.1", int(port)
+
+
 if __name__ == "__main__":
-    Relay(int(sys.argv[1]), int(sys.argv[2])).run()
+    Relay(address(sys.argv[1]), address(sys.argv[2])).run()
