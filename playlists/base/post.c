@@ -305,6 +305,11 @@ int post_time(struct post *post, int64_t signed_ms)
     return send_json(post, (struct frame){.type = POST_TIME}, json_pack("{s:I}", "signed_ms", (json_int_t)signed_ms));
 }
 
+int post_spread(struct post *post, int64_t spread_s)
+{
+    return send_json(post, (struct frame){.type = POST_SPREAD}, json_pack("{s:I}", "spread_s", (json_int_t)spread_s));
+}
+
 bool post_online(const struct post *post)
 {
     return post->online;

@@ -4,29 +4,33 @@
  * closes, the link drops MQTT without DISCONNECT, so that the will is published and the next attach gets all retained
  * messages again. The link is trusted with nothing: the client checks all it brings.
  *
- * Frames (see frame.h for the layout):
- *   client -> link
- *     ATTACH       body: JSON {"will": {"topic", "payload"} | absent, "subscribe": [topics, at most 256]}; the first
- *                  frame (only TIME may come before it), once per connection. The will is text (UTF-8), QoS 1, retained
- *     SUBSCRIBE    name: topic filter              UNSUBSCRIBE  name: topic filter
- *     PUBLISH      id, flags: POST_RETAIN | POST_QOS0, name: topic, body: payload (at most 64 KiB)
- *     FETCH        id, flags: POST_URGENT, name: SHA-256 in hex, body: JSON {"size": bytes}. A hash that is being
- * fetched already takes on the new id, size and urgency; only the new id is answered CANCEL       id of a FETCH; also
- * throws away what came so far TIME         body: JSON {"signed_ms": newest signed time}, for TLS: max(clock, signed,
- * build). Replaces the last one, so that a time that is no longer believed can be taken back; outlives the connection
- * A frame that breaks these rules, or a 257th subscription, ends the connection. One client at a time: a new connection
- * takes the place of the old one, which is closed.
- *   link -> client
- *     ONLINE       the session stands and all subscriptions are acknowledged
- *     OFFLINE      body: why, one sentence; the link goes on trying by itself. Told when a session ends and when an
- * attempt fails for another reason than the last; comes before the NACKs of what the session took with it MESSAGE
- * flags: POST_RETAIN when it came as retained, name: topic, body: payload. May come before ONLINE ACK          id: the
- * broker acknowledged this PUBLISH (says nothing about its storage at the other end); never for POST_QOS0 NACK id,
- * body: why ("offline", "full", "too large", "bad topic"); this PUBLISH was dropped. After "offline" it may have
- * arrived nevertheless: send it again, the receiver counts it once FETCHED      id, name: hash, body: JSON {"path",
- * "size"}; the file is the client's now (move it away) NOT_FETCHED  id, name: hash, body: JSON {"why": sentence,
- * "final": bool}; not final: the link itself retries until cancelled, and this only tells, once per kind of failure;
- * final (404, 410, larger than said, too many asked for, no media server configured): given up
+ * Frames (see frame.h for the layout). Client to link:
+ * - ATTACH: body JSON {"will": {"topic", "payload"} | absent, "subscribe": [topics, at most 256]}. The first frame
+ *   (only TIME and SPREAD may come before it), once per connection. The will is text (UTF-8), QoS 1, retained.
+ * - SUBSCRIBE, UNSUBSCRIBE: name = topic filter.
+ * - PUBLISH: id, flags POST_RETAIN | POST_QOS0, name = topic, body = payload (at most 64 KiB).
+ * - FETCH: id, flags POST_URGENT, name = SHA-256 in hex, body JSON {"size": bytes}. A hash that is being fetched
+ *   already takes on the new id, size and urgency; only the new id is answered.
+ * - CANCEL: id of a FETCH; also throws away what came so far.
+ * - TIME: body JSON {"signed_ms": newest signed time}, for TLS: max(clock, signed, build). Replaces the last one, so
+ *   that a time that is no longer believed can be taken back; outlives the connection.
+ * - SPREAD: body JSON {"spread_s": 0 to 86400}: the window of the first try to reconnect, in place of the configured
+ *   one; more than POST_SPREAD_MAX_S counts as that. Outlives the connection.
+ *
+ * A frame that breaks these rules, or a 257th subscription, ends the connection. One client at a time: a new
+ * connection takes the place of the old one, which is closed. Link to client:
+ * - ONLINE: the session stands and all subscriptions are acknowledged.
+ * - OFFLINE: body = why, one sentence; the link goes on trying by itself. Told when a session ends and when an attempt
+ *   fails for another reason than the last; comes before the NACKs of what the session took with it.
+ * - MESSAGE: flags POST_RETAIN when it came as retained, name = topic, body = payload. May come before ONLINE.
+ * - ACK: id: the broker acknowledged this PUBLISH (says nothing about its storage at the other end); never for
+ *   POST_QOS0.
+ * - NACK: id, body = why ("offline", "full", "too large", "bad topic"); this PUBLISH was dropped. After "offline" it
+ *   may have arrived nevertheless: send it again, the receiver counts it once.
+ * - FETCHED: id, name = hash, body JSON {"path", "size"}; the file is the client's now (move it away).
+ * - NOT_FETCHED: id, name = hash, body JSON {"why": sentence, "final": bool}. Not final: the link itself retries until
+ *   cancelled, and this only tells, once per kind of failure. Final (404, 410, larger than said, too many asked for, no
+ *   media server configured): given up.
  *
  * Loop thread only. */
 #ifndef LOA_POST_H
@@ -44,6 +48,7 @@ enum post_type {
     POST_FETCH = 5,
     POST_CANCEL = 6,
     POST_TIME = 7,
+    POST_SPREAD = 8,
     POST_ONLINE = 16,
     POST_OFFLINE = 17,
     POST_MESSAGE = 18,
@@ -54,7 +59,7 @@ enum post_type {
 };
 
 enum { POST_RETAIN = 1, POST_QOS0 = 2, POST_URGENT = 4 };
-enum { POST_PAYLOAD_MAX = 64 * 1024, POST_SUBSCRIPTIONS_MAX = 256 };
+enum { POST_PAYLOAD_MAX = 64 * 1024, POST_SUBSCRIPTIONS_MAX = 256, POST_SPREAD_MAX_S = 3600 };
 
 /* What the client is told. Any member may be NULL. Texts and bytes are borrowed for the call. */
 struct post_events {
@@ -89,6 +94,7 @@ MUST_USE int post_publish(struct post *post, uint32_t id, const char *topic, con
 MUST_USE int post_fetch(struct post *post, uint32_t id, const char *hash, uint64_t size, bool urgent);
 MUST_USE int post_cancel(struct post *post, uint32_t id);
 MUST_USE int post_time(struct post *post, int64_t signed_ms);
+MUST_USE int post_spread(struct post *post, int64_t spread_s);
 bool post_online(const struct post *post);
 
 #endif

@@ -7,6 +7,7 @@
 #include "playlists/base/log.h"
 #include "playlists/base/post.h"
 #include "playlists/link/backoff.h"
+#include "playlists/link/pace.h"
 #include "playlists/link/transfer.h"
 
 #include <dirent.h>
@@ -28,6 +29,7 @@ struct download {
     uint64_t size;
     bool urgent;
     struct transfer *transfer; /* owned; NULL while waiting */
+    struct pace pace;          /* of the transfer */
     int64_t due_ms;            /* elapsed time of the next try */
     unsigned attempt;          /* tries without progress */
     unsigned told;             /* kinds of failure told, a bit each */
@@ -78,6 +80,20 @@ static void drop(struct download *d, bool remove)
     free(d);
 }
 
+static void to_the_end(struct download *d)
+{
+    struct fetch *f = d->fetch;
+    struct download **at = &f->first;
+    if (!d->next)
+        return;
+    while (*at != d)
+        at = &(*at)->next;
+    *at = d->next;
+    d->next = NULL;
+    *f->tail = d;
+    f->tail = &d->next;
+}
+
 static void wait_again(struct download *d)
 {
     struct backoff backoff = {.base_ms = RETRY_BASE_MS, .max_ms = RETRY_MAX_MS, .floor_ms = RETRY_FLOOR_MS};
@@ -122,8 +138,10 @@ static void start(struct download *d)
 {
     struct fetch *f = d->fetch;
     int r = transfer_start(&f->ground, d->hash.hex, d->size, on_ended, d, &d->transfer);
-    if (r == 0)
+    if (r == 0) {
+        pace_begin(&d->pace, clock_elapsed_ms(), transfer_got(d->transfer));
         return;
+    }
     if (!(d->told & 1u << TRANSFER_DISK)) {
         char *why = xasprintf("the spool %s cannot be written: %s", f->ground.settings->spool, err_name(r));
         tell_not(f, d->id, d->hash.hex, why, false);
@@ -157,8 +175,41 @@ static unsigned running(struct fetch *f, struct download **ret_bulk)
     return n;
 }
 
+/* Stops a transfer whose server is too slow. What came stays. */
+static void give_way(struct download *d, bool others_wait)
+{
+    struct fetch *f = d->fetch;
+    if (!(d->told & 1u << TRANSFER_SLOW)) {
+        char *why =
+            xasprintf("the server sent less than %lld bytes a second for %lld s",
+                      (long long)f->ground.settings->media.min_bytes_s, (long long)f->ground.settings->media.slow_s);
+        tell_not(f, d->id, d->hash.hex, why, false);
+        free(why);
+    }
+    d->told |= 1u << TRANSFER_SLOW;
+    transfer_free(d->transfer, false);
+    d->transfer = NULL;
+    if (!others_wait)
+        d->attempt = 0; /* perhaps the whole network is slow: then a long pause helps nobody */
+    wait_again(d);
+    to_the_end(d);
+}
+
+static void watch_pace(struct fetch *f, int64_t now_ms)
+{
+    const struct pace_floor floor = {.bytes_s = f->ground.settings->media.min_bytes_s,
+                                     .over_ms = f->ground.settings->media.slow_s * 1000};
+    bool others_wait = next_due(f, now_ms) != NULL;
+    for (struct download *d = f->first, *next; d; d = next) {
+        next = d->next;
+        if (d->transfer && pace_slow(&d->pace, &floor, now_ms, transfer_got(d->transfer)))
+            give_way(d, others_wait);
+    }
+}
+
 static void on_timer(uv_timer_t *timer)
 {
+    watch_pace(timer->data, clock_elapsed_ms());
     schedule(timer->data);
 }
 
@@ -176,11 +227,13 @@ static void schedule(struct fetch *f)
         start(d);
     }
     int64_t wake_ms = INT64_MAX;
-    for (struct download *d = f->first; d; d = d->next)
-        if (!d->transfer && d->due_ms > now_ms && d->due_ms < wake_ms)
-            wake_ms = d->due_ms;
+    for (struct download *d = f->first; d; d = d->next) {
+        int64_t at_ms = d->transfer ? d->pace.since_ms + f->ground.settings->media.slow_s * 1000 : d->due_ms;
+        if (at_ms < wake_ms && (d->transfer || at_ms > now_ms))
+            wake_ms = at_ms;
+    }
     if (wake_ms < INT64_MAX)
-        uv_timer_start(f->timer, on_timer, (uint64_t)(wake_ms - now_ms), 0);
+        uv_timer_start(f->timer, on_timer, wake_ms > now_ms ? (uint64_t)(wake_ms - now_ms) : 1, 0);
     else
         uv_timer_stop(f->timer);
 }

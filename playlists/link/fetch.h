@@ -1,7 +1,8 @@
 /* fetch.h - the client's downloads: who is next, when to try again, what to tell.
  *
  * FETCH_RUNNING at a time, urgent before bulk (a bulk one that runs gives its place to an urgent one and goes on later
- * where it was), else first come, first served. Independent of the MQTT session. Loop thread. */
+ * where it was), else first come, first served. One whose server sends less than the configured floor gives its place
+ * to those that wait, and goes on later where it was. Independent of the MQTT session. Loop thread. */
 #ifndef LOA_LINK_FETCH_H
 #define LOA_LINK_FETCH_H
 

@@ -21,6 +21,7 @@
 /* The broker is not read while this much waits for a slow client; FRAME_QUEUE_MAX leaves room for what is under way. */
 enum { SLOW_BYTES = 4 * 1024 * 1024, SWIFT_BYTES = 1024 * 1024, BACKLOG = 4 };
 #define TIME_MAX_MS 253402300799000 /* the end of the year 9999 */
+enum { SPREAD_TOLD_MAX_S = 86400 };
 
 struct serve {
     uv_loop_t *loop;
@@ -33,6 +34,7 @@ struct serve {
     struct session *session; /* owned; NULL before ATTACH */
     struct fetch *fetch;     /* owned */
     bool attached_before;    /* some client was attached since the start */
+    int64_t spread_ms;       /* window of a first try, as configured or as a client said */
 };
 
 static void drop_client(struct serve *s)
@@ -131,7 +133,7 @@ static int subscribe_all(struct session *session, json_t *list)
  * need not wait. */
 static int64_t first_delay_ms(struct serve *s)
 {
-    struct backoff backoff = {.spread_ms = s->attached_before ? 0 : s->settings->spread_ms};
+    struct backoff backoff = {.spread_ms = s->attached_before ? 0 : s->spread_ms};
     uint32_t chance;
     random_bytes(&chance, sizeof(chance));
     return backoff_delay_ms(&backoff, 0, chance);
@@ -152,6 +154,7 @@ static int on_attach(struct serve *s, const struct frame *frame)
     if (r == 0) {
         s->session = session_new(s->loop, s->settings, s->tls, &s->known, &will, first_delay_ms(s), send_to_client, s);
         s->attached_before = true;
+        session_spread(s->session, s->spread_ms);
         r = subscribe_all(s->session, list);
     }
     json_decref(body);
@@ -188,12 +191,28 @@ static int on_time(struct serve *s, const struct frame *frame)
     return 0;
 }
 
+static int on_spread(struct serve *s, const struct frame *frame)
+{
+    json_t *body = body_of(frame);
+    json_t *spread_s = json_object_get(body, "spread_s");
+    int64_t value = json_is_integer(spread_s) ? json_integer_value(spread_s) : -1;
+    json_decref(body);
+    if (value < 0 || value > SPREAD_TOLD_MAX_S)
+        return ERR_FORMAT;
+    s->spread_ms = (value < POST_SPREAD_MAX_S ? value : POST_SPREAD_MAX_S) * 1000;
+    if (s->session)
+        session_spread(s->session, s->spread_ms);
+    return 0;
+}
+
 static int take_frame(struct serve *s, const struct frame *frame)
 {
     if (frame->type == POST_ATTACH)
         return on_attach(s, frame);
     if (frame->type == POST_TIME)
         return on_time(s, frame);
+    if (frame->type == POST_SPREAD)
+        return on_spread(s, frame);
     if (!s->session)
         return ERR_STATE;
     switch (frame->type) {
@@ -291,6 +310,7 @@ int serve_new(uv_loop_t *loop, const struct settings *settings, struct tls *tls,
     struct serve *s = xcalloc(1, sizeof(*s));
     s->loop = loop;
     s->settings = settings;
+    s->spread_ms = settings->spread_ms;
     s->tls = tls;
     s->listener = xcalloc(1, sizeof(*s->listener));
     uv_pipe_init(loop, s->listener, 0);

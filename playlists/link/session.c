@@ -41,6 +41,7 @@ struct session {
     int64_t online_since_ms;    /* elapsed time */
     int64_t signed_ms_at_try;   /* what was known of time when this try began */
     unsigned long long dropped; /* messages not passed on */
+    int64_t spread_ms;          /* window of a first try */
     bool up, online, paused, told, time_refused;
     char why[300]; /* last sentence told */
 };
@@ -164,15 +165,18 @@ static void retry_in(struct session *s, int64_t delay_ms)
     uv_timer_start(s->retry, connect_now, (uint64_t)delay_ms, 0);
 }
 
-static int64_t next_delay_ms(struct session *s)
+/* `lost`: a session stood. Then all others may have lost theirs too, and the window counts, however short it stood. */
+static int64_t next_delay_ms(struct session *s, bool lost)
 {
     if (s->time_refused && s->signed_ms_at_try != s->known->signed_ms)
         return 0;
     struct backoff backoff = {
-        .spread_ms = s->settings->spread_ms, .base_ms = BACKOFF_BASE_MS, .max_ms = s->settings->backoff_max_ms};
+        .spread_ms = s->spread_ms, .base_ms = BACKOFF_BASE_MS, .max_ms = s->settings->backoff_max_ms};
     uint32_t chance;
     random_bytes(&chance, sizeof(chance));
-    return backoff_delay_ms(&backoff, s->attempt, chance);
+    int64_t again_ms = backoff_delay_ms(&backoff, s->attempt, chance);
+    int64_t first_ms = lost ? backoff_delay_ms(&backoff, 0, chance) : 0;
+    return again_ms > first_ms ? again_ms : first_ms;
 }
 
 static void fail_publishes(struct session *s)
@@ -206,7 +210,7 @@ static void end_connection(struct session *s, const char *why)
         tell(s, POST_OFFLINE, 0, why);
     }
     fail_publishes(s);
-    retry_in(s, next_delay_ms(s));
+    retry_in(s, next_delay_ms(s, was_online));
 }
 
 static void on_down(void *arg, const char *why)
@@ -233,6 +237,7 @@ struct session *session_new(uv_loop_t *loop, const struct settings *settings, st
     struct session *s = xcalloc(1, sizeof(*s));
     s->loop = loop;
     s->settings = settings;
+    s->spread_ms = settings->spread_ms;
     s->tls = tls;
     s->known = known;
     s->will = *will;
@@ -346,6 +351,11 @@ void session_time_changed(struct session *s)
     if (s->mqtt || !s->time_refused || s->signed_ms_at_try == s->known->signed_ms)
         return;
     retry_in(s, 0);
+}
+
+void session_spread(struct session *s, int64_t spread_ms)
+{
+    s->spread_ms = spread_ms;
 }
 
 void session_pause(struct session *s, bool paused)

@@ -25,6 +25,8 @@ void session_unsubscribe(struct session *session, const char *filter);
 /* Answered by ACK or NACK through `send`. */
 void session_publish(struct session *session, const struct frame *publish);
 void session_time_changed(struct session *session); /* a refusal for reasons of time may hold no longer */
+/* Window of the first try after a good session, in place of the configured one. */
+void session_spread(struct session *session, int64_t spread_ms);
 void session_pause(struct session *session, bool paused);
 
 #endif

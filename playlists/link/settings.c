@@ -47,11 +47,17 @@ static int read_media(const struct cfg_node *root, struct settings *s, struct co
     if (r < 0 || !group)
         return r;
     s->media.tls = s->broker.tls;
+    s->media.min_bytes_s = 1000;
+    s->media.slow_s = 30;
     r = cfg_text(group, "url", true, URL_LEN, &s->media.url, why);
     if (r == 0 && (strncmp(s->media.url, "https://", 8) != 0 || s->media.url[8] == '\0'))
         r = cfg_complain(group, why, "'url' is \"%s\", it must begin with https:// and name a server", s->media.url);
     if (r == 0 && s->media.url[strlen(s->media.url) - 1] != '/')
         r = cfg_complain(group, why, "'url' is \"%s\", it must end with / (the hash is put behind it)", s->media.url);
+    if (r == 0)
+        r = cfg_int(group, "min_bytes_s", false, 1, 1000000, &s->media.min_bytes_s, why);
+    if (r == 0)
+        r = cfg_int(group, "slow_s", false, 1, 3600, &s->media.slow_s, why);
     if (r == 0)
         r = read_tls(group, false, &s->media.tls, why);
     return r;

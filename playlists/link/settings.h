@@ -22,6 +22,7 @@ struct settings {
     struct {
         const char *url; /* "https://.../", the hash is put behind it; NULL: no downloads */
         struct tls_files tls;
+        int64_t min_bytes_s, slow_s; /* less than this over so long: another may have its place */
     } media;
     int64_t spread_ms, backoff_max_ms;
     enum log_level log;

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CONNECT_S = 15, SILENCE_S = 30 };
+enum { CONNECT_S = 15 };
 
 struct transfer {
     struct transfer_ground ground;
@@ -210,8 +210,6 @@ static void set_up(struct transfer *t)
     curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, on_ssl_context);
     curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, t);
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_S);
-    curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
-    curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, (long)SILENCE_S);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_data);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, t);
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, t->curl_error);
@@ -255,6 +253,11 @@ int transfer_start(const struct transfer_ground *ground, const char *hash, uint6
     t->running = true;
     http_start(ground->http, t->easy, t);
     return 0;
+}
+
+int64_t transfer_got(const struct transfer *t)
+{
+    return t->running && !t->paused ? (int64_t)t->got : -1;
 }
 
 void transfer_free(struct transfer *t, bool remove)

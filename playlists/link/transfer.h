@@ -16,6 +16,7 @@ enum transfer_end {
     TRANSFER_DISK,      /* the spool cannot be written */
     TRANSFER_GONE,      /* 404, 410: final */
     TRANSFER_TOO_LARGE, /* more than stated: final */
+    TRANSFER_SLOW,      /* said by the owner, who stopped it: see pace.h */
 };
 
 /* Each transfer is started from these; all borrowed, must outlive it. */
@@ -36,6 +37,9 @@ MUST_USE int transfer_start(const struct transfer_ground *ground, const char *ha
                             transfer_done_fn done, void *arg, struct transfer **ret_transfer);
 /* Stop if it runs, and free; NULL is fine. What came stays for the next try unless `remove`. */
 void transfer_free(struct transfer *transfer, bool remove);
+
+/* Bytes of the file so far, while the server is waited for. -1: it waits for the disk, not for the server. */
+int64_t transfer_got(const struct transfer *transfer);
 
 /* To be given to http_new(). */
 void transfer_http_done(void *arg, CURLcode result);

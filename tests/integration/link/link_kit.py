@@ -27,7 +27,7 @@ sys.path.insert(0, os.path.join(SOURCE, "tools", "site"))
 from broker import free_port  # noqa: E402
 from clock import Clock  # noqa: E402
 
-ATTACH, SUBSCRIBE, UNSUBSCRIBE, PUBLISH, FETCH, CANCEL, TIME = 1, 2, 3, 4, 5, 6, 7
+ATTACH, SUBSCRIBE, UNSUBSCRIBE, PUBLISH, FETCH, CANCEL, TIME, SPREAD = 1, 2, 3, 4, 5, 6, 7, 8
 ONLINE, OFFLINE, MESSAGE, ACK, NACK, FETCHED, NOT_FETCHED = 16, 17, 18, 19, 20, 21, 22
 RETAIN, QOS0, URGENT = 1, 2, 4
 DEADLINE_S = float(os.environ.get("LOA_TEST_DEADLINE_S", "30"))
@@ -308,6 +308,7 @@ class Media:
         self.files = {}     # name -> bytes
         self.requests = []  # (name, Range header or None)
         self.mode = {}      # name -> list of misbehaviours, one per request: see answer()
+        self.fast = threading.Event()  # ends "trickle"
         self.gate = threading.Event()
         self.gate.set()
 
@@ -374,6 +375,14 @@ class Media:
             data = data * 3
         else:
             self._head(handler, 200, len(data))
+        if mode == "trickle":
+            for at in range(first, len(data), 100):
+                handler.wfile.write(data[at:at + 100])
+                handler.wfile.flush()
+                if self.fast.wait(0.2):
+                    break
+            handler.close_connection = True
+            return
         if mode == "cut":
             data = data[:first + (len(data) - first) // 2]
             handler.close_connection = True

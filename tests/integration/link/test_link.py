@@ -4,6 +4,7 @@ import datetime
 import hashlib
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -47,9 +48,9 @@ class LinkTest(unittest.TestCase):
         self.addCleanup(tap.close)
         return tap
 
-    def config(self, port, host="localhost", keepalive_s=60, cert=None, key=None, extra=""):
+    def config(self, port, host="localhost", keepalive_s=60, cert=None, key=None, extra="", pace=""):
         path = os.path.join(self.dir, "link.cfg")
-        media = f'media = {{ url = "https://localhost:{self.media.port}/blobs/"; }};' if self.media else ""
+        media = f'media = {{ url = "https://localhost:{self.media.port}/blobs/"; {pace} }};' if self.media else ""
         with open(path, "w") as f:
             f.write(f'socket = "{self.socket}";\nspool = "{self.spool}";\nclient_id = "box-1";\n'
                     f'broker = {{ host = "{host}"; port = {port}; ca = "{self.ca.path}";\n'
@@ -404,6 +405,22 @@ class LinkTest(unittest.TestCase):
 
     # --- TLS ----------------------------------------------------------------------------------------------------
 
+    def test_the_window_of_a_welcome(self):
+        """A session that was lost comes back at a random moment of the window that the client was told."""
+        broker = self.broker()
+        self.link(broker.port)
+        client = self.client()
+        client.send(SPREAD, body={"spread_s": 0})
+        client.attach()
+        client.expect(ONLINE)
+        client.send(SPREAD, body={"spread_s": 3600})
+        broker.stop(signal.SIGKILL)
+        client.expect(OFFLINE)
+        waits = wait_until("a next try", lambda: re.findall(r"next try in (\d+) ms", self.link_process.text())[1:])
+        self.assertGreater(int(waits[0]), 500, "backoff_max_s alone is half a second; wrong once in 7,000 runs")
+        client.send(SPREAD, body={"spread_s": 86401})
+        client.expect_end()
+
     def test_wrong_host_name_is_refused(self):
         cert, key = self.ca.issue("other", hosts=["broker.example"])
         broker = self.broker(cert, key)
@@ -512,10 +529,10 @@ class LinkTest(unittest.TestCase):
         self.media.files[name] = data
         return name
 
-    def media_client(self):
+    def media_client(self, **kwargs):
         """Downloads do not need the broker: there is none."""
         self.start_media()
-        self.link(free_port())
+        self.link(free_port(), **kwargs)
         client = self.client()
         client.attach()
         return client
@@ -656,6 +673,29 @@ class LinkTest(unittest.TestCase):
         self.media.gate.set()
         rest = [client.expect(FETCHED)[2] for _ in range(4)]
         self.assertEqual(sorted(rest), [1, 2, 3, 4])
+
+    def test_a_trickle_gives_way_and_is_resumed(self):
+        client = self.media_client(pace="min_bytes_s = 1000; slow_s = 1;")
+        slow = [os.urandom(200_000) for _ in range(2)]
+        quick = [os.urandom(2000) for _ in range(6)]
+        for i, data in enumerate(slow):
+            self.media.mode[self.blob(data)] = ["trickle"] * 1000
+            client.send(FETCH, URGENT if i else 0, i, self.blob(data), {"size": len(data)})
+        wait_until("both places are taken", lambda: len(self.media.requests) == 2)
+        for i, data in enumerate(quick):
+            client.send(FETCH, 0, 10 + i, self.blob(data), {"size": len(data)})
+        got = [client.expect(FETCHED)[2] for _ in quick]
+        self.assertEqual(sorted(got), list(range(10, 16)))
+        told = [json.loads(f[4]) for f in client.seen if f[0] == NOT_FETCHED]
+        self.assertTrue(told and all("less than 1000 bytes a second for 1 s" in t["why"] and not t["final"] for t in told))
+        self.media.fast.set()
+        for data in slow:
+            self.media.mode[self.blob(data)].clear()
+        for _ in slow:
+            frame = client.expect(FETCHED)
+            self.check_fetched(frame, slow[frame[2]])
+        resumed = [r[1] for r in self.media.requests if r[0] == self.blob(slow[0]) and r[1]]
+        self.assertTrue(resumed, "what came was kept")
 
     def test_cancel_and_many(self):
         client = self.media_client()
