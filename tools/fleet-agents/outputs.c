@@ -18,6 +18,8 @@ static const int64_t NS_PER_MS = 1000000;
 
 static outputs_seen_fn seen_fn;
 static void *seen_arg;
+static outputs_decided_fn decided_fn;
+static void *decided_arg;
 
 struct stage {
     uv_loop_t *loop;
@@ -42,6 +44,12 @@ void outputs_watch(outputs_seen_fn seen, void *arg)
 {
     seen_fn = seen;
     seen_arg = arg;
+}
+
+void outputs_watch_decisions(outputs_decided_fn decided, void *arg)
+{
+    decided_fn = decided;
+    decided_arg = arg;
 }
 
 static void tell(const struct stage *stage, const struct stage_airing *airing, bool begins, bool cut)
@@ -305,7 +313,9 @@ void stage_silence(struct stage *stage)
 
 void stage_next(struct stage *stage, int64_t start_elapsed_ms, uint32_t zones)
 {
-    (void)stage, (void)start_elapsed_ms, (void)zones; /* always ready */
+    (void)start_elapsed_ms, (void)zones; /* always ready */
+    if (decided_fn)
+        decided_fn(decided_arg, stage->site);
 }
 
 void stage_close(struct stage *stage)

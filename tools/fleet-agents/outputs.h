@@ -23,4 +23,9 @@ typedef void (*outputs_seen_fn)(void *arg, const struct outputs_change *change);
  * made; called on the loop thread of the stage. An airing whose end nobody asked for before stage_free() ends there. */
 void outputs_watch(outputs_seen_fn seen, void *arg);
 
+/* Be told whenever an agent has asked its arbiter and told its stage what comes next: the playlist that it holds then
+ * is the one that it acts on. The same rules as above. */
+typedef void (*outputs_decided_fn)(void *arg, const struct site *site);
+void outputs_watch_decisions(outputs_decided_fn decided, void *arg);
+
 #endif
