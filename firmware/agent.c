@@ -257,6 +257,7 @@ static void sweep(struct agent *agent)
 static void on_tick(uv_timer_t *timer)
 {
     struct agent *agent = timer->data;
+    pulse_within(&agent->pulse, PULSE_STEP_MS);
     if (agent->stopping) {
         if (!agent->over)
             finish_stop(agent);

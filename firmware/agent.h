@@ -18,6 +18,8 @@ MUST_USE int agent_new(uv_loop_t *loop, const struct settings *settings, const s
                        const struct signer *signer, agent_stopped_fn stopped, void *arg, struct agent **ret_agent,
                        struct complaint *why);
 void agent_stop(struct agent *agent); /* again: at once */
+/* Name of a part that does not move though it should; NULL: all do. */
+const char *agent_stuck(const struct agent *agent);
 void agent_free(struct agent *agent); /* NULL is fine; memory is released once the loop let go */
 
 #endif

@@ -14,6 +14,7 @@
 #include "firmware/vault.h"
 #include "playlists/base/civil.h"
 #include "playlists/base/post.h"
+#include "playlists/base/pulse.h"
 
 enum { AGENT_PARTS_MAX = 24, NONCE_LEN = 22, DAMPERS = 32, DAMPER_EVENTS = 20, DAMPER_MS = 3600000 };
 
@@ -85,6 +86,7 @@ struct agent {
     bool stopping, over;
     int64_t stop_elapsed_ms;
     unsigned ticks;
+    struct pulse pulse; /* of the tick */
 };
 
 /* agent.c */

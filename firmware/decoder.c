@@ -3,6 +3,7 @@
 
 #include "firmware/media.h"
 #include "playlists/base/bytes.h"
+#include "playlists/base/pulse.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -25,6 +26,7 @@ struct decoder {
     int tell_sound; /* borrowed */
     int tell_loop;  /* borrowed */
     _Atomic bool quit;
+    struct pulse pulse;
     pthread_mutex_t lock; /* of `fresh` */
     struct track *fresh[DECODER_TRACKS_MAX];
     struct job jobs[DECODER_TRACKS_MAX]; /* the thread's */
@@ -113,7 +115,7 @@ static bool work(struct decoder *decoder, struct job *job)
     return true;
 }
 
-static void wait(const struct decoder *decoder)
+static void wait(struct decoder *decoder)
 {
     bool any = false;
     for (size_t i = 0; i < DECODER_TRACKS_MAX; i++) {
@@ -121,6 +123,9 @@ static void wait(const struct decoder *decoder)
     }
     struct pollfd pfd = {.fd = decoder->wake, .events = POLLIN};
     uint64_t count;
+    if (!any) {
+        pulse_rest(&decoder->pulse);
+    }
     /* Full rings drain in real time and tell nobody (the sound thread has better to do). */
     if (poll(&pfd, 1, any ? LOOK_AGAIN_MS : -1) > 0 && read(decoder->wake, &count, sizeof(count)) < 0) {
         return;
@@ -131,6 +136,7 @@ static void *run(void *arg)
 {
     struct decoder *decoder = arg;
     while (!atomic_load(&decoder->quit)) {
+        pulse_within(&decoder->pulse, PULSE_STEP_MS);
         take_fresh(decoder);
         bool busy = false;
         for (size_t i = 0; i < DECODER_TRACKS_MAX; i++) {
@@ -146,6 +152,7 @@ static void *run(void *arg)
             let_go(decoder, &decoder->jobs[i]);
         }
     }
+    pulse_rest(&decoder->pulse);
     return NULL;
 }
 
@@ -199,6 +206,11 @@ int decoder_add(struct decoder *decoder, struct track *track)
     (void)pthread_mutex_unlock(&decoder->lock);
     raise_fd(decoder->wake);
     return r;
+}
+
+bool decoder_stuck(const struct decoder *decoder)
+{
+    return pulse_missed(&decoder->pulse);
 }
 
 int decoder_wake_fd(const struct decoder *decoder)

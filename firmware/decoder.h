@@ -21,5 +21,7 @@ MUST_USE int decoder_add(struct decoder *decoder, struct track *track);
 
 /* eventfd (owned by the decoder): raise it after changing a track's `cancelled` or `wanted_hz`. Any thread, no lock. */
 int decoder_wake_fd(const struct decoder *decoder);
+/* The thread did not come back when it should have. */
+bool decoder_stuck(const struct decoder *decoder);
 
 #endif

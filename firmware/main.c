@@ -1,6 +1,7 @@
 /* main.c - loa-agent: arguments and configuration, objects in order, the loop, tear-down in reverse. */
 #include "firmware/agent.h"
 #include "playlists/base/log.h"
+#include "playlists/base/watchdog.h"
 
 #include <getopt.h>
 #include <malloc.h>
@@ -29,6 +30,7 @@ struct program {
     struct site site;
     struct signer signer;
     struct agent *agent;
+    struct watchdog *watchdog;
 };
 
 static void usage(FILE *out)
@@ -93,6 +95,8 @@ static void close_all(struct program *program)
     uv_close((uv_handle_t *)&program->terminate, NULL);
     uv_close((uv_handle_t *)&program->interrupt, NULL);
     uv_close((uv_handle_t *)&program->last_words, NULL);
+    watchdog_free(program->watchdog);
+    program->watchdog = NULL;
     agent_free(program->agent);
     program->agent = NULL;
 }
@@ -113,8 +117,15 @@ static void on_signal(uv_signal_t *handle, int number)
 {
     struct program *program = handle->data;
     (void)number;
+    watchdog_stopping(program->watchdog);
     if (program->agent)
         agent_stop(program->agent);
+}
+
+static const char *stuck(void *arg)
+{
+    const struct program *program = arg;
+    return agent_stuck(program->agent);
 }
 
 static int run(struct program *program, struct complaint *why)
@@ -130,6 +141,8 @@ static int run(struct program *program, struct complaint *why)
                       &program->agent, why);
     if (r < 0)
         close_all(program);
+    else
+        program->watchdog = watchdog_start(&program->loop, stuck, program);
     uv_run(&program->loop, UV_RUN_DEFAULT);
     uv_loop_close(&program->loop);
     return r;

@@ -336,6 +336,14 @@ int player_set_gain(struct player *player, int32_t gain_mb)
     return 0;
 }
 
+const char *player_stuck(const struct player *player)
+{
+    if (sounder_stuck(player->sounder)) {
+        return "the sound thread";
+    }
+    return decoder_stuck(player->decoder) ? "the decoder" : NULL;
+}
+
 void player_status(const struct player *player, struct player_status *ret_status)
 {
     struct sounder_card card;

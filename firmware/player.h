@@ -151,5 +151,7 @@ struct player_status {
 
 /* A snapshot, about 10 ms old at most. */
 void player_status(const struct player *player, struct player_status *ret_status);
+/* Name of a thread that did not come back when it should have; NULL: none. */
+const char *player_stuck(const struct player *player);
 
 #endif

@@ -7,6 +7,7 @@
 #include "firmware/voice.h"
 #include "playlists/base/bytes.h"
 #include "playlists/base/clock.h"
+#include "playlists/base/pulse.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -37,6 +38,7 @@ struct sounder {
     int wake_decoder; /* borrowed */
     struct mail orders;
     struct mail news;
+    struct pulse pulse;
 
     /* the thread's */
     struct voice voice;
@@ -297,11 +299,17 @@ static void *run(void *arg)
 {
     struct sounder *sounder = arg;
     while (!sounder->quit) {
+        pulse_within(&sounder->pulse, PULSE_STEP_MS);
         struct letter letter;
         while (mail_take(&sounder->orders, &letter)) {
             obey(sounder, &letter);
         }
         int wait_ms = sounder->quit ? 0 : beat(sounder);
+        if (wait_ms < 0) {
+            pulse_rest(&sounder->pulse);
+        } else {
+            pulse_within(&sounder->pulse, wait_ms + PULSE_STEP_MS);
+        }
         struct pollfd pfd = {.fd = sounder->wake, .events = POLLIN};
         uint64_t count;
         if (poll(&pfd, 1, wait_ms) > 0 && read(sounder->wake, &count, sizeof(count)) < 0) {
@@ -309,6 +317,7 @@ static void *run(void *arg)
         }
     }
     close_card(sounder);
+    pulse_rest(&sounder->pulse);
     return NULL;
 }
 
@@ -388,6 +397,11 @@ bool sounder_news(struct sounder *sounder, enum sounder_news *ret_news, struct t
     *ret_news = (enum sounder_news)letter.what;
     *ret_track = letter.about;
     return true;
+}
+
+bool sounder_stuck(const struct sounder *sounder)
+{
+    return pulse_missed(&sounder->pulse);
 }
 
 void sounder_card(const struct sounder *sounder, struct sounder_card *ret_card)

@@ -40,5 +40,7 @@ void sounder_order(struct sounder *sounder, enum sounder_order order, struct tra
 /* True: one piece of news, oldest first. After SOUNDER_FINISHED the track is the loop's again, its result filled in. */
 bool sounder_news(struct sounder *sounder, enum sounder_news *ret_news, struct track **ret_track);
 void sounder_card(const struct sounder *sounder, struct sounder_card *ret_card);
+/* The thread did not come back when it should have. */
+bool sounder_stuck(const struct sounder *sounder);
 
 #endif

@@ -461,6 +461,11 @@ bool stage_closed(const struct stage *stage)
     return !stage->leaving && horns_settled(stage->horns) && panels_settled(stage->panels);
 }
 
+const char *stage_stuck(const struct stage *stage)
+{
+    return stage->player ? player_stuck(stage->player) : NULL;
+}
+
 size_t stage_parts(const struct stage *stage)
 {
     return horns_count(stage->horns) + panels_count(stage->panels);
