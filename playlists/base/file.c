@@ -102,7 +102,9 @@ int file_make_dir(const char *path, mode_t mode)
             continue;
         char was = *p;
         *p = '\0';
-        if (mkdir(copy, mode) < 0 && errno != EEXIST)
+        if (mkdir(copy, mode) == 0)
+            r = sync_parent(copy); /* else what is synced inside can be gone with the folder's name */
+        else if (errno != EEXIST)
             r = -errno;
         *p = was;
         if (was == '\0')
