@@ -204,9 +204,9 @@ void horns_evidence(struct horns *horns, uint32_t zones, struct airing_horns *re
         const struct site_amplifier *amp = &horns->site->amplifiers[i];
         if (!takes_part(amp, zones))
             continue;
-        struct amplifier_evidence seen;
+        struct amplifier_sights seen;
         struct amplifier_status status;
-        amplifier_evidence(horns->amplifiers[i], &seen);
+        amplifier_sights(horns->amplifiers[i], &seen);
         amplifier_status(horns->amplifiers[i], &status);
         ret->commanded =
             ret->commanded && status.reachable && !seen.unreachable && (status.settled || seen.unmuted_seen);

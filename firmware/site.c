@@ -1,6 +1,7 @@
 /* site.c - see site.h. */
 #include "firmware/site.h"
 
+#include "boards/bus/rtu.h"
 #include "playlists/base/bytes.h"
 #include "playlists/base/cfg.h"
 #include "playlists/base/log.h"
@@ -170,28 +171,64 @@ static int read_sound(struct site *site, const struct cfg_node *root, const char
     return 0;
 }
 
-static int read_bus(struct site *site, const struct cfg_node *group, struct complaint *why)
+static int read_tcp(const struct cfg_node *group, struct bus_config *config, struct complaint *why)
 {
-    struct site_bus bus = {0};
-    const char *transport = NULL;
     int64_t port = 502;
-    int r = read_id(group, "name", &bus.name, why);
-    if (r == 0)
-        r = cfg_text(group, "transport", true, 10, &transport, why);
-    if (r < 0)
-        return r;
-    if (strcmp(transport, "tcp") != 0)
-        return cfg_complain(group, why, "'transport' is \"%s\", it must be \"tcp\"", transport);
-    r = cfg_text(group, "host", true, 200, &bus.config.host, why);
+    int r = cfg_text(group, "host", true, 200, &config->host, why);
     if (r == 0)
         r = cfg_int(group, "port", false, 1, 65535, &port, why);
+    config->transport = BUS_TCP;
+    config->port = (uint16_t)port;
+    return r;
+}
+
+static int read_rtu(const struct cfg_node *group, struct bus_config *config, struct complaint *why)
+{
+    static const char *const parities[] = {"none", "even", "odd", NULL};
+    static const char letters[] = {'N', 'E', 'O'};
+    int parity = 0;
+    int64_t baud = 9600, stop_bits = 1;
+    int r = cfg_text(group, "tty", true, 200, &config->host, why);
+    if (r == 0)
+        r = cfg_int(group, "baud", false, 1200, 115200, &baud, why);
+    if (r == 0)
+        r = cfg_choice(group, "parity", false, parities, &parity, why);
+    if (r == 0)
+        r = cfg_int(group, "stop_bits", false, 1, 2, &stop_bits, why);
     if (r < 0)
         return r;
-    for (size_t i = 0; i < site->n_buses; i++)
+    if (config->host[0] != '/')
+        return cfg_complain(group, why, "'tty' is \"%s\", it must be a full path like /dev/ttyUSB0", config->host);
+    if (rtu_speed((uint32_t)baud) < 0)
+        return cfg_complain(
+            group, why, "'baud' is %d, it must be 1200, 2400, 4800, 9600, 19200, 38400, 57600 or 115200", (int)baud);
+    config->transport = BUS_RTU;
+    config->baud = (uint32_t)baud;
+    config->parity = letters[parity];
+    config->stop_bits = (uint8_t)stop_bits;
+    return 0;
+}
+
+static int read_bus(struct site *site, const struct cfg_node *group, struct complaint *why)
+{
+    static const char *const transports[] = {"tcp", "rtu", NULL};
+    struct site_bus bus = {0};
+    int transport = BUS_TCP;
+    int r = read_id(group, "name", &bus.name, why);
+    if (r == 0)
+        r = cfg_choice(group, "transport", true, transports, &transport, why);
+    if (r == 0)
+        r = transport == BUS_RTU ? read_rtu(group, &bus.config, why) : read_tcp(group, &bus.config, why);
+    if (r < 0)
+        return r;
+    for (size_t i = 0; i < site->n_buses; i++) {
         if (strcmp(site->buses[i].name, bus.name) == 0)
             return cfg_complain(group, why, "there are two buses named \"%s\"", bus.name);
-    bus.config.transport = BUS_TCP;
-    bus.config.port = (uint16_t)port;
+        if (bus.config.transport == BUS_RTU && site->buses[i].config.transport == BUS_RTU &&
+            strcmp(site->buses[i].config.host, bus.config.host) == 0)
+            return cfg_complain(group, why, "bus \"%s\" has this tty already; a bus carries several units",
+                                site->buses[i].name);
+    }
     site->buses[site->n_buses++] = bus;
     return 0;
 }

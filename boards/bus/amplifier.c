@@ -46,7 +46,7 @@ struct amplifier {
     char problem[240];
     int32_t threshold_mb;
     int64_t level_sum_mb;
-    struct amplifier_evidence evidence;
+    struct amplifier_sights evidence;
     bool freed;
 };
 
@@ -168,7 +168,7 @@ static void tell(struct amplifier *a)
 
 static void see_level(struct amplifier *a, const struct reading *reading)
 {
-    struct amplifier_evidence *e = &a->evidence;
+    struct amplifier_sights *e = &a->evidence;
     if (!reading->valid)
         return;
     int32_t mb = (int32_t)lround(reading->value * 100);
@@ -187,7 +187,7 @@ static void see_level(struct amplifier *a, const struct reading *reading)
 static void see_evidence(struct amplifier *a, int index, const struct reading *reading)
 {
     const struct profile *p = a->profile;
-    struct amplifier_evidence *e = &a->evidence;
+    struct amplifier_sights *e = &a->evidence;
     const struct point *point = &p->points[index];
     if (index == p->output_level)
         see_level(a, reading);
@@ -398,13 +398,12 @@ void amplifier_mark(struct amplifier *a, int32_t threshold_mb)
     const struct profile *p = a->profile;
     a->threshold_mb = threshold_mb;
     a->level_sum_mb = 0;
-    a->evidence =
-        (struct amplifier_evidence){.can_see = p->output_level >= 0, .unreachable = !points_reachable(a->points)};
+    a->evidence = (struct amplifier_sights){.can_see = p->output_level >= 0, .unreachable = !points_reachable(a->points)};
 }
 
-void amplifier_evidence(const struct amplifier *a, struct amplifier_evidence *ret_evidence)
+void amplifier_sights(const struct amplifier *a, struct amplifier_sights *ret_sights)
 {
-    *ret_evidence = a->evidence;
+    *ret_sights = a->evidence;
 }
 
 uint32_t amplifier_lead_ms(const struct profile *profile)

@@ -41,7 +41,7 @@ struct amplifier_status {
 };
 
 /* What was seen since amplifier_mark(). */
-struct amplifier_evidence {
+struct amplifier_sights {
     uint32_t n_levels;                                /* readings of output_level */
     uint32_t n_above;                                 /* of them above the threshold */
     int32_t level_min_mb, level_max_mb, level_avg_mb; /* 0 when n_levels is 0 */
@@ -78,7 +78,7 @@ void amplifier_status(const struct amplifier *amplifier, struct amplifier_status
 
 /* Begin to collect evidence anew; levels above threshold_mb count as sound. */
 void amplifier_mark(struct amplifier *amplifier, int32_t threshold_mb);
-void amplifier_evidence(const struct amplifier *amplifier, struct amplifier_evidence *ret_evidence);
+void amplifier_sights(const struct amplifier *amplifier, struct amplifier_sights *ret_sights);
 
 /* Longest time from "power wanted" to "ready" for this profile, so that the caller can begin ahead of time. */
 uint32_t amplifier_lead_ms(const struct profile *profile);

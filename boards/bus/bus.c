@@ -4,7 +4,9 @@
  * touched under the mutex; callbacks run outside it, on the loop thread. */
 #include "boards/bus/bus.h"
 
+#include "boards/bus/jobs.h"
 #include "boards/bus/pdu.h"
+#include "boards/bus/rtu.h"
 #include "boards/bus/wire.h"
 #include "playlists/base/bytes.h"
 #include "playlists/base/clock.h"
@@ -19,28 +21,11 @@
 
 enum { IO_MS = 360, RESOLVE_EVERY_MS = 1000, PAUSE_MAX_MS = 200 };
 
-struct job {
-    struct bus_request request;
-    bus_done_fn done; /* NULL: nobody wants to know any more */
-    void *arg;
-    const void *owner;
-    int result;
-    uint8_t exception;
-    uint16_t values[BUS_VALUES_MAX];
-    int64_t at_elapsed_ms;
-    struct job *next;
-};
-
-struct queue {
-    struct job *head;
-    struct job **tail;
-    size_t len;
-};
-
 struct bus {
     uv_loop_t *loop; /* borrowed */
     char *name, *host;
     uint16_t port;
+    uint32_t baud; /* 0: not serial */
     uint32_t backoff_min_ms, backoff_max_ms;
     uv_async_t wake;
     uv_getaddrinfo_t resolve;
@@ -60,43 +45,6 @@ struct bus {
     struct wire *wire;
     int64_t last_exchange_ms;
 };
-
-static void queue_init(struct queue *queue)
-{
-    *queue = (struct queue){.tail = &queue->head};
-}
-
-static void queue_push(struct queue *queue, struct job *job)
-{
-    job->next = NULL;
-    *queue->tail = job;
-    queue->tail = &job->next;
-    queue->len++;
-}
-
-static struct job *queue_pop(struct queue *queue)
-{
-    struct job *job = queue->head;
-    if (!job)
-        return NULL;
-    queue->head = job->next;
-    if (!queue->head)
-        queue->tail = &queue->head;
-    queue->len--;
-    return job;
-}
-
-/* Move every job for which `match` holds from one queue to the end of another. */
-static void queue_sift(struct queue *from, struct queue *to, bool (*match)(const struct job *, const void *),
-                       const void *what)
-{
-    struct queue kept;
-    queue_init(&kept);
-    for (struct job *job; (job = queue_pop(from));)
-        queue_push(match(job, what) ? to : &kept, job);
-    for (struct job *job; (job = queue_pop(&kept));)
-        queue_push(from, job);
-}
 
 /* ---- the bus thread ---- */
 
@@ -150,23 +98,22 @@ static void perform(struct bus *bus, struct job *job)
     count(bus, job, job->result < 0 && unconnected);
 }
 
-static struct job *front(const struct bus *bus)
-{
-    return bus->urgent.head ? bus->urgent.head : bus->normal.head;
-}
-
 /* Wait until a job may begin, and take it. NULL: stop. Mutex held. */
 static struct job *next_job(struct bus *bus)
 {
     while (!bus->stop) {
-        const struct job *job = front(bus);
+        struct queue *queue = bus->urgent.head ? &bus->urgent : &bus->normal;
+        int64_t now = clock_elapsed_ms();
+        struct job *job = queue_best(queue, bus->units, now);
         if (!job) {
             uv_cond_wait(&bus->work, &bus->mutex);
             continue;
         }
-        int64_t left = bus->last_exchange_ms + job->request.pause_ms - clock_elapsed_ms();
-        if (left <= 0 || bus->last_exchange_ms == 0)
-            return queue_pop(bus->urgent.head ? &bus->urgent : &bus->normal);
+        int64_t left = bus->last_exchange_ms + job->request.pause_ms - now;
+        if (left <= 0 || bus->last_exchange_ms == 0) {
+            queue_remove(queue, job);
+            return job;
+        }
         uv_cond_timedwait(&bus->work, &bus->mutex, (uint64_t)left * 1000000);
     }
     return NULL;
@@ -176,7 +123,6 @@ static void bus_thread(void *arg)
 {
     struct bus *bus = arg;
     pthread_setname_np(pthread_self(), "loa-bus");
-    bus->wire = wire_new();
     uv_mutex_lock(&bus->mutex);
     while ((bus->current = next_job(bus))) {
         perform(bus, bus->current);
@@ -184,7 +130,6 @@ static void bus_thread(void *arg)
         bus->current = NULL;
         uv_async_send(&bus->wake);
     }
-    wire_free(bus->wire);
     bus->stopped = true;
     uv_async_send(&bus->wake);
     uv_mutex_unlock(&bus->mutex);
@@ -210,6 +155,7 @@ static void destroy(struct bus *bus)
         return;
     uv_cond_destroy(&bus->work);
     uv_mutex_destroy(&bus->mutex);
+    wire_free(bus->wire);
     free(bus->name);
     free(bus->host);
     free(bus);
@@ -276,11 +222,25 @@ static void on_wake(uv_async_t *wake)
     }
 }
 
+static int check_rtu(const struct bus_config *config, struct complaint *why)
+{
+    if (!config->host || config->host[0] != '/' || strlen(config->host) > 253)
+        return complain(why, ERR_FORMAT, "bus: a serial bus needs the path of its tty, like /dev/ttyUSB0");
+    if (rtu_speed(config->baud) < 0)
+        return complain(why, ERR_FORMAT,
+                        "bus %s: baud is %u, it must be 1200, 2400, 4800, 9600, 19200, 38400, 57600 or 115200",
+                        config->host, config->baud);
+    if (config->parity != 'N' && config->parity != 'E' && config->parity != 'O')
+        return complain(why, ERR_FORMAT, "bus %s: parity must be N, E or O", config->host);
+    if (config->stop_bits != 1 && config->stop_bits != 2)
+        return complain(why, ERR_FORMAT, "bus %s: stop bits must be 1 or 2", config->host);
+    return 0;
+}
+
 static int check_config(const struct bus_config *config, struct complaint *why)
 {
     if (config->transport == BUS_RTU)
-        return complain(why, ERR_FORMAT, "bus %s: serial (RTU) buses cannot be driven yet; use a Modbus TCP gateway",
-                        config->host ? config->host : "?");
+        return check_rtu(config, why);
     if (!config->host || !*config->host || strlen(config->host) > 253)
         return complain(why, ERR_FORMAT, "bus: a host name or address is needed");
     if (config->port == 0)
@@ -288,8 +248,17 @@ static int check_config(const struct bus_config *config, struct complaint *why)
     return 0;
 }
 
-static void take_host(struct bus *bus, const struct bus_config *config)
+static void take_place(struct bus *bus, const struct bus_config *config)
 {
+    if (config->transport == BUS_RTU) {
+        bus->name = xasprintf("rtu:%s", config->host);
+        bus->baud = config->baud;
+        bus->wire = wire_rtu_new(config->host, config->baud, config->parity, config->stop_bits);
+        bus->address_known = true; /* a tty needs none */
+        return;
+    }
+    bus->name = xasprintf("tcp:%s:%u", config->host, config->port);
+    bus->wire = wire_tcp_new();
     bus->address_known = uv_ip4_addr(config->host, config->port, (struct sockaddr_in *)&bus->address) == 0 ||
                          uv_ip6_addr(config->host, config->port, (struct sockaddr_in6 *)&bus->address) == 0;
     if (!bus->address_known)
@@ -318,11 +287,10 @@ int bus_new(uv_loop_t *loop, const struct bus_config *config, struct bus **ret_b
     bus->port = config->port;
     bus->backoff_min_ms = config->backoff_min_ms ? config->backoff_min_ms : 1000;
     bus->backoff_max_ms = config->backoff_max_ms ? config->backoff_max_ms : 10000;
-    bus->name = xasprintf("tcp:%s:%u", config->host, config->port);
     queue_init(&bus->urgent);
     queue_init(&bus->normal);
     queue_init(&bus->ended);
-    take_host(bus, config);
+    take_place(bus, config);
     bus->wake.data = bus;
     uv_mutex_init(&bus->mutex);
     uv_cond_init(&bus->work);
@@ -411,6 +379,7 @@ int bus_ask(struct bus *bus, const struct bus_request *request, bus_done_fn done
         job->done = done;
         job->arg = arg;
         job->owner = owner;
+        job->asked_elapsed_ms = clock_elapsed_ms();
         queue_push(queue, job);
         uv_cond_signal(&bus->work);
     }
@@ -444,6 +413,24 @@ void bus_counters(const struct bus *bus, uint8_t unit, struct bus_counters *ret_
     uv_mutex_lock(&open->mutex);
     *ret_counters = bus->units[unit];
     uv_mutex_unlock(&open->mutex);
+}
+
+void bus_revive(struct bus *bus, uint8_t unit)
+{
+    uv_mutex_lock(&bus->mutex);
+    bus->units[unit].retry_elapsed_ms = 0;
+    if (bus->units[unit].failures_in_row >= BUS_DEAD_AFTER)
+        bus->units[unit].failures_in_row = BUS_DEAD_AFTER - 1;
+    uv_mutex_unlock(&bus->mutex);
+}
+
+/* Question and answer take at most half of the bound: the slave needs time to think, and the line to fall silent. */
+uint16_t bus_registers_max(const struct bus *bus)
+{
+    if (bus->baud == 0)
+        return BUS_VALUES_MAX;
+    int64_t bytes = (int64_t)BUS_LIMIT_MS / 2 * 1000000 / rtu_chars_ns(bus->baud, 1) - 16;
+    return (uint16_t)(bytes < 4 ? 2 : bytes / 2 < BUS_VALUES_MAX ? bytes / 2 : BUS_VALUES_MAX);
 }
 
 const char *bus_name(const struct bus *bus)

@@ -3,8 +3,11 @@
  * All calls belong to the loop thread and return at once; each request ends once, on the same thread, through its
  * bus_done_fn. One exchange lasts at most BUS_LIMIT_MS on the bus, connecting included, however the slave behaves: a
  * silent, late or dribbling one ends with -ETIMEDOUT, an answer of another unit, function or length is never believed
- * (ERR_DEVICE) and the connection is made anew. A unit that failed BUS_DEAD_AFTER times in a row is backed off: its
- * requests end at once with -EHOSTDOWN until its next try is due; urgent ones are always tried. */
+ * (ERR_DEVICE), nor is a late one taken for the answer to a later request: over TCP the connection is made anew, over
+ * RTU rtu.h keeps account. A unit that failed BUS_DEAD_AFTER times in a row is backed off: its requests end at once
+ * with -EHOSTDOWN until its next try is due; urgent ones are always tried. Urgent requests go before all others, and
+ * among each sort those of units that answer before those of units that did not. A tty that is missing, taken or
+ * vanished is tried again for ever; until it is there requests end with its error. */
 #ifndef LOA_BUS_H
 #define LOA_BUS_H
 
@@ -15,16 +18,24 @@
 #include <stdint.h>
 #include <uv.h>
 
-enum { BUS_LIMIT_MS = 400, BUS_DEAD_AFTER = 3, BUS_QUEUE_MAX = 128, BUS_URGENT_MAX = 16, BUS_VALUES_MAX = 125 };
+enum {
+    BUS_LIMIT_MS = 400,
+    BUS_DEAD_AFTER = 3,
+    BUS_QUEUE_MAX = 128,
+    BUS_URGENT_MAX = 32,
+    BUS_VALUES_MAX = 125,
+    BUS_PATIENCE_MS = 2000
+};
 
 enum bus_transport { BUS_TCP, BUS_RTU };
 
 struct bus_config {
     enum bus_transport transport;
-    const char *host;        /* TCP: numeric or a name; copied. RTU: the tty */
+    const char *host;        /* TCP: numeric or a name. RTU: path of the tty. Copied */
     uint16_t port;           /* TCP */
-    uint32_t baud;           /* RTU */
+    uint32_t baud;           /* RTU: 1200 to 115200 */
     char parity;             /* RTU: 'N', 'E', 'O' */
+    uint8_t stop_bits;       /* RTU: 1, 2 */
     uint32_t backoff_min_ms; /* first pause of a dead unit; 0: 1000 */
     uint32_t backoff_max_ms; /* longest; 0: 10000 */
 };
@@ -75,9 +86,9 @@ struct bus_counters {
 
 struct bus;
 
-/* Start the thread; connects at the first request. ERR_FORMAT with a sentence for a configuration that cannot be (RTU
- * is refused for now). The caller owns *ret_bus. Make buses before many other descriptors are open: libmodbus waits
- * with select(), so a descriptor above 1023 is refused (-EMFILE). */
+/* Start the thread; connects at the first request. ERR_FORMAT with a sentence for a configuration that cannot be. The
+ * caller owns *ret_bus. Make TCP buses before many other descriptors are open: libmodbus waits with select(), so a
+ * descriptor above 1023 is refused (-EMFILE). */
 MUST_USE int bus_new(uv_loop_t *loop, const struct bus_config *config, struct bus **ret_bus, struct complaint *why);
 /* Every request that waits ends with -ECANCELED before this returns; memory is released once the thread (at most
  * BUS_LIMIT_MS later) and the loop have let go: run the loop on. NULL is fine. */
@@ -92,7 +103,11 @@ MUST_USE int bus_ask(struct bus *bus, const struct bus_request *request, bus_don
 void bus_forget(struct bus *bus, const void *owner);
 
 void bus_counters(const struct bus *bus, uint8_t unit, struct bus_counters *ret_counters);
-const char *bus_name(const struct bus *bus); /* "tcp:127.0.0.1:502" */
+/* What it was backed off for is mended (its mains are back): try it at once. */
+void bus_revive(struct bus *bus, uint8_t unit);
+uint16_t
+bus_registers_max(const struct bus *bus);    /* that one answer can carry within the bound, at this line's speed */
+const char *bus_name(const struct bus *bus); /* "tcp:127.0.0.1:502", "rtu:/dev/ttyUSB0" */
 uv_loop_t *bus_loop(const struct bus *bus);
 
 #endif

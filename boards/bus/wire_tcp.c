@@ -22,37 +22,31 @@
 
 enum { MBAP_LEN = 6 }; /* header before the unit */
 
-struct wire {
+struct wire_tcp {
+    struct wire wire;
     modbus_t *modbus;     /* owned, with its socket; NULL: not connected */
     uint16_t transaction; /* of the last request; goes on over reconnects, so that no old answer fits */
-    bool unconnected;
 };
 
-struct wire *wire_new(void)
+static struct wire_tcp *tcp_of(struct wire *wire)
 {
-    return xcalloc(1, sizeof(struct wire));
+    return (struct wire_tcp *)wire;
 }
 
-void wire_close(struct wire *wire)
+static void close_tcp(struct wire *wire)
 {
-    if (!wire->modbus)
+    struct wire_tcp *tcp = tcp_of(wire);
+    if (!tcp->modbus)
         return;
-    modbus_close(wire->modbus);
-    modbus_free(wire->modbus);
-    wire->modbus = NULL;
+    modbus_close(tcp->modbus);
+    modbus_free(tcp->modbus);
+    tcp->modbus = NULL;
 }
 
-void wire_free(struct wire *wire)
+static void free_tcp(struct wire *wire)
 {
-    if (!wire)
-        return;
-    wire_close(wire);
+    close_tcp(wire);
     free(wire);
-}
-
-bool wire_unconnected(const struct wire *wire)
-{
-    return wire->unconnected;
 }
 
 static int64_t left_ns(int64_t deadline_ns)
@@ -102,8 +96,9 @@ static int open_socket(const struct sockaddr_storage *to, int64_t deadline_ns, i
     return 0;
 }
 
-static int open_wire(struct wire *wire, const struct sockaddr_storage *to, int64_t deadline_ns)
+static int open_tcp(struct wire *wire, const struct sockaddr_storage *to, bool urgent, int64_t deadline_ns)
 {
+    (void)urgent;
     int fd = -1;
     int r = open_socket(to, deadline_ns, &fd);
     if (r < 0)
@@ -116,16 +111,19 @@ static int open_wire(struct wire *wire, const struct sockaddr_storage *to, int64
     modbus_set_socket(modbus, fd);
     modbus_set_error_recovery(modbus, MODBUS_ERROR_RECOVERY_NONE);
     modbus_set_byte_timeout(modbus, 0, 0);
-    wire->modbus = modbus;
+    tcp_of(wire)->modbus = modbus;
     return 0;
 }
 
-/* Closed by the other side, or holding bytes that no request of ours is waiting for. */
-static bool is_stale(const struct wire *wire)
+/* Neither closed by the other side nor holding bytes that no request of ours is waiting for. */
+static bool is_usable(struct wire *wire)
 {
+    const struct wire_tcp *tcp = tcp_of(wire);
     char byte;
-    ssize_t n = recv(modbus_get_socket(wire->modbus), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-    return n >= 0 || (errno != EAGAIN && errno != EWOULDBLOCK);
+    if (!tcp->modbus)
+        return false;
+    return recv(modbus_get_socket(tcp->modbus), &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
+           (errno == EAGAIN || errno == EWOULDBLOCK);
 }
 
 /* Errors of libmodbus about an answer's form all mean: not to be believed. */
@@ -135,7 +133,7 @@ static int code_of(int error)
 }
 
 /* A request is far smaller than any socket's buffer: what does not go out at once never will in time. */
-static int send_request(struct wire *wire, const struct bus_request *request)
+static int send_request(struct wire_tcp *wire, const struct bus_request *request)
 {
     uint8_t adu[MBAP_LEN + PDU_MAX] = {0};
     size_t len = pdu_request(request, adu + MBAP_LEN);
@@ -153,52 +151,39 @@ static int send_request(struct wire *wire, const struct bus_request *request)
 static int exchange(struct wire *wire, const struct bus_request *request, int64_t deadline_ns, uint16_t *ret_values,
                     uint8_t *ret_exception)
 {
-    int r = send_request(wire, request);
+    struct wire_tcp *tcp = tcp_of(wire);
+    int r = send_request(tcp, request);
     if (r < 0)
         return r;
     int64_t left_us = left_ns(deadline_ns) / 1000;
     if (left_us <= 0)
         return -ETIMEDOUT;
-    modbus_set_response_timeout(wire->modbus, (uint32_t)(left_us / 1000000), (uint32_t)(left_us % 1000000));
+    modbus_set_response_timeout(tcp->modbus, (uint32_t)(left_us / 1000000), (uint32_t)(left_us % 1000000));
     uint8_t answer[MODBUS_MAX_ADU_LENGTH];
-    int n = modbus_receive_confirmation(wire->modbus, answer);
+    int n = modbus_receive_confirmation(tcp->modbus, answer);
     if (n < 0)
         return code_of(errno);
-    if (n <= MBAP_LEN || (answer[0] << 8 | answer[1]) != wire->transaction || answer[2] || answer[3] ||
+    if (n <= MBAP_LEN || (answer[0] << 8 | answer[1]) != tcp->transaction || answer[2] || answer[3] ||
         (answer[4] << 8 | answer[5]) != n - MBAP_LEN)
         return ERR_DEVICE;
     return pdu_answer(request, answer + MBAP_LEN, (size_t)(n - MBAP_LEN), ret_values, ret_exception);
 }
 
-static int modify(struct wire *wire, const struct bus_request *request, int64_t deadline_ns, uint8_t *ret_exception)
+/* Whatever went wrong, bytes of it may still be on their way. */
+static bool survives(int result)
 {
-    struct bus_request part = *request;
-    part.act = BUS_READ;
-    uint16_t value;
-    int r = exchange(wire, &part, deadline_ns, &value, ret_exception);
-    if (r < 0)
-        return r;
-    part.act = BUS_WRITE;
-    part.values[0] = (uint16_t)((value & ~request->mask) | (request->values[0] & request->mask));
-    return exchange(wire, &part, deadline_ns, &value, ret_exception);
+    return result == 0 || result == ERR_LIMIT;
 }
 
-int wire_do(struct wire *wire, const struct sockaddr_storage *to, const struct bus_request *request,
-            int64_t deadline_elapsed_ns, uint16_t *ret_values, uint8_t *ret_exception)
+struct wire *wire_tcp_new(void)
 {
-    wire->unconnected = false;
-    if (wire->modbus && is_stale(wire))
-        wire_close(wire);
-    if (!wire->modbus) {
-        int r = open_wire(wire, to, deadline_elapsed_ns);
-        if (r < 0) {
-            wire->unconnected = true;
-            return r;
-        }
-    }
-    int r = request->act == BUS_MODIFY ? modify(wire, request, deadline_elapsed_ns, ret_exception)
-                                       : exchange(wire, request, deadline_elapsed_ns, ret_values, ret_exception);
-    if (r < 0 && r != ERR_LIMIT)
-        wire_close(wire);
-    return r;
+    static const struct wire_ops ops = {.open = open_tcp,
+                                        .close = close_tcp,
+                                        .usable = is_usable,
+                                        .exchange = exchange,
+                                        .survives = survives,
+                                        .free = free_tcp};
+    struct wire_tcp *tcp = xcalloc(1, sizeof(*tcp));
+    tcp->wire.ops = &ops;
+    return &tcp->wire;
 }

@@ -14,6 +14,7 @@
 
 static const char help[] =
     "loa-point --profile FILE [--host H] [--port P] [--unit U] [--json] [--within-ms N] COMMAND\n"
+    "loa-point --profile FILE --tty DEVICE [--baud B] [--parity none|even|odd] [--stop-bits N] ... COMMAND\n"
     "\n"
     "Đọc, ghi và thử một thiết bị Modbus bằng tên điểm trong tệp mô tả.\n"
     "Reads, writes and tries one Modbus device by the names in its profile.\n"
@@ -28,11 +29,13 @@ static const char help[] =
     "  status            read every readable point once\n"
     "With --watch, show, blank, on and off go on holding what is wanted and print each change of status as a line of\n"
     "JSON, until --within-ms or a signal ends it.\n"
-    "Defaults: --host 127.0.0.1 --port 502 --unit 1 --within-ms 10000. Exit code: 0 done, 1 not, 2 wrong call.\n";
+    "Defaults: --host 127.0.0.1 --port 502 --unit 1 --within-ms 10000; --baud 9600 --parity none --stop-bits 1. Exit "
+    "code: 0 done, 1 not, 2 wrong call.\n";
 
 struct call {
-    const char *profile_path, *host;
-    long port, unit, within_ms;
+    const char *profile_path;
+    struct bus_config bus_config;
+    long unit, within_ms;
     bool json, watch;
     const char *verb, *first, *second;
     const struct profile *profile;
@@ -362,9 +365,8 @@ static void list_points(const struct call *call)
 static int run(struct call *call)
 {
     struct complaint why = {0};
-    struct bus_config config = {.transport = BUS_TCP, .host = call->host, .port = (uint16_t)call->port};
     uv_loop_init(&call->loop);
-    int r = bus_new(&call->loop, &config, &call->bus, &why);
+    int r = bus_new(&call->loop, &call->bus_config, &call->bus, &why);
     if (r < 0) {
         fprintf(stderr, "loa-point: %s\n", why.text);
         return 1;
@@ -397,21 +399,42 @@ static int number(const char *name, const char *text, long low, long high, long 
     return 2;
 }
 
+static int parity_of(const char *word, char *ret)
+{
+    *ret = strcmp(word, "none") == 0 ? 'N' : strcmp(word, "even") == 0 ? 'E' : strcmp(word, "odd") == 0 ? 'O' : '?';
+    return *ret == '?' ? wrong("'%s' is no parity: none, even or odd", word) : 0;
+}
+
+/* Where the device is. 0, or 2: wrong. */
+static int read_place(int c, struct bus_config *config)
+{
+    long value = 0;
+    int r = 0;
+    if (c == 'H' || c == 't')
+        config->host = optarg;
+    if (c == 't')
+        config->transport = BUS_RTU;
+    if (c == 'p' && (r = number("port", optarg, 1, 65535, &value)) == 0)
+        config->port = (uint16_t)value;
+    if (c == 'b' && (r = number("baud", optarg, 1200, 115200, &value)) == 0)
+        config->baud = (uint32_t)value;
+    if (c == 's' && (r = number("stop-bits", optarg, 1, 2, &value)) == 0)
+        config->stop_bits = (uint8_t)value;
+    return c == 'P' ? parity_of(optarg, &config->parity) : r;
+}
+
 /* 0: go on, -1: help, 2: wrong. */
 static int read_options(int argc, char **argv, struct call *call)
 {
     static const struct option known[] = {
-        {"profile", 1, NULL, 'f'}, {"host", 1, NULL, 'H'}, {"port", 1, NULL, 'p'},
-        {"unit", 1, NULL, 'u'},    {"json", 0, NULL, 'j'}, {"within-ms", 1, NULL, 'w'},
-        {"watch", 0, NULL, 'W'},   {"help", 0, NULL, 'h'}, {NULL, 0, NULL, 0}};
+        {"profile", 1, NULL, 'f'}, {"host", 1, NULL, 'H'},   {"port", 1, NULL, 'p'},      {"unit", 1, NULL, 'u'},
+        {"json", 0, NULL, 'j'},    {"tty", 1, NULL, 't'},    {"within-ms", 1, NULL, 'w'}, {"baud", 1, NULL, 'b'},
+        {"watch", 0, NULL, 'W'},   {"parity", 1, NULL, 'P'}, {"stop-bits", 1, NULL, 's'}, {"help", 0, NULL, 'h'},
+        {NULL, 0, NULL, 0}};
     int r = 0;
     for (int c; r == 0 && (c = getopt_long(argc, argv, "+h", known, NULL)) >= 0;) {
         if (c == 'f')
             call->profile_path = optarg;
-        else if (c == 'H')
-            call->host = optarg;
-        else if (c == 'p')
-            r = number("port", optarg, 1, 65535, &call->port);
         else if (c == 'u')
             r = number("unit", optarg, 0, 255, &call->unit);
         else if (c == 'w')
@@ -420,6 +443,8 @@ static int read_options(int argc, char **argv, struct call *call)
             call->watch = true;
         else if (c == 'j')
             call->json = true;
+        else if (strchr("HtpbsP", c))
+            r = read_place(c, &call->bus_config);
         else
             r = c == 'h' ? -1 : 2;
     }
@@ -444,7 +469,9 @@ static void take_words(int argc, char **argv, struct call *call)
 
 int main(int argc, char **argv)
 {
-    struct call call = {.host = "127.0.0.1", .port = 502, .unit = 1, .within_ms = 10000};
+    struct call call = {.unit = 1, .within_ms = 10000};
+    call.bus_config =
+        (struct bus_config){.host = "127.0.0.1", .port = 502, .baud = 9600, .parity = 'N', .stop_bits = 1};
     int r = read_options(argc, argv, &call);
     if (r < 0)
         fputs(help, stdout);

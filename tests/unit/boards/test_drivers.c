@@ -175,26 +175,26 @@ static void test_silence_is_answered_when_freed(void **state)
 static void test_evidence(void **state)
 {
     struct site *site = *state;
-    struct amplifier_evidence e;
+    struct amplifier_sights e;
     atomic_store(&site->slave.level, -120);
     amplifier_want(site->amplifier, &loud);
     run_until(site, is_settled(site));
     amplifier_mark(site->amplifier, -6000);
-    run_until(site, (amplifier_evidence(site->amplifier, &e), e.n_levels >= 2));
+    run_until(site, (amplifier_sights(site->amplifier, &e), e.n_levels >= 2));
     assert_int_equal(e.n_above, 0);
     assert_true(e.can_see);
     assert_int_equal(e.level_max_mb, -12000);
     atomic_store(&site->slave.level, -20);
     atomic_store(&site->slave.fault, 1);
-    run_until(site, (amplifier_evidence(site->amplifier, &e), e.n_above >= 2 && e.faults_seen && e.power_seen));
+    run_until(site, (amplifier_sights(site->amplifier, &e), e.n_above >= 2 && e.faults_seen && e.power_seen));
     assert_int_equal(e.level_max_mb, -2000);
     assert_int_equal(e.level_min_mb, -12000);
     assert_true(e.level_avg_mb < -2000 && e.level_avg_mb > -12000);
     assert_true(e.unmuted_seen && !e.power_lost && !e.unreachable);
     atomic_store(&site->slave.coil[0], 0);
-    run_until(site, (amplifier_evidence(site->amplifier, &e), e.power_lost));
+    run_until(site, (amplifier_sights(site->amplifier, &e), e.power_lost));
     amplifier_mark(site->amplifier, 0);
-    amplifier_evidence(site->amplifier, &e);
+    amplifier_sights(site->amplifier, &e);
     assert_int_equal(e.n_levels, 0);
     assert_false(e.power_lost);
 }

@@ -125,7 +125,14 @@ static void names_what_is_wrong_with_wiring(void **state)
     } cases[] = {
         {"sound = { };", "'device' is missing"},
         {"sound = { device = \"x\"; rate = 7; };", "'rate' is 7"},
-        {"buses = ( { name = \"b\"; transport = \"rtu\"; } );", "it must be \"tcp\""},
+        {"buses = ( { name = \"b\"; transport = \"udp\"; } );", "\"tcp\", \"rtu\""},
+        {"buses = ( { name = \"b\"; transport = \"rtu\"; } );", "'tty'"},
+        {"buses = ( { name = \"b\"; transport = \"rtu\"; tty = \"ttyS0\"; } );", "a full path"},
+        {"buses = ( { name = \"b\"; transport = \"rtu\"; tty = \"/dev/ttyS0\"; baud = 9601; } );", "'baud' is 9601"},
+        {"buses = ( { name = \"b\"; transport = \"rtu\"; tty = \"/dev/ttyS0\"; parity = \"mark\"; } );", "'parity'"},
+        {"buses = ( { name = \"b\"; transport = \"rtu\"; tty = \"/dev/ttyS0\"; }, "
+         "{ name = \"c\"; transport = \"rtu\"; tty = \"/dev/ttyS0\"; } );",
+         "has this tty already"},
         {"buses = ( { name = \"b\"; transport = \"tcp\"; host = \"h\"; port = 99999; } );", "'port' is 99999"},
         {BUS "signs = ( { name = \"t\"; bus = \"c\"; unit = 1; profile = \"x\"; } );", "there is no such bus"},
         {BUS "signs = ( { name = \"t\"; bus = \"b\"; unit = 1; profile = \"/nowhere.cfg\"; } );", "/nowhere.cfg"},
