@@ -5,12 +5,14 @@
 #include "playlists/base/clock.h"
 #include "playlists/base/file.h"
 #include "playlists/base/log.h"
+#include "playlists/base/pulse.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <gnutls/gnutls.h>
 #include <gnutls/x509.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,7 +51,8 @@ struct listener {
     uv_poll_t poll;
     uv_timer_t timer, sweep;
     int open_handles;
-    int port;
+    int port, epoll_fd; /* the descriptor is libmicrohttpd's */
+    int64_t ran_ms;
     struct buf cert, key, ca; /* the server refers to them */
 };
 
@@ -138,6 +141,7 @@ static void run(struct listener *listener)
 {
     MHD_UNSIGNED_LONG_LONG wait_ms;
     MHD_run(listener->daemon);
+    listener->ran_ms = clock_elapsed_ms();
     if (MHD_get_timeout(listener->daemon, &wait_ms) == MHD_YES)
         uv_timer_start(&listener->timer, on_timer, wait_ms, 0);
     else
@@ -256,6 +260,7 @@ int listener_start(uv_loop_t *loop, const struct settings_listener *settings, co
         goto fail;
     }
     const union MHD_DaemonInfo *info = MHD_get_daemon_info(l->daemon, MHD_DAEMON_INFO_EPOLL_FD);
+    l->epoll_fd = info->epoll_fd;
     uv_poll_init(loop, &l->poll, info->epoll_fd);
     uv_timer_init(loop, &l->timer);
     uv_timer_init(loop, &l->sweep);
@@ -277,6 +282,12 @@ fail:
 int listener_port(const struct listener *listener)
 {
     return listener->port;
+}
+
+bool listener_stuck(const struct listener *listener)
+{
+    struct pollfd waiting = {.fd = listener->epoll_fd, .events = POLLIN};
+    return clock_elapsed_ms() - listener->ran_ms > PULSE_STEP_MS && poll(&waiting, 1, 0) > 0;
 }
 
 void listener_kick(struct listener *listener)

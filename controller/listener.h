@@ -26,6 +26,8 @@ MUST_USE int listener_check(const struct settings_listener *settings, const char
 MUST_USE int listener_start(uv_loop_t *loop, const struct settings_listener *settings, const char *name,
                             const struct listener_handler *handler, struct listener **ret, struct complaint *why);
 int listener_port(const struct listener *listener);
+/* Requests wait and nobody looks at them. */
+bool listener_stuck(const struct listener *listener);
 /* Let the server look at its connections soon: needed after MHD_resume_connection(). */
 void listener_kick(struct listener *listener);
 /* The caller of this connection is known: it may be idle for longer. */

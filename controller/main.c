@@ -13,6 +13,7 @@
 #include "playlists/base/clock.h"
 #include "playlists/base/file.h"
 #include "playlists/base/log.h"
+#include "playlists/base/watchdog.h"
 
 #include <getopt.h>
 #include <signal.h>
@@ -39,6 +40,7 @@ struct program {
     uv_loop_t loop;
     uv_signal_t on_term, on_int;
     struct throttle throttle;
+    struct watchdog *watchdog;
     bool stopping;
 };
 
@@ -172,6 +174,9 @@ static void stop(struct program *p)
         return;
     p->stopping = true;
     log_info("controller", "stopping");
+    watchdog_stopping(p->watchdog);
+    watchdog_free(p->watchdog);
+    p->watchdog = NULL;
     char *path = xasprintf("%s/listening.json", p->settings.state);
     unlink(path);
     free(path);
@@ -233,6 +238,16 @@ static void clear_tmp(const struct settings *s)
     free(dir);
 }
 
+static const char *stuck(void *arg)
+{
+    const struct program *p = arg;
+    if (listener_stuck(p->c.api_port))
+        return "the people's port";
+    if (listener_stuck(p->c.blob_port))
+        return "the devices' port";
+    return store_number(p->c.store, -1, "PRAGMA user_version", "") < 0 ? "the store" : NULL;
+}
+
 static void watch_signals(struct program *p)
 {
     signal(SIGPIPE, SIG_IGN);
@@ -263,11 +278,13 @@ static int run(struct program *p)
         complain(&why, r, "link %s cannot be used: %s", p->settings.link, err_name(r));
     if (r == 0)
         r = open_ports(p, &why);
-    if (r == 0)
+    if (r == 0) {
         log_info("controller", "listening: api %s port %d, blobs port %d", p->settings.api.address,
                  listener_port(c->api_port), listener_port(c->blob_port));
-    else
+        p->watchdog = watchdog_start(&p->loop, stuck, p);
+    } else {
         stop(p);
+    }
     uv_run(&p->loop, UV_RUN_DEFAULT);
     uv_loop_close(&p->loop);
     intake_free(c->intake);

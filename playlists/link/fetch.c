@@ -338,6 +338,11 @@ struct fetch *fetch_new(uv_loop_t *loop, const struct settings *settings, const 
     return f;
 }
 
+bool fetch_stuck(const struct fetch *f)
+{
+    return f->ground.http && http_stuck(f->ground.http);
+}
+
 static void free_handle(uv_handle_t *handle)
 {
     free(handle);

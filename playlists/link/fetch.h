@@ -25,5 +25,6 @@ void fetch_add(struct fetch *fetch, uint32_t id, const char *hash, uint64_t size
 void fetch_cancel(struct fetch *fetch, uint32_t id);
 void fetch_forget_all(struct fetch *fetch); /* the client is gone; what came stays for the next one */
 void fetch_time_changed(struct fetch *fetch);
+bool fetch_stuck(const struct fetch *fetch); /* downloads are under way and nothing moves them */
 
 #endif

@@ -2,14 +2,19 @@
 #include "playlists/link/http.h"
 
 #include "playlists/base/bytes.h"
+#include "playlists/base/pulse.h"
 
 #include <stdlib.h>
+
+enum { SIGN_OF_LIFE_MS = 60000 };
 
 struct http {
     uv_loop_t *loop;
     CURLM *multi; /* owned */
     http_done_fn done;
     uv_timer_t *timer; /* owned */
+    unsigned under_way;
+    struct pulse pulse; /* while anything is under way curl looks at its speed each second */
 };
 
 struct http_socket {
@@ -17,6 +22,14 @@ struct http_socket {
     struct http *http;
     curl_socket_t fd; /* curl's */
 };
+
+static void promise(struct http *http)
+{
+    if (http->under_way > 0)
+        pulse_within(&http->pulse, SIGN_OF_LIFE_MS);
+    else
+        pulse_rest(&http->pulse);
+}
 
 static void collect(struct http *http)
 {
@@ -30,8 +43,10 @@ static void collect(struct http *http)
         void *arg = NULL;
         curl_easy_getinfo(easy, CURLINFO_PRIVATE, &arg);
         curl_multi_remove_handle(http->multi, easy);
+        http->under_way--;
         http->done(arg, result);
     }
+    promise(http);
 }
 
 static void on_timer(uv_timer_t *timer)
@@ -134,9 +149,18 @@ void http_start(struct http *http, CURL *easy, void *arg)
 {
     curl_easy_setopt(easy, CURLOPT_PRIVATE, arg);
     curl_multi_add_handle(http->multi, easy);
+    http->under_way++;
+    promise(http);
 }
 
 void http_drop(struct http *http, CURL *easy)
 {
     curl_multi_remove_handle(http->multi, easy);
+    http->under_way--;
+    promise(http);
+}
+
+bool http_stuck(const struct http *http)
+{
+    return pulse_missed(&http->pulse);
 }

@@ -1,6 +1,7 @@
 /* main.c - loa-link: reads arguments and configuration, builds the objects in order, runs the loop, tears down. */
 #include "playlists/base/bytes.h"
 #include "playlists/base/log.h"
+#include "playlists/base/watchdog.h"
 #include "playlists/link/serve.h"
 #include "playlists/link/settings.h"
 #include "playlists/link/tls.h"
@@ -68,6 +69,11 @@ static int give_up(const struct complaint *why)
     return EXIT_FAILURE;
 }
 
+static const char *stuck(void *arg)
+{
+    return serve_stuck(arg);
+}
+
 static void on_signal(uv_signal_t *signal, int number)
 {
     log_info("main", "signal %d, ending", number);
@@ -97,8 +103,12 @@ static int run(const struct settings *settings, struct tls *tls, struct complain
     uv_signal_start(&term, on_signal, SIGTERM);
     uv_signal_start(&interrupt, on_signal, SIGINT);
     int r = serve_new(&loop, settings, tls, &serve, why);
-    if (r == 0)
+    if (r == 0) {
+        struct watchdog *watchdog = watchdog_start(&loop, stuck, serve);
         uv_run(&loop, UV_RUN_DEFAULT);
+        watchdog_stopping(watchdog);
+        watchdog_free(watchdog);
+    }
     serve_free(serve);
     uv_close((uv_handle_t *)&term, NULL);
     uv_close((uv_handle_t *)&interrupt, NULL);

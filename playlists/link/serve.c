@@ -329,6 +329,11 @@ int serve_new(uv_loop_t *loop, const struct settings *settings, struct tls *tls,
     return 0;
 }
 
+const char *serve_stuck(const struct serve *s)
+{
+    return fetch_stuck(s->fetch) ? "the downloads" : NULL;
+}
+
 void serve_free(struct serve *s)
 {
     if (!s)

@@ -16,5 +16,7 @@ MUST_USE int serve_new(uv_loop_t *loop, const struct settings *settings, struct 
 /* NULL is fine. The socket file is removed, the session is dropped without DISCONNECT: the client does not know that
  * the link goes, so the will tells the truth. */
 void serve_free(struct serve *serve);
+/* Name of a part that does not move though it should; NULL: all do. */
+const char *serve_stuck(const struct serve *serve);
 
 #endif
