@@ -4,6 +4,7 @@
 #include "playlists/base/log.h"
 #include "tools/soundcard/stream.h"
 
+#include <errno.h>
 #include <math.h>
 #include <string.h>
 #include <time.h>
@@ -22,12 +23,18 @@ static int64_t unix_ns_of(const struct card *card, uint64_t frame)
     return clock_ns(CLOCK_REALTIME) + (mono - clock_ns(CLOCK_MONOTONIC));
 }
 
+static uint64_t true_rate_mhz(const struct card_config *config)
+{
+    return (uint64_t)((int64_t)config->rate_hz * 1000 + (int64_t)config->rate_hz * config->ppm / 1000);
+}
+
 int card_init(struct card *card, const struct card_config *config, struct complaint *why)
 {
     memset(card, 0, sizeof(*card));
     card->config = *config;
+    card->still_frame = CARD_MOVES;
     stream_init(&card->stream);
-    card->rate_mhz = (uint64_t)((int64_t)config->rate_hz * 1000 + (int64_t)config->rate_hz * config->ppm / 1000);
+    card->rate_mhz = true_rate_mhz(config);
     int r = meter_init(&card->meter, config->meter_socket, config->rate_hz, config->channels, why);
     if (r < 0) {
         return r;
@@ -78,16 +85,74 @@ static void commit(struct card *card)
     }
 }
 
+/* True when frames of the stream are wanted now. */
+static bool wants_frames(struct card *card, int64_t now_ns)
+{
+    if (!card->stream.running || card->still_frame != CARD_MOVES) {
+        return false;
+    }
+    if (faults_dry(&card->faults, now_ns)) {
+        stream_stop_dry(&card->stream);
+        card->underruns++;
+        return false;
+    }
+    return true;
+}
+
+/* The stream is told where it is. */
+static void tell_pace(struct card *card)
+{
+    struct card_pace pace = {.start_mono_ns = card->start_mono_ns,
+                             .rate_mhz = card->rate_mhz,
+                             .anchor_frame = card->stream.anchor,
+                             .still_frame = card->still_frame};
+    stream_tell_pace(&card->stream, &pace);
+}
+
+/* Follow the faults: what is gone has no stream, and what stood still goes on where it stood. */
+static void follow_faults(struct card *card, int64_t now_ns)
+{
+    faults_pass(&card->faults, now_ns);
+    if (card->faults.gone_until_ns != 0) {
+        stream_done(&card->stream);
+    }
+    bool still = card->faults.still_until_ns != 0;
+    if (still == (card->still_frame != CARD_MOVES)) {
+        return;
+    }
+    card->still_frame = still ? card->head : CARD_MOVES;
+    if (!still && card->stream.running) {
+        card->stream.anchor = card->head - card->stream.taken;
+    }
+    tell_pace(card);
+}
+
+void card_obey(struct card *card, const struct fault *fault)
+{
+    int64_t now_ns = clock_ns(CLOCK_MONOTONIC);
+    card_advance(card);
+    if (fault->kind == FAULT_PPM) {
+        uint64_t frame = card_frame_at(card->start_mono_ns, card->rate_mhz, now_ns);
+        card->config.ppm = (int32_t)fault->number;
+        card->rate_mhz = true_rate_mhz(&card->config);
+        card->start_mono_ns = now_ns - card_time_of(0, card->rate_mhz, frame);
+        tell_pace(card);
+    }
+    faults_set(&card->faults, fault, now_ns);
+    follow_faults(card, now_ns);
+}
+
 void card_advance(struct card *card)
 {
+    int64_t now_ns = clock_ns(CLOCK_MONOTONIC);
     uint64_t ahead = (uint64_t)card->config.rate_hz * CARD_TICK_MS / 1000;
-    uint64_t target = card_frame_at(card->start_mono_ns, card->rate_mhz, clock_ns(CLOCK_MONOTONIC)) + ahead;
+    uint64_t target = card_frame_at(card->start_mono_ns, card->rate_mhz, now_ns) + ahead;
     while (card->head < target) {
         uint64_t due = target - card->head;
         uint32_t n = meter_room(&card->meter);
         n = due < n ? (uint32_t)due : n;
         n = n > CARD_BLOCK_FRAMES ? CARD_BLOCK_FRAMES : n;
-        bool sound = card->stream.running;
+        bool sound = wants_frames(card, now_ns);
         if (sound && stream_take(&card->stream, card->config.format, card->config.channels, card->block, n) < 0) {
             card->underruns++;
         }
@@ -95,6 +160,7 @@ void card_advance(struct card *card)
     }
     stream_tick(&card->stream);
     commit(card);
+    follow_faults(card, now_ns);
 }
 
 int64_t card_next_tick_ns(const struct card *card)
@@ -109,7 +175,9 @@ void card_attach(struct card *card, int fd)
 {
     struct card_answer hello = {
         .rate_hz = card->config.rate_hz, .channels = card->config.channels, .format = card->config.format};
-    if (stream_attach(&card->stream, fd, &hello) == 0) {
+    follow_faults(card, clock_ns(CLOCK_MONOTONIC));
+    int status = card->faults.gone_until_ns != 0 ? -ENODEV : card->faults.busy_until_ns != 0 ? -EBUSY : 0;
+    if (stream_attach(&card->stream, fd, status, &hello) == 0) {
         card->streams++;
     }
 }
@@ -130,7 +198,9 @@ void card_serve(struct card *card)
     }
     struct card_answer answer = {
         .rate_hz = card->config.rate_hz, .channels = card->config.channels, .format = card->config.format};
-    if (stream_answer(&card->stream, &request, &answer, card->head, card->start_mono_ns, card->rate_mhz) < 0) {
+    struct card_pace pace = {
+        .start_mono_ns = card->start_mono_ns, .rate_mhz = card->rate_mhz, .still_frame = card->still_frame};
+    if (stream_answer(&card->stream, &request, &answer, card->head, &pace) < 0) {
         stream_done(&card->stream);
     }
 }

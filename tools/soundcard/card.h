@@ -1,11 +1,13 @@
 /* card.h - the card itself: a clock, a recording, a meter, and at most one stream that feeds it.
  *
  * Frame n is put out at start + n / rate, whatever the process's own lateness: frames are taken from the stream's ring
- * a little ahead of their time, and zeros stand where there are none. One thread. */
+ * a little ahead of their time, and zeros stand where there are none, also while the card is gone or stands still. One
+ * thread. */
 #ifndef LOA_CARD_H
 #define LOA_CARD_H
 
 #include "tools/soundcard/card_wire.h"
+#include "tools/soundcard/faults.h"
 #include "tools/soundcard/meter.h"
 #include "tools/soundcard/wav_out.h"
 
@@ -31,13 +33,16 @@ struct card_stream {
     size_t shared_len;
     const uint8_t *ring; /* in the mapping */
     uint32_t buffer_frames;
-    uint64_t taken; /* our own count: what is in the mapping is only told */
+    uint64_t anchor; /* the card's frame that is frame 0 of the stream */
+    uint64_t taken;  /* our own count: what is in the mapping is only told */
     bool running;
 };
 
 struct card {
     struct card_config config;
-    int64_t start_mono_ns;
+    struct faults faults;
+    uint64_t still_frame;  /* CARD_MOVES, or where it stands */
+    int64_t start_mono_ns; /* frame 0, as if it had always run at its present rate */
     uint64_t rate_mhz;
     uint64_t head;         /* frames put out, or about to be */
     uint64_t committed_at; /* head when the recording's header was last made true */
@@ -58,7 +63,10 @@ void card_advance(struct card *card);
 /* When card_advance() is due again, CLOCK_MONOTONIC. */
 int64_t card_next_tick_ns(const struct card *card);
 
-/* A player connected (descriptor consumed): taken, or answered -EBUSY. */
+/* Something goes wrong, or right again. */
+void card_obey(struct card *card, const struct fault *fault);
+
+/* A player connected (descriptor consumed): taken, or answered -EBUSY or -ENODEV. */
 void card_attach(struct card *card, int fd);
 /* Its socket has something to say, or has ended. */
 void card_serve(struct card *card);

@@ -5,7 +5,8 @@
  * descriptors: the shared memory (header, then the ring of frames at CARD_RING_OFFSET) and an eventfd that the card
  * raises at each tick. The socket's end is the end of the stream.
  *
- * Frame n of the card is put out at start_mono_ns + n / rate, exactly; frame 0 of a stream is the card's `anchor`. */
+ * Frame n of the card is put out at start_mono_ns + n / rate, exactly; frame 0 of a stream is the card's `anchor`. A
+ * card that has vanished greets with -ENODEV. */
 #ifndef LOA_CARD_WIRE_H
 #define LOA_CARD_WIRE_H
 
@@ -43,12 +44,21 @@ struct card_answer {
 
 #define CARD_NO_ANCHOR UINT64_MAX
 
+#define CARD_MOVES UINT64_MAX
+
+/* What tells where the stream is at any moment. */
+struct card_pace {
+    int64_t start_mono_ns; /* the card's frame 0, CLOCK_MONOTONIC */
+    uint64_t rate_mhz;     /* true rate in thousandths of a hertz */
+    uint64_t anchor_frame; /* the card's frame that is frame 0 of this stream; CARD_NO_ANCHOR before CARD_START */
+    uint64_t still_frame;  /* a card that stands still has come as far as this frame; CARD_MOVES else */
+};
+
 /* Head of the shared memory. Each member has one writer; the card checks what the plugin writes. */
 struct card_shared {
-    int64_t start_mono_ns;           /* card: its frame 0, CLOCK_MONOTONIC */
-    uint64_t rate_mhz;               /* card: true rate in thousandths of a hertz */
-    _Atomic uint64_t taken_frames;   /* card: taken from the ring since CARD_PREPARE */
-    _Atomic uint64_t anchor_frame;   /* card: its frame that is frame 0 of this stream; CARD_NO_ANCHOR before */
+    struct card_pace pace[2];        /* card: it writes the one that is not told, then tells it */
+    _Atomic uint32_t pace_told;      /* card: 0 or 1 */
+    _Atomic uint64_t taken_frames;   /* card: taken from the ring since CARD_PREPARE; final with `underrun` */
     _Atomic uint32_t underrun;       /* card: the ring ran dry, the stream has stopped */
     _Atomic uint64_t written_frames; /* plugin: put into the ring since CARD_PREPARE */
 };
@@ -68,6 +78,14 @@ static inline uint64_t card_frame_at(int64_t start_mono_ns, uint64_t rate_mhz, i
     uint64_t whole = ns / 1000000000u * rate_mhz;
     uint64_t part = whole % 1000 * 1000000000u + ns % 1000000000u * rate_mhz;
     return whole / 1000 + part / 1000000000000u;
+}
+
+/* Frames of the stream that have been put out at `mono_ns`; negative while its first one lies ahead. */
+static inline int64_t card_heard_at(const struct card_pace *pace, int64_t mono_ns)
+{
+    uint64_t now = card_frame_at(pace->start_mono_ns, pace->rate_mhz, mono_ns);
+    now = now < pace->still_frame ? now : pace->still_frame;
+    return (int64_t)(now - pace->anchor_frame);
 }
 
 /* When the card's frame is put out. */

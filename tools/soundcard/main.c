@@ -3,6 +3,7 @@
 #include "playlists/base/file.h"
 #include "playlists/base/log.h"
 #include "tools/soundcard/card.h"
+#include "tools/soundcard/control.h"
 #include "tools/soundcard/unix_socket.h"
 
 #include <errno.h>
@@ -23,7 +24,8 @@
 static const char usage[] =
     "loa-card: card âm thanh ảo / a sound card without hardware\n"
     "\n"
-    "  loa-card --socket S --recording F.wav [options]\n"
+    "  loa-card --socket S --recording F.wav [options]     be the card\n"
+    "  loa-card --tell C WORDS                             say WORDS to the card whose --control is C\n"
     "\n"
     "  --socket S      where the ALSA plugin \"loa\" connects (Unix socket)\n"
     "  --recording F   WAV of all that is put out, from the start, in real time, valid at any moment;\n"
@@ -35,13 +37,31 @@ static const char usage[] =
     "  --conf C        write an ALSA configuration with the card as \"loa\" and as default; use it by\n"
     "                  ALSA_CONFIG_PATH=C\n"
     "  --ppm N         run faster than the clock by N millionths, -1000 to 1000 (0)\n"
+    "  --control C     Unix socket that takes WORDS, a line each, and answers a line of JSON\n"
+    "  --fault WORDS   as if they had been said at the start; may be given up to 8 times\n"
+    "\n"
+    "WORDS, all at once or by themselves after some time (MS milliseconds):\n"
+    "  vanish [MS]        it is gone: who plays loses it, who opens it hears \"no such device\"\n"
+    "  busy [MS]          who opens it hears \"busy\"\n"
+    "  freeze [MS]        it stands still, and its delay with it\n"
+    "  underrun [N [MS]]  N times (1), MS apart (200), the stream is stopped as if it had run dry\n"
+    "  ppm N              another clock error from now on\n"
+    "  return             all is well again, but for the clock error\n"
+    "  status             only answer\n"
     "\n"
     "Ends on SIGTERM or SIGINT, with the recording complete and its sockets removed.\n";
+
+enum { FAULTS_AT_START_MAX = 8 };
 
 struct options {
     struct card_config card;
     const char *socket;
     const char *conf;
+    const char *control;
+    const char *tell;  /* only say `words` there */
+    const char *words; /* NULL: be the card */
+    struct fault faults[FAULTS_AT_START_MAX];
+    size_t n_faults;
 };
 
 static int read_number(const char *name, const char *text, long min, long max, long *ret, struct complaint *why)
@@ -69,6 +89,17 @@ static int read_format(const char *text, enum card_format *ret, struct complaint
     return complain(why, ERR_FORMAT, "--format \"%s\" is not known; s16, s32 or float would be right", text);
 }
 
+static int read_fault(struct options *options, struct complaint *why)
+{
+    if (options->n_faults == FAULTS_AT_START_MAX) {
+        return complain(why, ERR_FORMAT, "--fault is given too often; %d times would be right", FAULTS_AT_START_MAX);
+    }
+    int r = fault_parse(optarg, &options->faults[options->n_faults], why);
+    options->n_faults += r == 0 ? 1 : 0;
+    complain_prefix(r < 0 ? why : NULL, "--fault");
+    return r;
+}
+
 static int read_option(int option, struct options *options, struct complaint *why)
 {
     long number = 0;
@@ -86,6 +117,14 @@ static int read_option(int option, struct options *options, struct complaint *wh
     case 'o':
         options->conf = optarg;
         return 0;
+    case 'C':
+        options->control = optarg;
+        return 0;
+    case 't':
+        options->tell = optarg;
+        return 0;
+    case 'F':
+        return read_fault(options, why);
     case 'f':
         return read_format(optarg, &options->card.format, why);
     case 'r':
@@ -109,11 +148,19 @@ static int read_option(int option, struct options *options, struct complaint *wh
 static int read_options(int argc, char **argv, struct options *options, struct complaint *why)
 {
     static const struct option known[] = {
-        {"socket", required_argument, NULL, 's'},   {"recording", required_argument, NULL, 'w'},
-        {"meter", required_argument, NULL, 'm'},    {"conf", required_argument, NULL, 'o'},
-        {"format", required_argument, NULL, 'f'},   {"rate", required_argument, NULL, 'r'},
-        {"channels", required_argument, NULL, 'c'}, {"ppm", required_argument, NULL, 'p'},
-        {"help", no_argument, NULL, 'h'},           {NULL, 0, NULL, 0},
+        {"socket", required_argument, NULL, 's'},
+        {"recording", required_argument, NULL, 'w'},
+        {"meter", required_argument, NULL, 'm'},
+        {"conf", required_argument, NULL, 'o'},
+        {"format", required_argument, NULL, 'f'},
+        {"rate", required_argument, NULL, 'r'},
+        {"channels", required_argument, NULL, 'c'},
+        {"ppm", required_argument, NULL, 'p'},
+        {"control", required_argument, NULL, 'C'},
+        {"tell", required_argument, NULL, 't'},
+        {"fault", required_argument, NULL, 'F'},
+        {"help", no_argument, NULL, 'h'},
+        {NULL, 0, NULL, 0},
     };
     opterr = 0;
     for (int option = getopt_long(argc, argv, "h", known, NULL); option != -1;
@@ -125,6 +172,11 @@ static int read_options(int argc, char **argv, struct options *options, struct c
         if (r < 0) {
             return r;
         }
+    }
+    if (options->tell != NULL) {
+        options->words = optind + 1 == argc ? argv[optind] : NULL;
+        return options->words != NULL ? 0
+                                      : complain(why, ERR_FORMAT, "--tell needs WORDS, as one argument: 'vanish 5000'");
     }
     if (optind != argc) {
         return complain(why, ERR_FORMAT, "\"%s\" is no option; loa-card --help shows all", argv[optind]);
@@ -187,10 +239,15 @@ struct shell {
     int timer;
     int signals;
     struct card card;
+    struct control control;
 };
 
 static int open_shell(struct shell *shell, const struct options *options, struct complaint *why)
 {
+    int r = control_init(&shell->control, options->control, why);
+    if (r < 0) {
+        return r;
+    }
     sigset_t ends;
     (void)sigemptyset(&ends);
     (void)sigaddset(&ends, SIGTERM);
@@ -213,7 +270,7 @@ static void set_timer(const struct shell *shell)
     (void)timerfd_settime(shell->timer, TFD_TIMER_ABSTIME, &when, NULL);
 }
 
-static void serve(struct shell *shell, const struct pollfd *fds, size_t n)
+static void serve(struct shell *shell, const struct pollfd *fds, size_t n_meter, size_t n_control)
 {
     if (fds[3].revents != 0 && shell->card.stream.socket >= 0) {
         card_serve(&shell->card); /* before the next player is let in: the last one may just have ended */
@@ -224,21 +281,23 @@ static void serve(struct shell *shell, const struct pollfd *fds, size_t n)
             card_attach(&shell->card, fd);
         }
     }
-    meter_serve(&shell->card.meter, fds + 4, n - 4);
+    meter_serve(&shell->card.meter, fds + 4, n_meter);
+    control_serve(&shell->control, fds + 4 + n_meter, n_control, &shell->card);
 }
 
 static void run(struct shell *shell)
 {
     for (;;) {
         set_timer(shell);
-        struct pollfd fds[4 + 1 + METER_CLIENTS_MAX] = {
+        struct pollfd fds[4 + 1 + METER_CLIENTS_MAX + 1 + CONTROL_CLIENTS_MAX] = {
             {.fd = shell->signals, .events = POLLIN},
             {.fd = shell->timer, .events = POLLIN},
             {.fd = shell->listener, .events = POLLIN},
             {.fd = shell->card.stream.socket, .events = POLLIN},
         };
-        size_t n = 4 + meter_poll_fds(&shell->card.meter, fds + 4);
-        if (poll(fds, (nfds_t)n, -1) < 0 && errno != EINTR) {
+        size_t n_meter = meter_poll_fds(&shell->card.meter, fds + 4);
+        size_t n_control = control_poll_fds(&shell->control, fds + 4 + n_meter);
+        if (poll(fds, (nfds_t)(4 + n_meter + n_control), -1) < 0 && errno != EINTR) {
             log_err("card", "poll: %s; giving up", strerror(errno));
             return;
         }
@@ -248,7 +307,7 @@ static void run(struct shell *shell)
         if (fds[1].revents != 0) {
             card_advance(&shell->card);
         }
-        serve(shell, fds, n);
+        serve(shell, fds, n_meter, n_control);
     }
 }
 
@@ -258,8 +317,22 @@ static void close_shell(struct shell *shell, const struct options *options)
         (void)close(shell->listener);
         (void)unlink(options->socket);
     }
+    control_done(&shell->control);
     (void)close(shell->timer);
     (void)close(shell->signals);
+}
+
+static int tell(const struct options *options)
+{
+    char answer[CONTROL_ANSWER_MAX];
+    struct complaint why = {.text = ""};
+    int r = control_tell(options->tell, options->words, answer, &why);
+    if (r < 0) {
+        (void)fprintf(stderr, "loa-card: %s\n", why.text);
+        return 1;
+    }
+    (void)puts(answer);
+    return strncmp(answer, "{\"ok\"", 5) == 0 ? 0 : 2;
 }
 
 /* Hardware does not wait for a processor: where the system allows it, this does not either. */
@@ -284,11 +357,17 @@ int main(int argc, char **argv)
         (void)fprintf(stderr, "loa-card: %s\n", why.text);
         return 2;
     }
+    if (options.tell != NULL) {
+        return tell(&options);
+    }
     static struct shell shell = {.listener = -1, .timer = -1, .signals = -1};
     r = open_shell(&shell, &options, &why);
     if (r == 0) {
         r = card_init(&shell.card, &options.card, &why);
         if (r == 0) {
+            for (size_t i = 0; i < options.n_faults; i++) {
+                card_obey(&shell.card, &options.faults[i]);
+            }
             r = options.conf == NULL ? 0 : write_conf(&options, &why);
             if (r == 0) {
                 log_info("card", "socket=%s recording=%s rate=%u channels=%u", options.socket, options.card.recording,

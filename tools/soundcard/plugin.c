@@ -31,6 +31,7 @@ struct loa {
     struct card_answer card;
     snd_pcm_uframes_t boundary;
     snd_pcm_uframes_t avail_min;
+    uint64_t pointed;              /* frames taken that `pointer` has told since prepare */
     uint64_t written;              /* frames handed over since prepare */
     snd_pcm_uframes_t written_ptr; /* the application pointer that this is */
     bool gone;
@@ -116,10 +117,12 @@ static snd_pcm_sframes_t loa_pointer(snd_pcm_ioplug_t *io)
     if (loa->gone || loa->shared == NULL || card_gone(loa)) {
         return -ENODEV;
     }
-    if (atomic_load(&loa->shared->underrun) != 0) {
-        return -EPIPE;
-    }
+    bool dry = atomic_load(&loa->shared->underrun) != 0;
     uint64_t taken = atomic_load_explicit(&loa->shared->taken_frames, memory_order_acquire);
+    if (dry && taken == loa->pointed) {
+        return -EPIPE; /* how far it came was told before: `avail` stays true, as a real card's does */
+    }
+    loa->pointed = taken;
     return (snd_pcm_sframes_t)(taken % loa->boundary);
 }
 
@@ -127,6 +130,9 @@ static snd_pcm_sframes_t loa_transfer(snd_pcm_ioplug_t *io, const snd_pcm_channe
                                       snd_pcm_uframes_t offset, snd_pcm_uframes_t size)
 {
     struct loa *loa = io->private_data;
+    if (loa->gone || loa->shared == NULL || atomic_load(&loa->shared->underrun) != 0) {
+        return -EPIPE; /* nobody would ever take them */
+    }
     uint64_t at = handed_over(loa);
     size_t frame_bytes = (size_t)io->channels * card_sample_bytes(loa->card.format);
     const uint8_t *from = (const uint8_t *)areas->addr + (areas->first + areas->step * offset) / 8;
@@ -154,17 +160,14 @@ static int loa_delay(snd_pcm_ioplug_t *io, snd_pcm_sframes_t *delayp)
     }
     uint64_t written = handed_over(loa);
     uint64_t taken = atomic_load_explicit(&loa->shared->taken_frames, memory_order_acquire);
-    uint64_t anchor = atomic_load(&loa->shared->anchor_frame);
-    if (anchor == CARD_NO_ANCHOR) {
+    struct card_pace pace = loa->shared->pace[atomic_load_explicit(&loa->shared->pace_told, memory_order_acquire) & 1];
+    if (pace.anchor_frame == CARD_NO_ANCHOR) {
         *delayp = (snd_pcm_sframes_t)written;
         return 0;
     }
     struct timespec ts;
     (void)clock_gettime(CLOCK_MONOTONIC, &ts);
-    uint64_t now =
-        card_frame_at(loa->shared->start_mono_ns, loa->shared->rate_mhz, (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec);
-    /* Negative while the card's next frame lies ahead: the first sample is heard a little after the start. */
-    int64_t heard = (int64_t)(now - anchor);
+    int64_t heard = card_heard_at(&pace, (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec);
     int64_t most = (int64_t)(taken + (uint64_t)loa->card.rate_hz * CARD_LATE_MS / 1000);
     heard = heard > most ? most : heard;
     heard = heard > (int64_t)written ? (int64_t)written : heard;
@@ -220,6 +223,7 @@ static int loa_prepare(snd_pcm_ioplug_t *io)
     if (loa->shared == NULL || card_gone(loa)) {
         return -ENODEV;
     }
+    loa->pointed = 0;
     loa->written = 0;
     loa->written_ptr = 0;
     atomic_store(&loa->shared->written_frames, 0);

@@ -54,15 +54,14 @@ static int send_answer(int fd, struct card_answer *answer, const int *fds, size_
     return sendmsg(fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)sizeof(*answer) ? 0 : -EIO;
 }
 
-int stream_attach(struct card_stream *stream, int fd, struct card_answer *hello)
+int stream_attach(struct card_stream *stream, int fd, int status, struct card_answer *hello)
 {
-    bool busy = stream->socket >= 0;
     hello->op = CARD_HELLO;
-    hello->status = busy ? -EBUSY : 0;
+    hello->status = status < 0 ? status : stream->socket >= 0 ? -EBUSY : 0;
     int r = send_answer(fd, hello, NULL, 0);
-    if (busy || r < 0) {
+    if (hello->status < 0 || r < 0) {
         (void)close(fd);
-        return busy ? -EBUSY : r;
+        return hello->status < 0 ? hello->status : r;
     }
     stream_init(stream);
     stream->socket = fd;
@@ -131,9 +130,9 @@ static void reset(struct card_stream *stream)
 {
     stream->running = false;
     stream->taken = 0;
+    stream->anchor = CARD_NO_ANCHOR;
     atomic_store(&stream->shared->taken_frames, 0);
     atomic_store(&stream->shared->underrun, 0);
-    atomic_store(&stream->shared->anchor_frame, CARD_NO_ANCHOR);
 }
 
 static int do_request(struct card_stream *stream, uint32_t op, uint64_t head)
@@ -149,7 +148,7 @@ static int do_request(struct card_stream *stream, uint32_t op, uint64_t head)
         if (stream->running) {
             return -EBADFD;
         }
-        atomic_store(&stream->shared->anchor_frame, head);
+        stream->anchor = head;
         stream->running = true;
         return 0;
     case CARD_STOP:
@@ -161,11 +160,14 @@ static int do_request(struct card_stream *stream, uint32_t op, uint64_t head)
 }
 
 int stream_answer(struct card_stream *stream, const struct card_request *request, struct card_answer *answer,
-                  uint64_t head, int64_t start_mono_ns, uint64_t rate_mhz)
+                  uint64_t head, const struct card_pace *pace)
 {
+    struct card_pace now = *pace;
     answer->op = request->op;
     if (request->op != CARD_SETUP) {
         answer->status = do_request(stream, request->op, head);
+        now.anchor_frame = stream->anchor;
+        stream_tell_pace(stream, &now);
         return send_answer(stream->socket, answer, NULL, 0);
     }
     int memory = -1;
@@ -173,9 +175,9 @@ int stream_answer(struct card_stream *stream, const struct card_request *request
     if (answer->status < 0) {
         return send_answer(stream->socket, answer, NULL, 0);
     }
-    stream->shared->start_mono_ns = start_mono_ns;
-    stream->shared->rate_mhz = rate_mhz;
     reset(stream);
+    now.anchor_frame = stream->anchor;
+    stream_tell_pace(stream, &now);
     int r = send_answer(stream->socket, answer, (int[]){memory, stream->tick}, 2);
     (void)close(memory);
     return r;
@@ -221,10 +223,25 @@ int stream_take(struct card_stream *stream, enum card_format format, uint32_t ch
     if (m == n) {
         return 0;
     }
+    stream_stop_dry(stream);
+    return -EPIPE;
+}
+
+void stream_stop_dry(struct card_stream *stream)
+{
     stream->running = false;
     atomic_store(&stream->shared->taken_frames, stream->taken);
     atomic_store(&stream->shared->underrun, 1);
-    return -EPIPE;
+}
+
+void stream_tell_pace(struct card_stream *stream, const struct card_pace *pace)
+{
+    if (stream->shared == NULL) {
+        return;
+    }
+    uint32_t other = 1 - (atomic_load(&stream->shared->pace_told) & 1);
+    stream->shared->pace[other] = *pace;
+    atomic_store_explicit(&stream->shared->pace_told, other, memory_order_release);
 }
 
 void stream_tick(struct card_stream *stream)

@@ -24,6 +24,25 @@ static int is_stale(const struct sockaddr_un *address, int type)
     return refused;
 }
 
+int unix_socket_connect(const char *path, int type, struct complaint *why)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    if (strlen(path) >= sizeof(address.sun_path)) {
+        return complain(why, -ENAMETOOLONG, "socket path \"%s\" is longer than %zu bytes", path,
+                        sizeof(address.sun_path) - 1);
+    }
+    memcpy(address.sun_path, path, strlen(path) + 1);
+    int fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
+    if (fd >= 0 && connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0) {
+        return fd;
+    }
+    int r = -errno;
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    return complain(why, r, "nobody listens at %s: %s", path, strerror(-r));
+}
+
 int unix_socket_listen(const char *path, int type, struct complaint *why)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
