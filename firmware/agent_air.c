@@ -58,6 +58,16 @@ static bool all_evidence(struct agent *agent, uint64_t key, const struct airing_
     return stored || last;
 }
 
+/* When its sound was first heard. A card that was busy or gone makes late what was begun on time. */
+static void note_start(const struct agent *agent, struct airing *airing, int64_t heard_ms)
+{
+    const struct config *config = courier_config(agent->courier);
+    airing->started_ms = heard_ms;
+    if (airing->reason == REASON_ON_TIME &&
+        heard_ms - airing->planned_ms - (config ? config->delay_ms : 0) > ARBITER_LATE_MS)
+        airing->reason = REASON_LATE;
+}
+
 /* The receipt of an airing that is over takes the place of its row. Inside the caller's transaction. */
 static int close_airing(struct agent *agent, struct airing *airing, const struct airing_evidence *last)
 {
@@ -65,7 +75,7 @@ static int close_airing(struct agent *agent, struct airing *airing, const struct
     bool any = all_evidence(agent, airing->key, last, &all);
     const char *detail = any ? all.problem : "what its outputs proved was lost when the agent ended";
     if (any && all.sound.first_elapsed_ns && airing->started_ms)
-        airing->started_ms = agent_time_of_elapsed(agent, all.sound.first_elapsed_ns / 1000000);
+        note_start(agent, airing, agent_time_of_elapsed(agent, all.sound.first_elapsed_ns / 1000000));
     if (airing->ended_ms < airing->started_ms)
         airing->ended_ms = airing->started_ms;
     int r = put_receipt(agent, airing, any ? &all : NULL, detail);
@@ -259,6 +269,9 @@ static void begin(struct agent *agent, const struct decision *decision)
         agent->on_muted = decision->muted_zones;
         struct stage_airing airing = {.key = decision->key,
                                       .start_elapsed_ns = at_elapsed_ms * 1000000,
+                                      .late_ms = decision->offset_ms > 0
+                                                     ? item->end_ms - decision->at_ms /* it began before */
+                                                     : item->start_ms + item->late_ms - decision->at_ms,
                                       .offset_ms = decision->offset_ms,
                                       .length_ms = programme.length_ms,
                                       .gain_mb = allowed_gain(agent, decision->gain_mb),

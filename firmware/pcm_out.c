@@ -98,6 +98,24 @@ void pcm_out_close(struct pcm_out *out)
     *out = (struct pcm_out){.pcm = NULL};
 }
 
+/* What is not in the buffer any more has been taken out of it. */
+static void note_room(struct pcm_out *out, int64_t room)
+{
+    int64_t waiting = out->buffer_frames - room;
+    int64_t consumed = out->handed_frames - (waiting > 0 ? waiting : 0);
+    out->consumed_frames = consumed > out->consumed_frames ? consumed : out->consumed_frames;
+}
+
+int64_t pcm_out_consumed(struct pcm_out *out)
+{
+    snd_pcm_status_t *status;
+    snd_pcm_status_alloca(&status);
+    if (snd_pcm_status(out->pcm, status) == 0) {
+        note_room(out, (int64_t)snd_pcm_status_get_avail(status));
+    }
+    return out->consumed_frames;
+}
+
 int pcm_out_measure(struct pcm_out *out, struct pcm_moment *ret_moment)
 {
     for (int try = 1;; try++) {
@@ -110,7 +128,9 @@ int pcm_out_measure(struct pcm_out *out, struct pcm_moment *ret_moment)
         }
         int64_t after = clock_elapsed_ns();
         if (after - before <= MEASURE_NS_MAX || try == MEASURE_TRIES) {
-            *ret_moment = (struct pcm_moment){.at_ns = after, .delay_frames = delay, .room_frames = room};
+            note_room(out, room);
+            *ret_moment = (struct pcm_moment){
+                .at_ns = after, .delay_frames = delay, .room_frames = room, .consumed_frames = out->consumed_frames};
             return 0;
         }
     }
@@ -123,6 +143,7 @@ int pcm_out_write(struct pcm_out *out, const float *samples, size_t n)
     if (done < 0) {
         return (int)done;
     }
+    out->handed_frames += done;
     return (size_t)done == n ? 0 : -EIO;
 }
 
@@ -136,6 +157,8 @@ int pcm_out_start(struct pcm_out *out)
 int pcm_out_restart(struct pcm_out *out)
 {
     out->running = false;
+    out->handed_frames = 0;
+    out->consumed_frames = 0;
     return snd_pcm_prepare(out->pcm);
 }
 

@@ -236,7 +236,8 @@ void player_prepare(struct player *player)
 
 static int check_item(const struct player *player, const struct player_item *item)
 {
-    if (item->id == 0 || item->path == NULL || item->path[0] == '\0' || item->start_elapsed_ns < 0) {
+    if (item->id == 0 || item->path == NULL || item->path[0] == '\0' || item->start_elapsed_ns < 0 ||
+        item->latest_elapsed_ns < 0) {
         return -EINVAL;
     }
     if (strlen(item->path) >= PLAYER_PATH_MAX) {
@@ -263,6 +264,7 @@ static struct track *make_track(const struct player *player, const struct player
     memcpy(track->path, item->path, strlen(item->path) + 1);
     track->id = item->id;
     track->start_ns = item->start_elapsed_ns;
+    track->latest_ns = item->latest_elapsed_ns == 0 ? INT64_MAX : item->latest_elapsed_ns;
     track->offset_frames = item->offset_frames;
     track->expected_frames = item->expected_frames;
     atomic_store(&track->gain_mb, item->gain_mb);

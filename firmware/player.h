@@ -10,7 +10,11 @@
  * - Begin, end, cut and change of gain are ramps of PLAYER_RAMP_MS, so that nothing clicks; only player_silence() cuts
  *   without a ramp, because it must not wait.
  * - A card that is busy, missing, frozen or that vanishes is closed, waited for and opened again; the player never
- * gives up on it, only on the item (PLAYER_CARD_LOST after card_wait_ms).
+ *   gives up on it, only on the item (PLAYER_CARD_LOST after card_wait_ms, or when its latest start has passed). A card
+ *   is there once it is open and moves. What is lost is told within 1.1 s; a card that is back is used within 2.2 s.
+ * - An item goes on where it was cut, not where it would be by now: a bulletin is heard late rather than with a hole.
+ *   What the card had in hand (about PLAYER_FILL_MS) is not said again; it counts as lost, never as played.
+ * - A frame counts as played when the card has both taken it and, by its delay, put it out.
  *
  * Times are elapsed time (clock_elapsed_ns(), CLOCK_BOOTTIME): a step of the wall clock moves nothing. "Heard" is when
  * the card's DAC takes the frame, as snd_pcm_delay() tells it. */
@@ -45,12 +49,13 @@ struct player_config {
 };
 
 struct player_item {
-    const char *path;         /* media file; copied; opened in the decoder thread at once */
-    uint64_t id;              /* the caller's own number for it, handed back in events; not 0 */
-    int64_t start_elapsed_ns; /* when the first frame is to be heard; now, past or 0: as soon as possible */
-    uint64_t offset_frames;   /* begin here (resume); at PLAYER_MEDIA_RATE_HZ */
-    uint64_t expected_frames; /* sealed length of the whole file at PLAYER_MEDIA_RATE_HZ; 0: not known, not checked */
-    int32_t gain_mb;          /* PLAYER_GAIN_MIN_MB to PLAYER_GAIN_MAX_MB */
+    const char *path;          /* media file; copied; opened in the decoder thread at once */
+    uint64_t id;               /* the caller's own number for it, handed back in events; not 0 */
+    int64_t start_elapsed_ns;  /* when the first frame is to be heard; now, past or 0: as soon as possible */
+    int64_t latest_elapsed_ns; /* without a card it waits no longer than this to begin; 0: as long as card_wait_ms */
+    uint64_t offset_frames;    /* begin here (resume); at PLAYER_MEDIA_RATE_HZ */
+    uint64_t expected_frames;  /* sealed length of the whole file at PLAYER_MEDIA_RATE_HZ; 0: not known, not checked */
+    int32_t gain_mb;           /* PLAYER_GAIN_MIN_MB to PLAYER_GAIN_MAX_MB */
 };
 
 enum player_end {
@@ -75,7 +80,10 @@ struct player_result {
     uint64_t
         played_frames; /* consumed by the DAC, at PLAYER_MEDIA_RATE_HZ, without the offset; lost ones not counted */
     uint64_t resume_frames;  /* offset for going on where this ended; at PLAYER_MEDIA_RATE_HZ */
-    uint32_t xruns;          /* times the card ran dry under this item */
+    uint64_t lost_frames;    /* with the card when it stopped or went, and never put out; at PLAYER_MEDIA_RATE_HZ */
+    uint32_t xruns;          /* times the card ran dry, or stopped as if it had, under this item */
+    uint32_t losses;         /* times the card was lost under this item */
+    uint32_t starvings;      /* times the decoder was late */
     uint64_t starved_frames; /* zeros put in because the decoder was late; at the card's rate */
     struct complaint why;    /* one sentence for the technician; empty when drained or stopped */
 };

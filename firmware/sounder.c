@@ -22,6 +22,8 @@ enum {
     PREFILL_MS = 20,
     BUFFER_MS = 4 * PLAYER_FILL_MS,
     STANDSTILL_MS = 1000, /* a card that puts out nothing for so long is lost */
+    DRY_SOON_MS = 200,    /* running dry again so soon after a restart ... */
+    DRY_MAX = 10,         /* ... so many times: it is lost, too */
     RETRY_FIRST_MS = 100,
     RETRY_LAST_MS = 2000,
     PRIORITY = 40,
@@ -47,7 +49,12 @@ struct sounder {
     int64_t warm_until_ns;
     int64_t retry_at_ns;
     int64_t retry_ms;
-    int64_t moved_ns; /* when the card was last seen to move */
+    int64_t base;       /* the voice's position that is the card's first frame since it was last empty */
+    int64_t started_ns; /* when that was */
+    bool moves;         /* it has taken something since */
+    int64_t heard_seen, heard_moved_ns; /* a card that works moves in both ways: by its delay ... */
+    int64_t taken_seen, taken_moved_ns; /* ... and by what it takes */
+    int dry_in_a_row;
     bool was_lost;
     int last_error;
     float block[PCM_OUT_BLOCK];
@@ -101,24 +108,27 @@ static void close_card(struct sounder *sounder)
     atomic_store(&sounder->open, false);
 }
 
+static void retry_later(struct sounder *sounder, int64_t now)
+{
+    sounder->retry_at_ns = now + sounder->retry_ms * MS;
+    sounder->retry_ms = sounder->retry_ms * 2 < RETRY_LAST_MS ? sounder->retry_ms * 2 : RETRY_LAST_MS;
+}
+
 static void lose_card(struct sounder *sounder, int error)
 {
     int64_t now = clock_elapsed_ns();
-    close_card(sounder);
     voice_lose_card(&sounder->voice, now, error);
-    sounder->was_lost = true;
-    sounder->last_error = error;
-    sounder->retry_ms = RETRY_FIRST_MS;
-    sounder->retry_at_ns = now + sounder->retry_ms * MS;
     tell_health(sounder, false, error);
+    close_card(sounder); /* may take a second when nobody answers */
+    sounder->was_lost = true;
+    sounder->dry_in_a_row = 0;
+    sounder->last_error = error;
+    retry_later(sounder, now);
 }
 
-/* Zeros first, so that the clock runs and the delay means something. */
-static int prefill(struct sounder *sounder)
+static int write_zeros(struct sounder *sounder, int64_t left)
 {
     struct pcm_out *out = &sounder->out;
-    int64_t left = (int64_t)out->rate_hz * PREFILL_MS / 1000;
-    left = left < out->buffer_frames / 2 ? left : out->buffer_frames / 2;
     for (size_t i = 0; i < PCM_OUT_BLOCK; i++) {
         sounder->block[i] = 0;
     }
@@ -131,8 +141,40 @@ static int prefill(struct sounder *sounder)
         voice_skip(&sounder->voice, n);
         left -= (int64_t)n;
     }
-    sounder->moved_ns = clock_elapsed_ns();
-    return pcm_out_start(out);
+    return 0;
+}
+
+static int64_t frames_of_ms(const struct sounder *sounder, int64_t ms, int64_t most)
+{
+    int64_t frames = (int64_t)sounder->out.rate_hz * ms / 1000;
+    return frames < most ? frames : most;
+}
+
+/* Zeros first, so that the clock runs and the delay means something. */
+static int start_card(struct sounder *sounder)
+{
+    sounder->base = sounder->voice.written;
+    sounder->moves = false;
+    int r = write_zeros(sounder, frames_of_ms(sounder, PREFILL_MS, sounder->out.buffer_frames / 2));
+    sounder->started_ns = clock_elapsed_ns();
+    sounder->heard_moved_ns = sounder->started_ns;
+    sounder->taken_moved_ns = sounder->started_ns;
+    sounder->heard_seen = INT64_MIN;
+    sounder->taken_seen = sounder->base;
+    return r < 0 ? r : pcm_out_start(&sounder->out);
+}
+
+/* Only a card that moves is one: a frozen card opens as well as any other. */
+static void card_moves(struct sounder *sounder)
+{
+    sounder->moves = true;
+    sounder->retry_ms = RETRY_FIRST_MS;
+    if (sounder->was_lost) {
+        (void)atomic_fetch_add(&sounder->reopened, 1);
+        sounder->was_lost = false;
+    }
+    voice_have_card(&sounder->voice);
+    tell_health(sounder, true, 0);
 }
 
 static void open_card(struct sounder *sounder, int64_t now)
@@ -143,25 +185,18 @@ static void open_card(struct sounder *sounder, int64_t now)
         if (voice_set_rate(&sounder->voice, out->rate_hz)) {
             raise_fd(sounder->wake_decoder);
         }
-        r = prefill(sounder);
+        r = start_card(sounder);
     }
     if (r < 0) {
         close_card(sounder);
         sounder->last_error = r;
-        sounder->retry_at_ns = now + sounder->retry_ms * MS;
-        sounder->retry_ms = sounder->retry_ms * 2 < RETRY_LAST_MS ? sounder->retry_ms * 2 : RETRY_LAST_MS;
+        retry_later(sounder, now);
         tell_health(sounder, false, r);
         return;
     }
     atomic_store(&sounder->rate_hz, out->rate_hz);
     atomic_store(&sounder->channels, out->channels);
     atomic_store(&sounder->open, true);
-    if (sounder->was_lost) {
-        (void)atomic_fetch_add(&sounder->reopened, 1);
-        sounder->was_lost = false;
-    }
-    sounder->retry_ms = RETRY_FIRST_MS;
-    tell_health(sounder, true, 0);
 }
 
 /* Cut what the card holds; it goes on with zeros. */
@@ -169,7 +204,8 @@ static void silence(struct sounder *sounder)
 {
     struct pcm_moment moment;
     if (sounder->out.pcm != NULL && pcm_out_measure(&sounder->out, &moment) == 0) {
-        voice_moment(&sounder->voice, moment.at_ns, sounder->voice.written - moment.delay_frames);
+        voice_moment(&sounder->voice, moment.at_ns, sounder->voice.written - moment.delay_frames,
+                     sounder->base + moment.consumed_frames);
     }
     if (sounder->out.pcm != NULL) {
         pcm_out_drop(&sounder->out);
@@ -178,7 +214,7 @@ static void silence(struct sounder *sounder)
     voice_silence(&sounder->voice);
     if (sounder->out.pcm != NULL) {
         int r = pcm_out_restart(&sounder->out);
-        r = r < 0 ? r : prefill(sounder);
+        r = r < 0 ? r : start_card(sounder);
         if (r < 0) {
             lose_card(sounder, r);
         }
@@ -215,13 +251,19 @@ static void obey(struct sounder *sounder, const struct letter *letter)
     }
 }
 
+static void lack_card(struct sounder *sounder, int64_t now)
+{
+    voice_lack_card(&sounder->voice, now, (int64_t)sounder->config.card_wait_ms * MS, sounder->last_error);
+}
+
 static int fill(struct sounder *sounder, const struct pcm_moment *moment)
 {
-    const struct pcm_out *out = &sounder->out;
-    int64_t ahead = (int64_t)out->rate_hz * PLAYER_FILL_MS / 1000;
-    ahead = ahead < out->buffer_frames * 3 / 4 ? ahead : out->buffer_frames * 3 / 4;
-    int64_t left = ahead - moment->delay_frames;
+    int64_t ms = sounder->moves ? PLAYER_FILL_MS : PREFILL_MS;
+    int64_t left = frames_of_ms(sounder, ms, sounder->out.buffer_frames * 3 / 4) - moment->delay_frames;
     left = left < moment->room_frames ? left : moment->room_frames;
+    if (!sounder->moves) {
+        return write_zeros(sounder, left); /* a card that never moves takes no sound along */
+    }
     while (left > 0) {
         size_t n = left < PCM_OUT_BLOCK ? (size_t)left : PCM_OUT_BLOCK;
         voice_fill(&sounder->voice, sounder->block, n);
@@ -234,6 +276,21 @@ static int fill(struct sounder *sounder, const struct pcm_moment *moment)
     return 0;
 }
 
+static bool stands_still(struct sounder *sounder, int64_t at_ns, int64_t heard, int64_t taken)
+{
+    if (heard != sounder->heard_seen) {
+        sounder->heard_seen = heard;
+        sounder->heard_moved_ns = at_ns;
+    }
+    if (taken != sounder->taken_seen) {
+        sounder->taken_seen = taken;
+        sounder->taken_moved_ns = at_ns;
+    }
+    int64_t since_ns =
+        sounder->heard_moved_ns < sounder->taken_moved_ns ? sounder->heard_moved_ns : sounder->taken_moved_ns;
+    return at_ns - since_ns > STANDSTILL_MS * MS;
+}
+
 /* One beat with an open card. */
 static int serve(struct sounder *sounder)
 {
@@ -243,25 +300,38 @@ static int serve(struct sounder *sounder)
         return r;
     }
     int64_t heard = sounder->voice.written - moment.delay_frames;
-    if (heard != sounder->voice.heard) {
-        sounder->moved_ns = moment.at_ns;
-    } else if (moment.at_ns - sounder->moved_ns > STANDSTILL_MS * MS) {
+    int64_t taken = sounder->base + moment.consumed_frames;
+    if (stands_still(sounder, moment.at_ns, heard, taken)) {
         return -ETIMEDOUT;
     }
-    voice_moment(&sounder->voice, moment.at_ns, heard);
+    voice_moment(&sounder->voice, moment.at_ns, heard, taken);
+    if (!sounder->moves && moment.consumed_frames > 0) {
+        card_moves(sounder);
+    }
+    if (!sounder->moves) {
+        lack_card(sounder, moment.at_ns);
+    }
     return fill(sounder, &moment);
 }
 
+/* A card that has gone may look like one that ran dry: only one that can be prepared again has run dry. */
 static void mend(struct sounder *sounder, int error)
 {
+    int64_t now = clock_elapsed_ns();
     if (error != -EPIPE && error != -ESTRPIPE) {
         lose_card(sounder, error);
         return;
     }
-    voice_xrun(&sounder->voice, clock_elapsed_ns());
+    int64_t taken = sounder->base + pcm_out_consumed(&sounder->out);
+    sounder->dry_in_a_row = now - sounder->started_ns < DRY_SOON_MS * MS ? sounder->dry_in_a_row + 1 : 0;
+    int r = sounder->dry_in_a_row < DRY_MAX ? pcm_out_restart(&sounder->out) : -EIO;
+    if (r < 0) {
+        lose_card(sounder, r);
+        return;
+    }
+    voice_xrun(&sounder->voice, now, taken);
     (void)atomic_fetch_add(&sounder->xruns, 1);
-    int r = pcm_out_restart(&sounder->out);
-    r = r < 0 ? r : prefill(sounder);
+    r = start_card(sounder);
     if (r < 0) {
         lose_card(sounder, r);
     }
@@ -284,7 +354,7 @@ static int beat(struct sounder *sounder)
         open_card(sounder, now);
     }
     if (sounder->out.pcm == NULL) {
-        voice_lack_card(&sounder->voice, now, (int64_t)sounder->config.card_wait_ms * MS, sounder->last_error);
+        lack_card(sounder, now);
         int64_t ms = (sounder->retry_at_ns - now) / MS + 1;
         return ms < RETRY_FIRST_MS ? (int)ms : RETRY_FIRST_MS;
     }
@@ -399,11 +469,6 @@ bool sounder_news(struct sounder *sounder, enum sounder_news *ret_news, struct t
     return true;
 }
 
-bool sounder_stuck(const struct sounder *sounder)
-{
-    return pulse_missed(&sounder->pulse);
-}
-
 void sounder_card(const struct sounder *sounder, struct sounder_card *ret_card)
 {
     *ret_card = (struct sounder_card){
@@ -416,4 +481,9 @@ void sounder_card(const struct sounder *sounder, struct sounder_card *ret_card)
         .reopened = atomic_load(&sounder->reopened),
         .changes = atomic_load(&sounder->changes),
     };
+}
+
+bool sounder_stuck(const struct sounder *sounder)
+{
+    return pulse_missed(&sounder->pulse);
 }

@@ -88,7 +88,7 @@ static void on_finished(void *arg, const struct player_result *result)
         return;
     run->outstanding--;
     run->evidence.sound.frames += (int64_t)result->played_frames;
-    run->evidence.sound.xruns += result->xruns;
+    run_count_holes(run, result);
     if (run->evidence.sound.first_elapsed_ns == 0 && result->heard)
         run->evidence.sound.first_elapsed_ns = result->start_elapsed_ns;
     run->ended_elapsed_ns = result->end_elapsed_ns;
@@ -133,6 +133,7 @@ static void feed(struct stage *stage, struct run *run)
         struct player_item item = {.path = run->airing.sounds[i].path,
                                    .id = run->first_id + i,
                                    .start_elapsed_ns = first ? run->airing.start_elapsed_ns : 0,
+                                   .latest_elapsed_ns = first ? run_latest_ns(run) : 0,
                                    .offset_frames = skip > 0 ? (uint64_t)skip : 0,
                                    .expected_frames = (uint64_t)run->airing.sounds[i].frames,
                                    .gain_mb =

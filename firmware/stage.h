@@ -26,6 +26,7 @@ struct stage_page {
 struct stage_airing {
     uint64_t key;
     int64_t start_elapsed_ns; /* when the first frame is to be heard */
+    int64_t late_ms;          /* its sound may begin this much later, when it has to wait for a card */
     int64_t offset_ms;        /* resume here */
     int64_t length_ms;
     struct stage_sound sounds[STAGE_SOUNDS_MAX];

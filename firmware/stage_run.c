@@ -1,6 +1,7 @@
 /* stage_run.c - see stage_run.h. */
 #include "firmware/stage_run.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 void stage_airing_done(struct stage_airing *airing)
@@ -34,6 +35,25 @@ int64_t run_frames_before(const struct run *run, size_t i)
 bool run_sound_over(const struct run *run)
 {
     return run->outstanding == 0 && (run->sound_failed || run->next_sound >= run->airing.n_sounds);
+}
+
+int64_t run_latest_ns(const struct run *run)
+{
+    int64_t late_ms = run->airing.late_ms > RUN_LATE_LEAST_MS ? run->airing.late_ms : RUN_LATE_LEAST_MS;
+    return run->airing.start_elapsed_ns + late_ms * 1000000;
+}
+
+void run_count_holes(struct run *run, const struct player_result *result)
+{
+    struct airing_evidence *evidence = &run->evidence;
+    evidence->sound.xruns += (int64_t)result->xruns + result->losses + result->starvings;
+    if (result->lost_frames == 0 && result->losses == 0)
+        return;
+    snprintf(evidence->problem, sizeof(evidence->problem),
+             "the sound card %s (%u x); about %lld ms of the sound were not heard",
+             result->losses > 0 ? "was lost" : "stopped",
+             (unsigned)(result->losses > 0 ? result->losses : result->xruns),
+             (long long)result->lost_frames / RUN_FRAMES_PER_MS);
 }
 
 int64_t run_ms(const struct run *run, int64_t now_ms)

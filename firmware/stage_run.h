@@ -4,9 +4,13 @@
 #ifndef LOA_STAGE_RUN_H
 #define LOA_STAGE_RUN_H
 
+#include "firmware/player.h"
 #include "firmware/stage.h"
 
-enum { RUN_FRAMES_PER_MS = 48 }; /* sound is counted at 48 kHz */
+enum {
+    RUN_FRAMES_PER_MS = 48,   /* sound is counted at 48 kHz */
+    RUN_LATE_LEAST_MS = 1000, /* a card may take this long, however strict the item is */
+};
 
 struct run {
     struct run *next;
@@ -28,6 +32,10 @@ bool run_has(const struct run *run, uint64_t player_id); /* NULL has none */
 /* Where sound i begins, in frames since the beginning. */
 int64_t run_frames_before(const struct run *run, size_t i);
 bool run_sound_over(const struct run *run); /* nothing is with the player, and nothing is left for it */
+/* Without a card its first sound waits no longer than this (elapsed ns). */
+int64_t run_latest_ns(const struct run *run);
+/* Count the holes in one sound; a sentence when something of it was never heard. */
+void run_count_holes(struct run *run, const struct player_result *result);
 int64_t run_ms(const struct run *run, int64_t now_elapsed_ms); /* since the beginning of the airing */
 
 #endif

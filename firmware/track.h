@@ -29,6 +29,7 @@ struct track {
     char path[PLAYER_PATH_MAX];
     uint64_t id;
     int64_t start_ns;
+    int64_t latest_ns; /* INT64_MAX: none */
     uint64_t offset_frames;
     uint64_t expected_frames;
     struct track *after; /* loop's list */
@@ -56,12 +57,14 @@ struct track {
     struct ramp envelope;
     uint32_t fade_left; /* frames until the envelope is at 0, when it is going there */
     uint32_t xruns;
+    uint32_t losses;             /* cards lost under it */
+    uint32_t starvings;          /* times the decoder was late */
     int64_t heard_ns;            /* when the first frame was heard; 0: not yet */
     int card_error;              /* behind PLAYER_CARD_LOST */
     int64_t begin_pos;           /* stream position of its first frame */
     int64_t end_pos;             /* behind its last one, once written */
     int64_t starved;             /* zeros between */
-    int64_t lost;                /* went down with a card */
+    int64_t lost;                /* went down with a card, or in a stop of one */
     int64_t skipped;             /* lost before its first frame was heard: it began later in the file */
     int64_t lost_last;           /* with the last card */
     int64_t missing_ns;          /* since when it is due and has no card; 0: it is not */

@@ -41,7 +41,7 @@ static int64_t passed(const struct voice *voice, const struct track *track)
     if (track->state == TRACK_WAITING) {
         return 0;
     }
-    int64_t span = least(voice->heard, end_of(voice, track)) - track->begin_pos;
+    int64_t span = least(voice->proven, end_of(voice, track)) - track->begin_pos;
     return most(0, span - track->starved);
 }
 
@@ -56,11 +56,16 @@ static void fill_result(const struct voice *voice, struct track *track)
     int64_t behind = track->state == TRACK_WRITTEN ? most(0, voice->heard - track->end_pos) : 0;
     uint32_t rate_hz = track->rate_hz == 0 ? PLAYER_MEDIA_RATE_HZ : track->rate_hz;
     int64_t resume = track->skipped + passed(voice, track) - (track->end == PLAYER_CARD_LOST ? track->lost_last : 0);
-    *result = (struct player_result){.id = track->id, .end = track->end, .xruns = track->xruns};
+    *result = (struct player_result){.id = track->id,
+                                     .end = track->end,
+                                     .xruns = track->xruns,
+                                     .losses = track->losses,
+                                     .starvings = track->starvings};
     result->heard = track->heard_ns != 0;
     result->start_elapsed_ns = track->heard_ns;
     result->end_elapsed_ns = shape_heard_at(voice->at_ns, behind, rate_hz);
     result->played_frames = shape_frames((uint64_t)played(voice, track), rate_hz, PLAYER_MEDIA_RATE_HZ);
+    result->lost_frames = shape_frames((uint64_t)(track->lost + track->skipped), rate_hz, PLAYER_MEDIA_RATE_HZ);
     result->resume_frames =
         track->offset_frames + shape_frames((uint64_t)most(0, resume), rate_hz, PLAYER_MEDIA_RATE_HZ);
     result->starved_frames = (uint64_t)track->starved;
@@ -89,7 +94,6 @@ bool voice_set_rate(struct voice *voice, uint32_t rate_hz)
     voice->ramp_frames = rate_hz * PLAYER_RAMP_MS / 1000;
     for (size_t i = 0; i < voice->n;) {
         struct track *track = voice->tracks[i];
-        track->missing_ns = 0;
         if (track->state != TRACK_WAITING && track->rate_hz != rate_hz) {
             track->end = PLAYER_CARD_LOST; /* its positions mean nothing on this card; the caller can resume it */
             finish(voice, i);
@@ -155,6 +159,7 @@ void voice_silence(struct voice *voice)
         finish(voice, 0);
     }
     voice->heard = voice->written;
+    voice->proven = voice->written;
 }
 
 static enum player_end end_by_source(int source)
@@ -179,7 +184,7 @@ static void look_at(struct voice *voice, struct track *track)
         return;
     }
     atomic_store(&track->played, (uint64_t)played(voice, track));
-    if (track->heard_ns == 0 && voice->heard > track->begin_pos) {
+    if (track->heard_ns == 0 && voice->proven > track->begin_pos) {
         track->heard_ns = shape_heard_at(voice->at_ns, voice->heard - track->begin_pos, track->rate_hz);
         atomic_store(&track->phase, PLAYER_PLAYING);
         voice->tell(voice->arg, track, false);
@@ -189,17 +194,18 @@ static void look_at(struct voice *voice, struct track *track)
     }
 }
 
-void voice_moment(struct voice *voice, int64_t at_ns, int64_t heard)
+void voice_moment(struct voice *voice, int64_t at_ns, int64_t heard, int64_t taken)
 {
     voice->at_ns = at_ns;
     voice->heard = heard;
+    voice->proven = most(voice->proven, least(heard, taken));
     for (size_t i = 0; i < voice->n;) {
         struct track *track = voice->tracks[i];
         look_at(voice, track);
         if (is_stillborn(track)) {
             track->end = end_by_source(atomic_load(&track->source));
             finish(voice, i);
-        } else if (track->state == TRACK_WRITTEN && heard >= track->end_pos) {
+        } else if (track->state == TRACK_WRITTEN && voice->proven >= track->end_pos) {
             finish(voice, i);
         } else {
             i++;
@@ -264,6 +270,12 @@ static void follow_gain(const struct voice *voice, struct track *track)
     }
 }
 
+static void begin_starving(struct track *track)
+{
+    track->starving = true;
+    track->starvings++;
+}
+
 /* Frames that may be taken now. Without an end in sight the last ramp's worth stays back: should the decoder fall
  * behind, the sound can still fade out. */
 static size_t usable(const struct voice *voice, struct track *track, bool whole, size_t there)
@@ -271,7 +283,7 @@ static size_t usable(const struct voice *voice, struct track *track, bool whole,
     if (!track->fading && !whole && there <= voice->ramp_frames && track->fade_left == 0) {
         fade_out(voice, track);
         if (track->fade_left == 0) {
-            track->starving = true;
+            begin_starving(track);
         }
     }
     if (track->fade_left > 0 || track->fading) {
@@ -319,7 +331,7 @@ static size_t play(struct voice *voice, struct track *track, float *ret_samples,
     } else if (whole && k == there) {
         write_out(voice, track, end_by_source(source));
     } else if (faded) {
-        track->starving = true;
+        begin_starving(track);
     }
     return k;
 }
@@ -360,32 +372,38 @@ static void soften(const struct voice *voice, struct track *track)
     }
 }
 
-void voice_xrun(struct voice *voice, int64_t at_ns)
-{
-    for (size_t i = 0; i < voice->n; i++) {
-        struct track *track = voice->tracks[i];
-        if (track->state == TRACK_PLAYING) {
-            track->xruns++;
-            soften(voice, track);
-        }
-    }
-    voice_moment(voice, at_ns, voice->written);
-}
-
 /* What the card had of a track and did not put out. */
 static void lose_part(const struct voice *voice, struct track *track)
 {
-    track->lost_last = most(0, end_of(voice, track) - most(track->begin_pos, voice->heard));
-    if (track->state == TRACK_WRITTEN) {
+    track->lost_last = most(0, end_of(voice, track) - most(track->begin_pos, voice->proven));
+    if (track->heard_ns != 0) {
         track->lost += track->lost_last;
-        track->end = track->lost_last > 0 ? PLAYER_CARD_LOST : track->end;
-    } else if (track->heard_ns == 0) {
-        track->skipped += track->lost_last; /* its first frame is one that the next card puts out */
-        track->begin_pos = voice->written;
-        track->starved = 0;
-    } else {
-        track->lost += track->lost_last;
+        return;
     }
+    track->skipped += track->lost_last; /* its first frame is one that the card puts out when it goes on */
+    track->begin_pos = voice->written;
+    track->end_pos = voice->written;
+    track->starved = 0;
+}
+
+void voice_xrun(struct voice *voice, int64_t at_ns, int64_t taken)
+{
+    taken = least(taken, voice->written);
+    voice_moment(voice, at_ns, taken, taken);
+    for (size_t i = 0; i < voice->n; i++) {
+        struct track *track = voice->tracks[i];
+        if (track->state == TRACK_WAITING) {
+            continue;
+        }
+        lose_part(voice, track);
+        track->xruns += track->state == TRACK_PLAYING || track->lost_last > 0;
+        if (track->state == TRACK_WRITTEN && track->heard_ns == 0) { /* nothing of it will ever be heard */
+            track->end = PLAYER_CARD_LOST;
+            track->card_error = -EPIPE;
+        }
+        soften(voice, track);
+    }
+    voice_moment(voice, at_ns, voice->written, voice->written);
 }
 
 void voice_lose_card(struct voice *voice, int64_t at_ns, int error)
@@ -397,9 +415,25 @@ void voice_lose_card(struct voice *voice, int64_t at_ns, int error)
             continue;
         }
         lose_part(voice, track);
+        track->losses++;
+        if (track->state == TRACK_WRITTEN && track->lost_last > 0) {
+            track->end = PLAYER_CARD_LOST;
+        }
         soften(voice, track);
     }
-    voice_moment(voice, at_ns, voice->written);
+    voice_moment(voice, at_ns, voice->written, voice->written);
+}
+
+static bool is_too_late(const struct track *track, int64_t now_ns)
+{
+    return track->state == TRACK_WAITING && now_ns > track->latest_ns;
+}
+
+void voice_have_card(struct voice *voice)
+{
+    for (size_t i = 0; i < voice->n; i++) {
+        voice->tracks[i]->missing_ns = 0;
+    }
 }
 
 void voice_lack_card(struct voice *voice, int64_t now_ns, int64_t wait_ns, int error)
@@ -412,7 +446,7 @@ void voice_lack_card(struct voice *voice, int64_t now_ns, int64_t wait_ns, int e
         if (is_stillborn(track)) {
             track->end = end_by_source(atomic_load(&track->source));
             finish(voice, i);
-        } else if (due && now_ns - track->missing_ns >= wait_ns) {
+        } else if (due && (now_ns - track->missing_ns >= wait_ns || is_too_late(track, now_ns))) {
             track->end = PLAYER_CARD_LOST;
             track->card_error = error;
             finish(voice, i);

@@ -2,6 +2,7 @@
 #include "unit.h"
 
 #include "tools/soundcard/card_wire.h"
+#include "tools/soundcard/faults.h"
 #include "tools/soundcard/wav_out.h"
 
 #include <string.h>
@@ -58,10 +59,68 @@ static void header_beyond_four_gib(void **state)
     assert_int_equal(len, wav_out_header(header, 48000, 1, 0, 0));
 }
 
+static void a_stream_knows_where_it_is(void **state)
+{
+    (void)state;
+    struct card_pace pace = {
+        .start_mono_ns = 1000, .rate_mhz = 48000000, .anchor_frame = 4800, .still_frame = CARD_MOVES};
+    assert_int_equal(card_heard_at(&pace, 1000), -4800);
+    assert_int_equal(card_heard_at(&pace, 1000 + 200000000), 4800);
+    pace.still_frame = 6000;
+    assert_int_equal(card_heard_at(&pace, 1000 + 200000000), 1200);
+}
+
+static void faults_are_words(void **state)
+{
+    (void)state;
+    struct fault fault;
+    struct complaint why = {.text = ""};
+    assert_int_equal(fault_parse("vanish", &fault, &why), 0);
+    assert_true(fault.kind == FAULT_VANISH && fault.ms == 0);
+    assert_int_equal(fault_parse("busy 2500", &fault, &why), 0);
+    assert_true(fault.kind == FAULT_BUSY && fault.ms == 2500);
+    assert_int_equal(fault_parse("underrun", &fault, &why), 0);
+    assert_true(fault.number == 1 && fault.ms == 200);
+    assert_int_equal(fault_parse("underrun 5  40", &fault, &why), 0);
+    assert_true(fault.number == 5 && fault.ms == 40);
+    assert_int_equal(fault_parse("ppm -200", &fault, &why), 0);
+    assert_true(fault.kind == FAULT_PPM && fault.number == -200);
+    static const char *const bad[] = {"",         "vanished",        "vanish x",   "vanish 0",  "vanish -1",
+                                      "busy 1 2", "busy 9999999999", "underrun 0", "ppm",       "ppm 1001",
+                                      "ppm 1.5",  "return 5",        "status x",   "freeze 1x", " vanish"};
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        why.text[0] = '\0';
+        assert_true(fault_parse(bad[i], &fault, &why) < 0);
+        assert_true(why.text[0] != '\0');
+    }
+}
+
+static void faults_end_by_themselves(void **state)
+{
+    (void)state;
+    struct faults faults = {.dry_left = 0};
+    faults_set(&faults, &(struct fault){.kind = FAULT_VANISH, .ms = 5}, 100);
+    faults_set(&faults, &(struct fault){.kind = FAULT_FREEZE}, 100);
+    faults_pass(&faults, 5000099);
+    assert_true(faults.gone_until_ns != 0);
+    faults_pass(&faults, 5000100);
+    assert_true(faults.gone_until_ns == 0 && faults.still_until_ns == INT64_MAX);
+    faults_set(&faults, &(struct fault){.kind = FAULT_UNDERRUN, .number = 2, .ms = 10}, 0);
+    assert_true(faults_dry(&faults, 0));
+    assert_false(faults_dry(&faults, 9999999));
+    assert_true(faults_dry(&faults, 10000000));
+    assert_false(faults_dry(&faults, 90000000));
+    faults_set(&faults, &(struct fault){.kind = FAULT_RETURN}, 0);
+    assert_true(faults.still_until_ns == 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(clock_and_frames_agree),
+        cmocka_unit_test(a_stream_knows_where_it_is),
+        cmocka_unit_test(faults_are_words),
+        cmocka_unit_test(faults_end_by_themselves),
         cmocka_unit_test(header_of_a_short_recording),
         cmocka_unit_test(header_beyond_four_gib),
     };

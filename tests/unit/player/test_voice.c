@@ -33,10 +33,11 @@ static int setup(void **state)
     memset(&bench, 0, sizeof(bench));
     voice_init(&bench.voice, on_tell, &bench);
     (void)voice_set_rate(&bench.voice, RATE);
-    voice_moment(&bench.voice, AT, 0);
+    voice_moment(&bench.voice, AT, 0, 0);
     for (size_t i = 0; i < 4; i++) {
         ring_init(&bench.tracks[i].ring, 2 * RATE);
         bench.tracks[i].id = i + 1;
+        bench.tracks[i].latest_ns = INT64_MAX;
         atomic_store(&bench.tracks[i].wanted_hz, RATE);
         atomic_store(&bench.tracks[i].ring_hz, RATE);
     }
@@ -68,11 +69,12 @@ static void go(struct bench *bench, size_t n, int64_t behind)
     for (size_t end = bench->len + n; bench->len < end;) {
         size_t part = end - bench->len < BLOCK ? end - bench->len : BLOCK;
         int64_t heard = bench->voice.written - behind > 0 ? bench->voice.written - behind : 0;
-        voice_moment(&bench->voice, AT + heard * 1000000000 / RATE, heard);
+        voice_moment(&bench->voice, AT + heard * 1000000000 / RATE, heard, heard);
         voice_fill(&bench->voice, bench->stream + bench->len, part);
         bench->len += part;
     }
-    voice_moment(&bench->voice, AT + bench->voice.written * 1000000000 / RATE, bench->voice.written);
+    voice_moment(&bench->voice, AT + bench->voice.written * 1000000000 / RATE, bench->voice.written,
+                 bench->voice.written);
 }
 
 static size_t first_sound(const struct bench *bench)
@@ -195,6 +197,7 @@ static void starving_fades_and_comes_back(void **state)
     go(bench, 12000, 1000);
     assert_int_equal(last_sound(bench), 12000 + 5999);
     assert_int_equal(track->result.starved_frames, 6000);
+    assert_int_equal(track->result.starvings, 1);
     assert_int_equal(track->result.played_frames, 12000);
     assert_int_equal(track->result.end, PLAYER_DRAINED);
 }
@@ -249,6 +252,113 @@ static void without_a_card_the_item_waits_then_ends(void **state)
     assert_true(track->result.why.text[0] != '\0');
 }
 
+/* Ran dry honestly: all was taken, so nothing is lost, and the gap is counted. */
+static void a_card_that_ran_dry_played_all_it_had(void **state)
+{
+    struct bench *bench = *state;
+    struct track *track = &bench->tracks[0];
+    decode(track, 20000, TRACK_WHOLE);
+    (void)voice_add(&bench->voice, track);
+    go(bench, 9600, 1000);
+    voice_fill(&bench->voice, bench->stream + bench->len, 2000);
+    bench->len += 2000;
+    voice_xrun(&bench->voice, AT + 300000000, bench->voice.written);
+    voice_skip(&bench->voice, 960);
+    go(bench, 20000, 1000);
+    assert_int_equal(track->result.end, PLAYER_DRAINED);
+    assert_int_equal(track->result.played_frames, 20000);
+    assert_int_equal(track->result.lost_frames, 0);
+    assert_int_equal(track->result.xruns, 1);
+}
+
+/* Stopped with frames waiting: they were never put out, and do not count. */
+static void a_card_that_stopped_did_not_play_what_waited(void **state)
+{
+    struct bench *bench = *state;
+    struct track *track = &bench->tracks[0];
+    decode(track, 20000, TRACK_WHOLE);
+    (void)voice_add(&bench->voice, track);
+    go(bench, 9600, 1000);
+    voice_fill(&bench->voice, bench->stream + bench->len, 2000);
+    bench->len += 2000;
+    voice_xrun(&bench->voice, AT + 300000000, 9600 + 500);
+    voice_skip(&bench->voice, 960);
+    go(bench, 20000, 1000);
+    assert_int_equal(track->result.end, PLAYER_DRAINED);
+    assert_int_equal(track->result.played_frames, 20000 - 1500);
+    assert_int_equal(track->result.lost_frames, 1500);
+    assert_int_equal(track->result.xruns, 1);
+}
+
+/* Its clock runs on, or its delay lies: what the card has not taken is not played. */
+static void what_was_not_taken_is_not_played(void **state)
+{
+    struct bench *bench = *state;
+    struct track *track = &bench->tracks[0];
+    decode(track, 5000, TRACK_WHOLE);
+    (void)voice_add(&bench->voice, track);
+    voice_fill(&bench->voice, bench->stream, 6000);
+    voice_moment(&bench->voice, AT + 125000000, 6000, 3000);
+    assert_int_equal(bench->started, 1);
+    assert_int_equal(bench->finished, 0);
+    assert_int_equal(atomic_load(&track->played), 3000);
+    voice_lose_card(&bench->voice, AT + 126000000, -ENODEV);
+    assert_int_equal(bench->finished, 1);
+    assert_int_equal(track->result.end, PLAYER_CARD_LOST);
+    assert_int_equal(track->result.played_frames, 3000);
+    assert_int_equal(track->result.resume_frames, 3000);
+}
+
+static void lost_before_its_first_frame_it_was_never_heard(void **state)
+{
+    struct bench *bench = *state;
+    struct track *track = &bench->tracks[0];
+    decode(track, 1000, TRACK_WHOLE);
+    (void)voice_add(&bench->voice, track);
+    voice_fill(&bench->voice, bench->stream, 2000);
+    voice_xrun(&bench->voice, AT + 10000000, 0);
+    assert_int_equal(bench->started, 0);
+    assert_int_equal(bench->finished, 1);
+    assert_int_equal(track->result.end, PLAYER_CARD_LOST);
+    assert_false(track->result.heard);
+    assert_int_equal(track->result.played_frames, 0);
+    assert_int_equal(track->result.lost_frames, 1000);
+    assert_int_equal(track->result.resume_frames, 0);
+}
+
+/* A start that was with the card when it stopped comes later in the file, but is told when it is heard. */
+static void a_start_that_was_lost_is_told_when_heard(void **state)
+{
+    struct bench *bench = *state;
+    struct track *track = &bench->tracks[0];
+    decode(track, 10000, TRACK_WHOLE);
+    (void)voice_add(&bench->voice, track);
+    voice_fill(&bench->voice, bench->stream, 2000);
+    bench->len = 2000;
+    voice_xrun(&bench->voice, AT + 10000000, 0);
+    assert_int_equal(bench->started, 0);
+    go(bench, 20000, 1000);
+    assert_int_equal(bench->started, 1);
+    assert_int_equal(track->result.played_frames, 8000);
+    assert_int_equal(track->result.lost_frames, 2000);
+}
+
+static void a_late_card_is_waited_for_as_long_as_the_item_allows(void **state)
+{
+    struct bench *bench = *state;
+    struct track *track = &bench->tracks[0];
+    track->start_ns = AT;
+    track->latest_ns = AT + 2000000000;
+    decode(track, 10000, TRACK_WHOLE);
+    (void)voice_add(&bench->voice, track);
+    voice_lack_card(&bench->voice, AT + 1999000000, 10000000000, -EBUSY);
+    assert_int_equal(bench->finished, 0);
+    voice_lack_card(&bench->voice, AT + 2001000000, 10000000000, -EBUSY);
+    assert_int_equal(bench->finished, 1);
+    assert_int_equal(track->result.end, PLAYER_CARD_LOST);
+    assert_int_equal(track->result.error, -EBUSY);
+}
+
 static void another_rate_asks_the_decoder(void **state)
 {
     struct bench *bench = *state;
@@ -257,7 +367,7 @@ static void another_rate_asks_the_decoder(void **state)
     (void)voice_add(&bench->voice, track);
     assert_true(voice_set_rate(&bench->voice, 44100));
     assert_int_equal(atomic_load(&track->wanted_hz), 44100);
-    voice_moment(&bench->voice, AT, 0);
+    voice_moment(&bench->voice, AT, 0, 0);
     go(bench, 4800, 1000);
     assert_int_equal(first_sound(bench), 4800); /* samples of the wrong rate are not touched */
     assert_int_equal(ring_count(&track->ring), 20000);
@@ -287,6 +397,12 @@ int main(void)
         TEST(broken_before_its_start_is_not_heard),
         TEST(a_lost_card_takes_its_frames_along),
         TEST(without_a_card_the_item_waits_then_ends),
+        TEST(a_card_that_ran_dry_played_all_it_had),
+        TEST(a_card_that_stopped_did_not_play_what_waited),
+        TEST(what_was_not_taken_is_not_played),
+        TEST(lost_before_its_first_frame_it_was_never_heard),
+        TEST(a_start_that_was_lost_is_told_when_heard),
+        TEST(a_late_card_is_waited_for_as_long_as_the_item_allows),
         TEST(another_rate_asks_the_decoder),
         TEST(when_the_card_is_needed),
     };
