@@ -105,7 +105,7 @@ void agent_event(struct agent *agent, const char *code, const char *about, const
         outbox_recount(agent->outbox);
         return;
     }
-    outbox_push(agent->outbox);
+    outbox_push(agent->outbox, clock_elapsed_ms());
 }
 
 struct courier_now agent_courier_now(const struct agent *agent)
@@ -275,10 +275,10 @@ static void on_tick(uv_timer_t *timer)
     agent_watch_parts(agent);
     if (agent->ticks % FLOOR_TICKS == 0)
         agent_watch_floors(agent);
-    agent_tell_time(agent);
+    agent_tell_link(agent);
     agent_tell_state(agent);
     outbox_again(agent->outbox, now.elapsed_ms);
-    outbox_push(agent->outbox);
+    outbox_push(agent->outbox, now.elapsed_ms);
     if (agent->ticks % SWEEP_TICKS == 0)
         sweep(agent);
     if (agent->ticks % 10 == 0)
@@ -350,6 +350,7 @@ int agent_new(uv_loop_t *loop, const struct settings *settings, const struct sit
     agent->settings = settings;
     agent->site = site;
     agent->letters.signer = signer;
+    agent->spread_s = agent->link_spread_s = -1;
     agent->stopped = stopped;
     agent->stopped_arg = arg;
     int r = open_stores(agent, why);

@@ -125,7 +125,7 @@ void agent_gathered(void *arg, uint64_t key, const struct airing_evidence *evide
         outbox_recount(agent->outbox);
         log_err("receipt", "%s cannot be kept now; tried again at the next start", airing.occurrence);
     }
-    outbox_push(agent->outbox);
+    outbox_push(agent->outbox, clock_elapsed_ms());
 }
 
 void agent_finished(void *arg, uint64_t key, bool failed)
@@ -387,7 +387,7 @@ void agent_ask(struct agent *agent)
     agent->ledger = ledger;
     agent->restarted = agent->finished = agent->failed = false;
     carry_out(agent, &decision, told);
-    outbox_push(agent->outbox);
+    outbox_push(agent->outbox, clock_elapsed_ms());
     if (agent->wants_changed)
         agent_wants(agent);
     agent_tell_state(agent);

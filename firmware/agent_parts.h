@@ -1,5 +1,7 @@
 /* agent_parts.h - inside of the agent, shared by agent.c (life and loop), agent_air.c (arbiter, stage, receipts),
- * agent_wire.c (link, session, outbox) and agent_health.c (state of the parts). */
+ * agent_wire.c (link, session, outbox), agent_commands.c (what it is told to do) and agent_health.c (state of the
+ * parts).
+ */
 #ifndef LOA_AGENT_PARTS_H
 #define LOA_AGENT_PARTS_H
 
@@ -54,6 +56,8 @@ struct agent {
     struct time_now time;    /* of the latest look */
     int64_t time_elapsed_ms; /* elapsed time of that look */
     int64_t link_told_ms;    /* newest signed time that the link was told */
+    int64_t link_spread_s;   /* window of reconnecting that the link was told; -1: none yet */
+    int64_t spread_s;        /* of the last welcome; -1: none yet */
 
     /* arbiter */
     struct ledger ledger;
@@ -112,11 +116,13 @@ int agent_send_row(void *arg, uint32_t id, enum outbox_kind kind, const void *se
 int agent_fetch(void *arg, uint32_t id, const char *hash, int64_t size, bool urgent);
 void agent_cancel_fetch(void *arg, uint32_t id);
 void agent_welcome(void *arg, const struct welcome *welcome, const char *kid);
-void agent_command(void *arg, const struct command *command);
 void agent_tell_state(struct agent *agent); /* when it differs from what was told */
-void agent_tell_time(struct agent *agent);
+void agent_tell_link(struct agent *agent);  /* newest signed time, and the window of reconnecting */
 void agent_watch_floors(struct agent *agent);
 int agent_publish(struct agent *agent, const char *word, enum doc_type type, const void *doc, unsigned flags);
+
+/* agent_commands.c */
+void agent_command(void *arg, const struct command *command, int is_new);
 
 /* agent_health.c */
 void agent_watch_parts(

@@ -120,12 +120,14 @@ void agent_tell_state(struct agent *agent)
         agent->state_told = mark;
 }
 
-void agent_tell_time(struct agent *agent)
+void agent_tell_link(struct agent *agent)
 {
-    if (!agent->post || agent->tk.newest_ms == agent->link_told_ms)
+    if (!agent->post)
         return;
-    if (post_time(agent->post, agent->tk.newest_ms) == 0)
+    if (agent->tk.newest_ms != agent->link_told_ms && post_time(agent->post, agent->tk.newest_ms) == 0)
         agent->link_told_ms = agent->tk.newest_ms;
+    if (agent->spread_s != agent->link_spread_s && post_spread(agent->post, agent->spread_s) == 0)
+        agent->link_spread_s = agent->spread_s;
 }
 
 /* --- the session --- */
@@ -153,7 +155,8 @@ static void on_connected(void *arg)
     if (letters_seal(&agent->letters, DOC_STATE, &paper.state, &will) < 0)
         return;
     agent->link_told_ms = 0;
-    agent_tell_time(agent);
+    agent->link_spread_s = -1;
+    agent_tell_link(agent);
     if (post_attach(agent->post, will_topic, will, strlen(will), filters, 6) < 0)
         log_warn("link", "attaching failed; tried again when the socket is made anew");
     free(will);
@@ -186,7 +189,7 @@ static void on_online(void *arg)
     agent->health_told_ms = 0;
     log_info("link", "session stands");
     agent_tell_state(agent);
-    outbox_online(agent->outbox);
+    outbox_online(agent->outbox, clock_elapsed_ms());
 }
 
 static void on_offline(void *arg, const char *why)
@@ -280,26 +283,9 @@ void agent_welcome(void *arg, const struct welcome *welcome, const char *kid)
                 log_warn("outbox", "a welcome says %s %lld is stored, which was never made; not believed", mark->kind,
                          (long long)mark->upto);
     }
-    agent_tell_time(agent);
+    agent->spread_s = welcome->spread_s;
+    agent_tell_link(agent);
     agent_ask_soon(agent);
-}
-
-void agent_command(void *arg, const struct command *command)
-{
-    struct agent *agent = arg;
-    bool restart = strcmp(command->command, "restart") == 0;
-    struct reply reply = {.head = letters_head(&agent->letters, agent_stamp_ms(agent)),
-                          .device = agent->settings->device,
-                          .nonce = agent->nonce,
-                          .id = command->id,
-                          .ok = restart,
-                          .detail = restart ? "ends in order; the supervisor starts it again"
-                                            : "this command is not known here"};
-    log_info("agent", "command %s (%s): %s", command->command, command->id, reply.detail);
-    if (agent_publish(agent, "reply", DOC_REPLY, &reply, 0) < 0)
-        log_warn("agent", "the answer to %s cannot be sent", command->id);
-    if (restart)
-        agent_stop(agent);
 }
 
 /* A floor above what is held, for longer than a journey takes: somebody keeps the newer document back. */

@@ -266,11 +266,7 @@ static void take_welcome(struct courier *courier, const struct parcel *parcel)
 static void take_command(struct courier *courier, const struct parcel *parcel)
 {
     const struct command *command = parcel->doc;
-    if (!vault_command_is_new(courier->vault, command->id)) {
-        refuse(courier, DOC_COMMAND, &parcel->hash, "repeated", "a command with this id was carried out before", true);
-        return;
-    }
-    courier->events.command(courier->arg, command);
+    courier->events.command(courier->arg, command, vault_command_new(courier->vault, command->id));
 }
 
 /* Welcome and command must quote the session. */

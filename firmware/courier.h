@@ -28,8 +28,9 @@ struct courier_events {
     void (*settle)(void *arg);
     /* A welcome of this session; the vault knows its floors already. `kid`: who sealed it. */
     void (*welcome)(void *arg, const struct welcome *welcome, const char *kid);
-    /* A command of this session, not seen before. */
-    void (*command)(void *arg, const struct command *command);
+    /* A command of this session. 1: not seen before; 0: seen, to be answered as before; negative: it cannot be
+     * remembered, and must not be done. */
+    void (*command)(void *arg, const struct command *command, int is_new);
     /* Refused, not told before. `about`: the word of the document. */
     void (*refused)(void *arg, const char *about, const char *reason, const char *why);
 };

@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-enum { AGAIN_AFTER_MS = 5000, AGAIN_FIRST_MS = 10000, AGAIN_MOST_MS = 600000, ID_BASE = 0x40000000 };
+enum { AGAIN_AFTER_MS = 5000, AGAIN_FIRST_MS = 10000, AGAIN_MOST_MS = 600000, ID_BASE = 0x40000000, SWEEP_ROWS = 256 };
 
 const char *const outbox_kind_names[] = {"receipt", "event", NULL};
 
@@ -14,13 +14,22 @@ struct lane {
     int64_t stored; /* a welcome said so */
     int64_t sent;   /* highest handed to the broker in this session */
     int64_t acked_elapsed_ms;
-    int64_t again_ms; /* how long to wait for a welcome before sending again; doubles */
+    int64_t again_ms;          /* how long to wait for a welcome before sending again; doubles */
+    int64_t repeat, repeat_to; /* next and last number to be sent once more; repeat_to 0: none */
+};
+
+/* So many may still leave: fills with time, up to what leaves in one second. */
+struct allowance {
+    int64_t rate;
+    int64_t left; /* thousandths of a row */
+    int64_t at_elapsed_ms;
 };
 
 struct flight {
     uint32_t id; /* 0: free */
     enum outbox_kind kind;
     int64_t n;
+    bool repeat;
 };
 
 struct outbox {
@@ -29,6 +38,7 @@ struct outbox {
     void *arg;
     struct lane lanes[OUTBOX_KINDS];
     struct flight flights[OUTBOX_WINDOW];
+    struct allowance all, repeats;
     uint32_t last_id;
     bool online;
 };
@@ -50,6 +60,8 @@ struct outbox *outbox_new(struct vault *vault, outbox_send_fn send, void *arg)
     outbox->send = send;
     outbox->arg = arg;
     outbox->last_id = ID_BASE;
+    outbox->all = (struct allowance){.rate = OUTBOX_RATE, .left = OUTBOX_RATE * 1000};
+    outbox->repeats = (struct allowance){.rate = OUTBOX_REPEAT_RATE, .left = OUTBOX_REPEAT_RATE * 1000};
     outbox_recount(outbox);
     return outbox;
 }
@@ -94,15 +106,17 @@ static void forget_flights(struct outbox *outbox)
         outbox->flights[i].id = 0;
 }
 
-void outbox_online(struct outbox *outbox)
+void outbox_online(struct outbox *outbox, int64_t elapsed_ms)
 {
     forget_flights(outbox);
     for (int kind = 0; kind < OUTBOX_KINDS; kind++) {
-        outbox->lanes[kind].sent = outbox->lanes[kind].stored;
-        outbox->lanes[kind].again_ms = AGAIN_FIRST_MS;
+        struct lane *lane = &outbox->lanes[kind];
+        lane->sent = lane->stored;
+        lane->again_ms = AGAIN_FIRST_MS;
+        lane->repeat_to = 0;
     }
     outbox->online = true;
-    outbox_push(outbox);
+    outbox_push(outbox, elapsed_ms);
 }
 
 void outbox_offline(struct outbox *outbox)
@@ -119,40 +133,99 @@ static struct flight *find_flight(struct outbox *outbox, uint32_t id)
     return NULL;
 }
 
+static void fill(struct allowance *allowance, int64_t elapsed_ms)
+{
+    int64_t most = allowance->rate * 1000;
+    int64_t past_ms = elapsed_ms - allowance->at_elapsed_ms;
+    if (past_ms < 0)
+        past_ms = 0;
+    allowance->left = past_ms > 1000 ? most : allowance->left + past_ms * allowance->rate;
+    if (allowance->left > most)
+        allowance->left = most;
+    allowance->at_elapsed_ms = elapsed_ms;
+}
+
+/* Hand over the first row from `n` on. Its number (above `n` when rows were swept long after they were stored), 0 when
+ * there is none, negative when it cannot be sent now. */
+static int64_t hand_over(struct outbox *outbox, enum outbox_kind kind, int64_t n, bool repeat)
+{
+    struct flight *flight = find_flight(outbox, 0);
+    if (!flight || outbox->all.left < 1000)
+        return -1;
+    sqlite3_stmt *stmt =
+        sql_query(vault_db(outbox->vault), "SELECT n, sealed FROM outbox WHERE kind=? AND n>=? ORDER BY n LIMIT 1",
+                  "ii", (int64_t)kind, n);
+    int step = stmt ? sqlite3_step(stmt) : SQLITE_ERROR;
+    int64_t r = step == SQLITE_DONE ? 0 : -1;
+    if (step == SQLITE_ROW) {
+        uint32_t id = ++outbox->last_id;
+        if (outbox->send(outbox->arg, id, kind, sqlite3_column_blob(stmt, 1), (size_t)sqlite3_column_bytes(stmt, 1)) ==
+            0) {
+            r = sqlite3_column_int64(stmt, 0);
+            *flight = (struct flight){.id = id, .kind = kind, .n = r, .repeat = repeat};
+            outbox->all.left -= 1000;
+        }
+    }
+    sqlite3_finalize(stmt);
+    return r;
+}
+
 /* Send the next row of one kind. False: nothing more can be sent now. */
 static bool send_one(struct outbox *outbox, enum outbox_kind kind)
 {
     struct lane *lane = &outbox->lanes[kind];
-    struct flight *flight = find_flight(outbox, 0);
-    if (!flight || lane->sent >= lane->made)
+    if (lane->sent >= lane->made || lane->sent >= lane->stored + OUTBOX_AHEAD)
         return false;
-    int64_t n = lane->sent + 1;
-    sqlite3_stmt *stmt =
-        sql_query(vault_db(outbox->vault), "SELECT sealed FROM outbox WHERE kind=? AND n=?", "ii", (int64_t)kind, n);
-    bool sent = false;
-    if (stmt && sqlite3_step(stmt) == SQLITE_ROW) {
-        uint32_t id = ++outbox->last_id;
-        sent = outbox->send(outbox->arg, id, kind, sqlite3_column_blob(stmt, 0),
-                            (size_t)sqlite3_column_bytes(stmt, 0)) == 0;
-        if (sent) {
-            *flight = (struct flight){.id = id, .kind = kind, .n = n};
-            lane->sent = n;
-        }
-    } else if (stmt) {
-        lane->sent = n; /* swept long after it was stored */
-        sent = true;
-    }
-    sqlite3_finalize(stmt);
-    return sent;
+    int64_t n = hand_over(outbox, kind, lane->sent + 1, false);
+    if (n >= 0)
+        lane->sent = n > 0 ? n : lane->made;
+    return n > 0;
 }
 
-void outbox_push(struct outbox *outbox)
+/* The same for what is to be sent once more. What was not sent in this session yet is sent anyhow. */
+static bool repeat_one(struct outbox *outbox, enum outbox_kind kind)
+{
+    struct lane *lane = &outbox->lanes[kind];
+    if (lane->repeat_to == 0 || outbox->repeats.left < 1000)
+        return false;
+    int64_t n =
+        lane->repeat <= lane->repeat_to && lane->repeat <= lane->sent ? hand_over(outbox, kind, lane->repeat, true) : 0;
+    if (n > 0) {
+        lane->repeat = n + 1;
+        outbox->repeats.left -= 1000;
+    } else if (n == 0) {
+        lane->repeat_to = 0;
+    }
+    return n > 0;
+}
+
+void outbox_push(struct outbox *outbox, int64_t elapsed_ms)
 {
     if (!outbox->online)
         return;
-    for (int kind = 0; kind < OUTBOX_KINDS; kind++)
+    fill(&outbox->all, elapsed_ms);
+    fill(&outbox->repeats, elapsed_ms);
+    for (int kind = 0; kind < OUTBOX_KINDS; kind++) {
         while (send_one(outbox, (enum outbox_kind)kind))
             ;
+        while (repeat_one(outbox, (enum outbox_kind)kind))
+            ;
+    }
+}
+
+int outbox_repeat(struct outbox *outbox, enum outbox_kind kind, int64_t from, int64_t *ret_first, int64_t *ret_rows)
+{
+    struct lane *lane = &outbox->lanes[kind];
+    if (from > lane->made)
+        return ERR_LIMIT;
+    int64_t first =
+        sql_number(vault_db(outbox->vault), lane->made + 1,
+                   "SELECT n FROM outbox WHERE kind=? AND n>=? ORDER BY n LIMIT 1", "ii", (int64_t)kind, from);
+    lane->repeat = first;
+    lane->repeat_to = lane->made;
+    *ret_first = first;
+    *ret_rows = lane->made - first + 1; /* rows leave from the front: there is no gap behind the first */
+    return 0;
 }
 
 bool outbox_acked(struct outbox *outbox, uint32_t id, int64_t elapsed_ms)
@@ -162,7 +235,7 @@ bool outbox_acked(struct outbox *outbox, uint32_t id, int64_t elapsed_ms)
         return false;
     outbox->lanes[flight->kind].acked_elapsed_ms = elapsed_ms;
     flight->id = 0;
-    outbox_push(outbox);
+    outbox_push(outbox, elapsed_ms);
     return true;
 }
 
@@ -172,7 +245,9 @@ bool outbox_refused(struct outbox *outbox, uint32_t id)
     if (!flight)
         return false;
     struct lane *lane = &outbox->lanes[flight->kind];
-    if (lane->sent >= flight->n)
+    if (flight->repeat && lane->repeat > flight->n)
+        lane->repeat = flight->n;
+    else if (!flight->repeat && lane->sent >= flight->n)
         lane->sent = flight->n - 1; /* again from here, in order, at the next push */
     flight->id = 0;
     return true;
@@ -206,8 +281,8 @@ int outbox_stored_upto(struct outbox *outbox, enum outbox_kind kind, int64_t upt
     if (upto > lane->stored) {
         sqlite3 *db = vault_db(outbox->vault);
         vault_begin(outbox->vault);
-        int r = sql_run(db, "UPDATE outbox SET stored_ms=? WHERE kind=? AND n<=? AND stored_ms=0", "iii", now_ms,
-                        (int64_t)kind, upto);
+        int r = sql_run(db, "UPDATE outbox SET stored_ms=? WHERE kind=? AND n>? AND n<=?", "iiii", now_ms,
+                        (int64_t)kind, lane->stored, upto);
         if (r == 0)
             r = sql_run(db, "UPDATE mark SET stored=? WHERE kind=?", "ii", upto, (int64_t)kind);
         if (r < 0)
@@ -224,12 +299,30 @@ int outbox_stored_upto(struct outbox *outbox, enum outbox_kind kind, int64_t upt
     /* A welcome that was already on its way knows nothing of what was acknowledged just now. */
     if (upto < lane->sent && !in_flight(outbox, kind) && elapsed_ms - lane->acked_elapsed_ms > AGAIN_AFTER_MS)
         lane->sent = upto; /* below the stored mark too: a centre that was restored from a backup asks for it again */
-    outbox_push(outbox);
+    outbox_push(outbox, elapsed_ms);
     return 0;
 }
 
-void outbox_sweep(struct outbox *outbox, int64_t now_ms)
+/* Numbers are stored in order, so the oldest rows stand in front, and nothing behind them need be looked at. */
+static bool sweep_lane(struct outbox *outbox, enum outbox_kind kind, int64_t before_ms)
 {
-    (void)!sql_run(vault_db(outbox->vault), "DELETE FROM outbox WHERE stored_ms > 0 AND stored_ms < ?", "i",
-                   now_ms - OUTBOX_KEEP_MS); /* tried again with the next sweep */
+    sqlite3 *db = vault_db(outbox->vault);
+    int64_t upto = 0, rows = 0;
+    sqlite3_stmt *stmt = sql_query(db, "SELECT n, stored_ms FROM outbox WHERE kind=? AND n<=? ORDER BY n LIMIT ?",
+                                   "iii", (int64_t)kind, outbox->lanes[kind].stored, (int64_t)SWEEP_ROWS);
+    while (stmt && sqlite3_step(stmt) == SQLITE_ROW && sqlite3_column_int64(stmt, 1) < before_ms) {
+        upto = sqlite3_column_int64(stmt, 0);
+        rows++;
+    }
+    sqlite3_finalize(stmt);
+    return rows > 0 && sql_run(db, "DELETE FROM outbox WHERE kind=? AND n<=?", "ii", (int64_t)kind, upto) == 0 &&
+           rows == SWEEP_ROWS;
+}
+
+bool outbox_sweep(struct outbox *outbox, int64_t now_ms)
+{
+    bool more = false;
+    for (int kind = 0; kind < OUTBOX_KINDS; kind++)
+        more |= sweep_lane(outbox, (enum outbox_kind)kind, now_ms - OUTBOX_KEEP_MS);
+    return more;
 }

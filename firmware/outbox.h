@@ -2,7 +2,9 @@
  * made, sent in order, kept until a welcome of this session says that they are stored, then OUTBOX_KEEP_MS more.
  *
  * Sending is at least once; the controller keeps one per (kind, store, n). At most OUTBOX_WINDOW rows are with the
- * broker at a time. Loop thread. */
+ * broker at a time, at most OUTBOX_AHEAD of a kind beyond what a welcome said is stored (so that the centre sets the
+ * pace: what a broker cannot queue for it would be lost), and at most OUTBOX_RATE leave in a second. Every call costs
+ * O(log rows), however many wait; none of them is in memory. Loop thread. */
 #ifndef LOA_OUTBOX_H
 #define LOA_OUTBOX_H
 
@@ -11,7 +13,7 @@
 enum outbox_kind { OUTBOX_RECEIPT, OUTBOX_EVENT, OUTBOX_KINDS };
 extern const char *const outbox_kind_names[];
 
-enum { OUTBOX_WINDOW = 16 };
+enum { OUTBOX_WINDOW = 16, OUTBOX_AHEAD = 256, OUTBOX_RATE = 200, OUTBOX_REPEAT_RATE = 20 };
 #define OUTBOX_KEEP_MS INT64_C(7776000000) /* 90 days */
 
 struct outbox;
@@ -35,10 +37,15 @@ int64_t outbox_last(const struct outbox *outbox, enum outbox_kind kind);   /* hi
 int64_t outbox_stored(const struct outbox *outbox, enum outbox_kind kind); /* highest that a welcome said stored */
 
 /* A session begins: nothing is with the broker, all above the stored mark is sent anew. */
-void outbox_online(struct outbox *outbox);
+void outbox_online(struct outbox *outbox, int64_t elapsed_ms);
 void outbox_offline(struct outbox *outbox);
-/* Send what the window allows. */
-void outbox_push(struct outbox *outbox);
+/* Send what the window and the rate allow. Call now and then. */
+void outbox_push(struct outbox *outbox, int64_t elapsed_ms);
+/* The centre lost some: what is still here of this kind from `from` up to the highest made is sent once more, at most
+ * OUTBOX_REPEAT_RATE a second, beside what is new; in this session, or until it is asked for other ones. *ret_first and
+ * *ret_rows: what will be sent. ERR_LIMIT: `from` was never made. */
+MUST_USE int outbox_repeat(struct outbox *outbox, enum outbox_kind kind, int64_t from, int64_t *ret_first,
+                           int64_t *ret_rows);
 /* True when the id was one of ours. */
 bool outbox_acked(struct outbox *outbox, uint32_t id, int64_t elapsed_ms);
 bool outbox_refused(struct outbox *outbox, uint32_t id);
@@ -49,7 +56,7 @@ void outbox_again(struct outbox *outbox, int64_t elapsed_ms);
  * again. Marks beyond what was made are not believed. */
 MUST_USE int outbox_stored_upto(struct outbox *outbox, enum outbox_kind kind, int64_t upto, int64_t now_ms,
                                 int64_t elapsed_ms);
-/* Delete rows stored longer than OUTBOX_KEEP_MS. */
-void outbox_sweep(struct outbox *outbox, int64_t now_ms);
+/* Delete rows stored longer than OUTBOX_KEEP_MS, a few hundred at a time. True: there may be more. */
+bool outbox_sweep(struct outbox *outbox, int64_t now_ms);
 
 #endif

@@ -34,6 +34,7 @@ static const char schema[] =
     "CREATE TABLE IF NOT EXISTS stranger(n INTEGER PRIMARY KEY AUTOINCREMENT, type INTEGER NOT NULL,"
     " hash TEXT NOT NULL UNIQUE, sealed BLOB NOT NULL, at_ms INTEGER NOT NULL);"
     "CREATE TABLE IF NOT EXISTS command(n INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE);"
+    "CREATE TABLE IF NOT EXISTS answer(id TEXT PRIMARY KEY, ok INTEGER NOT NULL, detail TEXT NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS refusal(n INTEGER PRIMARY KEY AUTOINCREMENT, hash TEXT NOT NULL,"
     " reason TEXT NOT NULL, UNIQUE(hash, reason));"
     "CREATE TABLE IF NOT EXISTS airing(key INTEGER PRIMARY KEY, occurrence TEXT NOT NULL, bulletin TEXT NOT NULL,"
@@ -299,35 +300,63 @@ void vault_waiting(struct vault *vault, vault_waiting_fn each, void *arg)
     }
 }
 
-/* What is known already costs no write. */
-static bool remember(struct vault *vault, const char *known, const char *insert, const char *prune, const char *a,
-                     const char *b, int64_t max)
+/* 1: new. What is known already costs no write. */
+static int remember(struct vault *vault, const char *known, const char *insert, const char *prune, const char *a,
+                    const char *b, int64_t max)
 {
     const char *fmt = b ? "tt" : "t";
     if (sql_number(vault->db, 0, known, fmt, a, b))
-        return false;
+        return 0;
     vault_begin(vault);
     int r = sql_run(vault->db, insert, fmt, a, b);
     if (r == 0)
         r = sql_run(vault->db, prune, "i", max);
     if (r < 0) {
         vault_abandon(vault);
-        return false;
+        return r;
     }
-    return vault_commit(vault) == 0;
+    r = vault_commit(vault);
+    return r < 0 ? r : 1;
 }
 
 bool vault_refusal_is_new(struct vault *vault, const struct hash *hash, const char *reason)
 {
-    return remember(
-        vault, "SELECT 1 FROM refusal WHERE hash=? AND reason=?", "INSERT INTO refusal(hash, reason) VALUES(?,?)",
-        "DELETE FROM refusal WHERE n <= (SELECT max(n) FROM refusal) - ?", hash->hex, reason, VAULT_REFUSALS_MAX);
+    return remember(vault, "SELECT 1 FROM refusal WHERE hash=? AND reason=?",
+                    "INSERT INTO refusal(hash, reason) VALUES(?,?)",
+                    "DELETE FROM refusal WHERE n <= (SELECT max(n) FROM refusal) - ?", hash->hex, reason,
+                    VAULT_REFUSALS_MAX) > 0;
 }
 
-bool vault_command_is_new(struct vault *vault, const char *id)
+int vault_command_new(struct vault *vault, const char *id)
 {
     return remember(vault, "SELECT 1 FROM command WHERE id=?", "INSERT INTO command(id) VALUES(?)",
                     "DELETE FROM command WHERE n <= (SELECT max(n) FROM command) - ?", id, NULL, VAULT_COMMANDS_MAX);
+}
+
+int vault_command_answer(struct vault *vault, const char *id, bool ok, const char *detail)
+{
+    vault_begin(vault);
+    int r = sql_run(vault->db, "INSERT OR REPLACE INTO answer VALUES(?,?,?)", "tit", id, (int64_t)ok, detail);
+    if (r == 0)
+        r = sql_run(vault->db, "DELETE FROM answer WHERE id NOT IN (SELECT id FROM command)", "");
+    if (r < 0) {
+        vault_abandon(vault);
+        return r;
+    }
+    return vault_commit(vault);
+}
+
+int vault_command_answered(struct vault *vault, const char *id, bool *ret_ok, char ret_detail[VAULT_ANSWER_MAX])
+{
+    sqlite3_stmt *stmt = sql_query(vault->db, "SELECT ok, detail FROM answer WHERE id=?", "t", id);
+    int r = stmt ? -ENOENT : ERR_STORE;
+    if (stmt && sqlite3_step(stmt) == SQLITE_ROW) {
+        *ret_ok = sqlite3_column_int(stmt, 0) != 0;
+        snprintf(ret_detail, VAULT_ANSWER_MAX, "%s", (const char *)sqlite3_column_text(stmt, 1));
+        r = 0;
+    }
+    sqlite3_finalize(stmt);
+    return r;
 }
 
 static int save_value(struct vault *vault, const char *name, struct buf *bytes)

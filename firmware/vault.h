@@ -60,8 +60,13 @@ void vault_waiting(struct vault *vault, vault_waiting_fn each, void *arg);
 
 /* True when this refusal (what, why) was not told yet; remembers it. */
 bool vault_refusal_is_new(struct vault *vault, const struct hash *hash, const char *reason);
-/* True when this command id was not seen before; remembers it. False also when it cannot be remembered. */
-bool vault_command_is_new(struct vault *vault, const char *id);
+/* 1: this command id was not seen before, and is remembered now. 0: it was. ERR_STORE: it cannot be remembered. */
+MUST_USE int vault_command_new(struct vault *vault, const char *id);
+/* How it was answered, so that a repetition gets the same. -ENOENT: it was not, or long ago. */
+enum { VAULT_ANSWER_MAX = 400 };
+MUST_USE int vault_command_answer(struct vault *vault, const char *id, bool ok, const char *detail);
+MUST_USE int vault_command_answered(struct vault *vault, const char *id, bool *ret_ok,
+                                    char ret_detail[VAULT_ANSWER_MAX]);
 
 /* Ledger and timekeeper. Load: absent or of an unknown format -> zeros, 0. */
 MUST_USE int vault_save_ledger(struct vault *vault, const struct ledger *ledger);

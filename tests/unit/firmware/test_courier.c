@@ -17,7 +17,7 @@ struct world {
     struct vault *vault;
     struct courier *courier;
     struct signer root, registrar, scheduler, thief;
-    int welcomes, commands, refusals;
+    int welcomes, commands, refusals, is_new;
     char reason[32], about[32];
     struct courier_now now;
 };
@@ -39,11 +39,12 @@ static void on_welcome(void *arg, const struct welcome *welcome, const char *kid
     w->welcomes++;
 }
 
-static void on_command(void *arg, const struct command *command)
+static void on_command(void *arg, const struct command *command, int is_new)
 {
     struct world *w = arg;
     (void)command;
     w->commands++;
+    w->is_new = is_new;
 }
 
 static void on_refused(void *arg, const char *about, const char *reason, const char *why)
@@ -273,9 +274,10 @@ static void commands_once_and_in_their_session(void **state)
     struct command command = {.head = head("dev/d1", 1), .nonce = "nonce-nonce", .id = "c1", .command = "restart"};
     give(w, DEV "cmd", &w->scheduler, DOC_COMMAND, &command);
     assert_int_equal(w->commands, 1);
+    assert_int_equal(w->is_new, 1);
     give(w, DEV "cmd", &w->scheduler, DOC_COMMAND, &command);
-    assert_string_equal(w->reason, "repeated");
-    assert_string_equal(w->about, "cmd");
+    assert_int_equal(w->commands, 2); /* told as known: answered, not done */
+    assert_int_equal(w->is_new, 0);
     command.id = "c2";
     command.nonce = "other-nonce";
     give(w, DEV "cmd", &w->scheduler, DOC_COMMAND, &command);
@@ -284,7 +286,7 @@ static void commands_once_and_in_their_session(void **state)
     command.head.exp_s = 900;
     give(w, DEV "cmd", &w->scheduler, DOC_COMMAND, &command);
     assert_string_equal(w->reason, "expired");
-    assert_int_equal(w->commands, 1);
+    assert_int_equal(w->commands, 2);
 }
 
 static void what_expires_leaves_force(void **state)

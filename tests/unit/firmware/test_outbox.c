@@ -6,13 +6,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 static char folder[64];
 
 struct wire {
-    uint32_t ids[200];
-    char rows[200][16];
+    uint32_t ids[400];
+    char rows[400][16];
     int n;
     bool broken;
 };
@@ -71,9 +72,9 @@ static void sends_in_order_within_a_window(void **state)
     struct vault *vault = open_vault();
     struct outbox *outbox = outbox_new(vault, take, &wire);
     put(vault, outbox, 40);
-    outbox_push(outbox);
+    outbox_push(outbox, 0);
     assert_int_equal(wire.n, 0); /* no session */
-    outbox_online(outbox);
+    outbox_online(outbox, 0);
     assert_int_equal(wire.n, OUTBOX_WINDOW);
     for (int i = 0; i < 40; i++)
         assert_true(outbox_acked(outbox, wire.ids[i], 10));
@@ -95,7 +96,7 @@ static void only_a_welcome_empties_it(void **state)
     struct vault *vault = open_vault();
     struct outbox *outbox = outbox_new(vault, take, &wire);
     put(vault, outbox, 3);
-    outbox_online(outbox);
+    outbox_online(outbox, 0);
     for (int i = 0; i < 3; i++)
         outbox_acked(outbox, wire.ids[i], 10);
     outbox_free(outbox); /* a restart: acknowledged by the broker only, so all come again */
@@ -103,7 +104,7 @@ static void only_a_welcome_empties_it(void **state)
     vault = open_vault();
     outbox = outbox_new(vault, take, &wire);
     wire.n = 0;
-    outbox_online(outbox);
+    outbox_online(outbox, 0);
     assert_int_equal(wire.n, 3);
     for (int i = 0; i < 3; i++)
         outbox_acked(outbox, wire.ids[i], 10);
@@ -115,7 +116,7 @@ static void only_a_welcome_empties_it(void **state)
     assert_string_equal(wire.rows[3], "r3");
     outbox_acked(outbox, wire.ids[3], 60001);
     assert_int_equal(outbox_stored_upto(outbox, OUTBOX_RECEIPT, 3, 2000, 60002), 0);
-    outbox_online(outbox);
+    outbox_online(outbox, 0);
     assert_int_equal(wire.n, 4);
     assert_int_equal(outbox_next(outbox, OUTBOX_RECEIPT), 4);
     outbox_free(outbox);
@@ -130,7 +131,7 @@ static void a_restored_centre_gets_all_again(void **state)
     struct outbox *outbox = outbox_new(vault, take, &wire);
     put(vault, outbox, 3);
     assert_int_equal(outbox_stored_upto(outbox, OUTBOX_RECEIPT, 3, 2000, 10), 0);
-    outbox_online(outbox);
+    outbox_online(outbox, 0);
     assert_int_equal(wire.n, 0);
     assert_int_equal(outbox_stored_upto(outbox, OUTBOX_RECEIPT, 1, 3000, 60000), 0);
     assert_int_equal(wire.n, 2);
@@ -145,26 +146,26 @@ static void what_nobody_confirms_comes_again_ever_less_often(void **state)
     struct vault *vault = open_vault();
     struct outbox *outbox = outbox_new(vault, take, &wire);
     put(vault, outbox, 1);
-    outbox_online(outbox);
+    outbox_online(outbox, 0);
     assert_int_equal(wire.n, 1);
     outbox_again(outbox, 1000000); /* still with the broker */
-    outbox_push(outbox);
+    outbox_push(outbox, 0);
     assert_int_equal(wire.n, 1);
     int64_t acked_ms = 1000, waits_ms[] = {10000, 20000, 40000};
     for (int i = 0; i < 3; i++) {
         assert_true(outbox_acked(outbox, wire.ids[i], acked_ms));
         outbox_again(outbox, acked_ms + waits_ms[i] - 1);
-        outbox_push(outbox);
+        outbox_push(outbox, 0);
         assert_int_equal(wire.n, i + 1);
         outbox_again(outbox, acked_ms + waits_ms[i]);
-        outbox_push(outbox);
+        outbox_push(outbox, 0);
         assert_int_equal(wire.n, i + 2);
         acked_ms += 100000;
     }
     assert_true(outbox_acked(outbox, wire.ids[3], acked_ms));
     assert_int_equal(outbox_stored_upto(outbox, OUTBOX_RECEIPT, 1, 2000, acked_ms), 0);
     outbox_again(outbox, acked_ms + 10000000);
-    outbox_push(outbox);
+    outbox_push(outbox, 0);
     assert_int_equal(wire.n, 4); /* nothing is left to send */
     outbox_free(outbox);
     vault_close(vault);
@@ -177,13 +178,13 @@ static void refused_rows_come_again(void **state)
     struct vault *vault = open_vault();
     struct outbox *outbox = outbox_new(vault, take, &wire);
     put(vault, outbox, 2);
-    outbox_online(outbox);
+    outbox_online(outbox, 0);
     assert_true(outbox_refused(outbox, wire.ids[0]));
     wire.broken = true;
-    outbox_push(outbox);
+    outbox_push(outbox, 0);
     assert_int_equal(wire.n, 2);
     wire.broken = false;
-    outbox_push(outbox);
+    outbox_push(outbox, 0);
     assert_string_equal(wire.rows[2], "r1");
     assert_string_equal(wire.rows[3], "r2");
     outbox_free(outbox);
@@ -222,6 +223,145 @@ static void an_abandoned_number_is_given_again(void **state)
     vault_close(vault);
 }
 
+static void the_centre_sets_the_pace(void **state)
+{
+    (void)state;
+    struct wire wire = {0};
+    struct vault *vault = open_vault();
+    struct outbox *outbox = outbox_new(vault, take, &wire);
+    put(vault, outbox, OUTBOX_AHEAD + 20);
+    outbox_online(outbox, 0);
+    int acked = 0;
+    for (int64_t now_ms = 1; now_ms < 3000; now_ms += 10) {
+        while (acked < wire.n)
+            assert_true(outbox_acked(outbox, wire.ids[acked++], now_ms));
+        outbox_push(outbox, now_ms);
+    }
+    assert_int_equal(wire.n, OUTBOX_AHEAD); /* all acknowledged by the broker, none by the centre */
+    assert_int_equal(outbox_stored_upto(outbox, OUTBOX_RECEIPT, 10, 1000, 3000), 0);
+    while (acked < wire.n)
+        assert_true(outbox_acked(outbox, wire.ids[acked++], 3000));
+    assert_int_equal(wire.n, OUTBOX_AHEAD + 10);
+    outbox_free(outbox);
+    vault_close(vault);
+}
+
+static void what_the_centre_lost_is_sent_again(void **state)
+{
+    (void)state;
+    struct wire wire = {0};
+    struct vault *vault = open_vault();
+    struct outbox *outbox = outbox_new(vault, take, &wire);
+    int64_t first, rows;
+    put(vault, outbox, 100);
+    assert_int_equal(outbox_stored_upto(outbox, OUTBOX_RECEIPT, 100, 1000, 0), 0);
+    outbox_online(outbox, 0);
+    assert_int_equal(outbox_repeat(outbox, OUTBOX_RECEIPT, 101, &first, &rows), ERR_LIMIT);
+    assert_int_equal(outbox_repeat(outbox, OUTBOX_RECEIPT, 61, &first, &rows), 0);
+    assert_int_equal(first, 61);
+    assert_int_equal(rows, 40);
+    put(vault, outbox, 1); /* what is new goes on beside it */
+    int acked = 0;
+    for (int64_t now_ms = 0; now_ms <= 1000; now_ms += 10) {
+        while (acked < wire.n)
+            assert_true(outbox_acked(outbox, wire.ids[acked++], now_ms));
+        outbox_push(outbox, now_ms);
+        assert_in_range(wire.n, 1, 1 + OUTBOX_REPEAT_RATE + now_ms * OUTBOX_REPEAT_RATE / 1000);
+    }
+    assert_int_equal(wire.n, 41);
+    assert_string_equal(wire.rows[0], "r101");
+    for (int i = 0; i < 40; i++) {
+        char text[16];
+        snprintf(text, sizeof(text), "r%d", 61 + i);
+        assert_string_equal(wire.rows[1 + i], text);
+    }
+    outbox_push(outbox, 100000);
+    assert_int_equal(wire.n, 41);
+    assert_int_equal(outbox_repeat(outbox, OUTBOX_RECEIPT, 1, &first, &rows), 0);
+    outbox_online(outbox, 200000); /* another session: the centre asks anew if it wants to */
+    assert_int_equal(wire.n, 42);
+    outbox_free(outbox);
+    vault_close(vault);
+}
+
+/* Weeks without a network. LOA_ROWS rows leave once each, in order, at the promised rate; nothing costs more for being
+ * many. */
+struct backlog {
+    int64_t sent, out_of_order;
+    uint32_t flights[OUTBOX_WINDOW];
+    int n;
+};
+
+static int take_backlog(void *arg, uint32_t id, enum outbox_kind kind, const void *sealed, size_t len)
+{
+    struct backlog *backlog = arg;
+    char text[16];
+    (void)kind;
+    snprintf(text, sizeof(text), "%.*s", (int)len, (const char *)sealed);
+    backlog->out_of_order += strtoll(text + 1, NULL, 10) != ++backlog->sent;
+    assert_in_range(backlog->n, 0, OUTBOX_WINDOW - 1);
+    backlog->flights[backlog->n++] = id;
+    return 0;
+}
+
+static void drain(struct outbox *outbox, struct backlog *backlog, int64_t rows, int64_t *ret_ms)
+{
+    for (*ret_ms = 1; outbox_stored(outbox, OUTBOX_RECEIPT) < rows; *ret_ms += 50) {
+        for (int round = 0; round < 8; round++) {
+            struct backlog now = *backlog;
+            backlog->n = 0;
+            for (int i = 0; i < now.n; i++)
+                assert_true(outbox_acked(outbox, now.flights[i], *ret_ms));
+        }
+        outbox_push(outbox, *ret_ms);
+        assert_in_range(backlog->sent, 0, OUTBOX_RATE + *ret_ms * OUTBOX_RATE / 1000);
+        if (*ret_ms % 500 == 1)
+            assert_int_equal(outbox_stored_upto(outbox, OUTBOX_RECEIPT, backlog->sent, 5000, *ret_ms), 0);
+    }
+}
+
+static double seconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+static void many_leave_once_and_at_a_bounded_rate(void **state)
+{
+    (void)state;
+    const char *given = getenv("LOA_ROWS");
+    int64_t rows = given ? strtoll(given, NULL, 10) : 10000, past_ms;
+    struct backlog backlog = {0};
+    struct vault *vault = open_vault();
+    struct outbox *outbox = outbox_new(vault, take_backlog, &backlog);
+    vault_begin(vault);
+    put(vault, outbox, (int)rows);
+    assert_int_equal(vault_commit(vault), 0);
+    double from = seconds();
+    outbox_online(outbox, 0);
+    drain(outbox, &backlog, rows, &past_ms);
+    double sending = seconds() - from;
+    assert_int_equal(backlog.sent, rows);
+    assert_int_equal(backlog.out_of_order, 0);
+    assert_true(past_ms * OUTBOX_RATE / 1000 >= rows - OUTBOX_RATE);
+    from = seconds();
+    for (int i = 0; i < 100; i++) { /* nothing is old enough: all these rows must not be looked at */
+        assert_false(outbox_sweep(outbox, 5000 + OUTBOX_KEEP_MS));
+        assert_int_equal(outbox_stored_upto(outbox, OUTBOX_RECEIPT, rows, 5000, past_ms), 0);
+    }
+    double asking = (seconds() - from) / 100;
+    printf("%lld rows: %.1f us each, %lld s of its own time; sweep and mark with all kept: %.1f us\n", (long long)rows,
+           sending / (double)rows * 1e6, (long long)(past_ms / 1000), asking * 1e6);
+    assert_true(asking < sending / (double)rows * 200); /* far from once per row */
+    int sweeps = 1;
+    while (outbox_sweep(outbox, 5001 + OUTBOX_KEEP_MS))
+        sweeps++;
+    assert_in_range(sweeps, rows / 256, rows / 256 + 1);
+    outbox_free(outbox);
+    vault_close(vault);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, make_folder, remove_folder)
@@ -232,6 +372,9 @@ int main(void)
         TEST(refused_rows_come_again),
         TEST(what_nobody_confirms_comes_again_ever_less_often),
         TEST(numbers_survive_the_sweep),
+        TEST(the_centre_sets_the_pace),
+        TEST(what_the_centre_lost_is_sent_again),
+        TEST(many_leave_once_and_at_a_bounded_rate),
         TEST(an_abandoned_number_is_given_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -122,13 +122,20 @@ static void remembers_within_bounds(void **state)
     assert_true(vault_refusal_is_new(vault, &hash, "older"));
     assert_false(vault_refusal_is_new(vault, &hash, "older"));
     assert_true(vault_refusal_is_new(vault, &hash, "expired"));
-    assert_true(vault_command_is_new(vault, "c-1"));
+    assert_true(1 == vault_command_new(vault, "c-1"));
     for (int i = 0; i < VAULT_COMMANDS_MAX - 1; i++) {
         char id[20];
         snprintf(id, sizeof(id), "d-%d", i);
-        assert_true(vault_command_is_new(vault, id));
+        assert_true(1 == vault_command_new(vault, id));
     }
-    assert_false(vault_command_is_new(vault, "c-1"));
+    assert_true(0 == vault_command_new(vault, "c-1"));
+    bool ok = false;
+    char detail[VAULT_ANSWER_MAX];
+    assert_int_equal(vault_command_answered(vault, "c-1", &ok, detail), -ENOENT);
+    assert_int_equal(vault_command_answer(vault, "c-1", true, "done"), 0);
+    assert_int_equal(vault_command_answered(vault, "c-1", &ok, detail), 0);
+    assert_true(ok);
+    assert_string_equal(detail, "done");
     vault_close(vault);
 }
 
