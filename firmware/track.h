@@ -62,6 +62,7 @@ struct track {
     int64_t heard_ns;            /* when the first frame was heard; 0: not yet */
     int card_error;              /* behind PLAYER_CARD_LOST */
     int64_t begin_pos;           /* stream position of its first frame */
+    int64_t sound_pos;           /* behind the last one so far; only zeros were written since */
     int64_t end_pos;             /* behind its last one, once written */
     int64_t starved;             /* zeros between */
     int64_t lost;                /* went down with a card, or in a stop of one */

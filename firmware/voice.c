@@ -218,6 +218,7 @@ static void begin(const struct voice *voice, struct track *track)
     track->state = TRACK_PLAYING;
     track->rate_hz = voice->rate_hz;
     track->begin_pos = voice->written;
+    track->sound_pos = voice->written;
     track->gain_now_mb = atomic_load(&track->gain_mb);
     track->gain = ramp_at(shape_gain(track->gain_now_mb));
     track->envelope = ramp_at(0);
@@ -321,6 +322,7 @@ static size_t play(struct voice *voice, struct track *track, float *ret_samples,
     size_t k = ring_take(&track->ring, ret_samples, n < most_now ? n : most_now);
     shape_block(ret_samples, k, &track->gain, &track->envelope, whole ? there : UINT64_MAX, voice->ramp_frames);
     voice->written += (int64_t)k;
+    track->sound_pos = voice->written;
     bool faded = false;
     if (track->fade_left > 0) {
         track->fade_left -= (uint32_t)k;
@@ -375,7 +377,7 @@ static void soften(const struct voice *voice, struct track *track)
 /* What the card had of a track and did not put out. */
 static void lose_part(const struct voice *voice, struct track *track)
 {
-    track->lost_last = most(0, end_of(voice, track) - most(track->begin_pos, voice->proven));
+    track->lost_last = most(0, track->sound_pos - most(track->begin_pos, voice->proven));
     if (track->heard_ns != 0) {
         track->lost += track->lost_last;
         return;
@@ -415,7 +417,7 @@ void voice_lose_card(struct voice *voice, int64_t at_ns, int error)
             continue;
         }
         lose_part(voice, track);
-        track->losses++;
+        track->losses += track->missing_ns == 0; /* one that never moved is still the same loss */
         if (track->state == TRACK_WRITTEN && track->lost_last > 0) {
             track->end = PLAYER_CARD_LOST;
         }

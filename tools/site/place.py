@@ -223,6 +223,7 @@ class Site:
         self.link_socket = installation.socket(f"{plan.device}.link")
         self.card_socket = installation.socket(f"{plan.device}.card")
         self.meter = installation.socket(f"{plan.device}.meter")
+        self.card_control = installation.socket(f"{plan.device}.ctl")
         self.recording = None
         self.recordings = 0
         self.cert, self.key = installation.pki.client(plan.device)
@@ -297,8 +298,12 @@ spool = "{self.path("spool")}";
         self.recording = self.path("recording.wav" if self.recordings == 1 else f"recording-{self.recordings}.wav")
         self.card.argv = [str(a) for a in (
             self.i.exe("loa-card"), "--socket", self.card_socket, "--recording", self.recording, "--meter", self.meter,
-            "--conf", self.path("asound.conf"))]
+            "--conf", self.path("asound.conf"), "--control", self.card_control)]
         self.card.start()
+
+    def tell_card(self, words):
+        """Something goes wrong with the card, or right again (`loa-card --help`)."""
+        return sound.tell_card(self.card_control, words)
 
     def start(self):
         """Start everything. The agent is started once its card is there; what else is late it waits for by itself."""

@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import struct
 
 import numpy
@@ -42,6 +43,19 @@ def decode(keeper, path):
     return numpy.frombuffer(data, numpy.float32)
 
 
+def tell_card(control, words, seconds=5):
+    """Say words to a card (`loa-card --help`: vanish, busy, freeze, underrun, ppm, return, status); how it stands then."""
+    with socket.socket(socket.AF_UNIX) as s:
+        s.settimeout(seconds)
+        s.connect(control)
+        s.sendall(words.encode() + b"\n")
+        with s.makefile("r", encoding="utf-8") as lines:
+            answer = json.loads(lines.readline())
+    if "error" in answer:
+        raise ValueError(answer["error"])
+    return answer
+
+
 class Recording:
     """What a card put out: a WAV that is still being written, with the instant of its frames beside it."""
 
@@ -74,9 +88,9 @@ class Recording:
         marks = []
         with open(self.path + ".times") as lines:
             for line in lines:
-                parts = line.split()
-                if len(parts) == 2 and line.endswith("\n"):
-                    marks.append((int(parts[0]), int(parts[1])))
+                if line.endswith("\n"):
+                    mark = json.loads(line)
+                    marks.append((mark["frame"], mark["unix_ns"]))
         return marks
 
     def frame_at(self, unix_s):

@@ -1,6 +1,7 @@
 /* play_tool.c - the real player, driven by lines on stdin; what happens is told as JSON lines on stdout.
  *
- *     play ID PATH START OFFSET EXPECTED GAIN    START: elapsed ns, 0 at once, or +N: N ms from now
+ *     play ID PATH START OFFSET EXPECTED GAIN [LATEST]    START: elapsed ns, 0 at once, or +N: N ms from now;
+ *                                                         LATEST: ms after START, 0 any
  *     stop | silence | drop | prepare | gain N | status | quit
  *
  * Each line is answered {"did": ..., "code": ...}. The end of stdin is quit. */
@@ -43,10 +44,12 @@ static void on_finished(void *arg, const struct player_result *result)
     (void)arg;
     (void)printf("{\"event\": \"finished\", \"id\": %" PRIu64 ", \"end\": \"%s\", \"error\": \"%s\", \"heard\": %s, "
                  "\"start_unix_ns\": %" PRId64 ", \"end_unix_ns\": %" PRId64 ", \"played\": %" PRIu64
-                 ", \"resume\": %" PRIu64 ", \"xruns\": %" PRIu32 ", \"starved\": %" PRIu64 ", \"why\": \"",
+                 ", \"resume\": %" PRIu64 ", \"lost\": %" PRIu64 ", \"xruns\": %" PRIu32 ", \"losses\": %" PRIu32
+                 ", \"starvings\": %" PRIu32 ", \"starved\": %" PRIu64 ", \"why\": \"",
                  result->id, player_end_name(result->end), err_name(result->error), result->heard ? "true" : "false",
                  unix_ns_of(result->start_elapsed_ns), unix_ns_of(result->end_elapsed_ns), result->played_frames,
-                 result->resume_frames, result->xruns, result->starved_frames);
+                 result->resume_frames, result->lost_frames, result->xruns, result->losses, result->starvings,
+                 result->starved_frames);
     for (const char *c = result->why.text; *c != '\0'; c++) {
         (void)putchar(*c == '"' || *c == '\\' || (unsigned char)*c < 32 ? '\'' : *c);
     }
@@ -56,8 +59,8 @@ static void on_finished(void *arg, const struct player_result *result)
 static void on_card(void *arg, bool healthy, int error)
 {
     (void)arg;
-    (void)printf("{\"event\": \"card\", \"healthy\": %s, \"error\": \"%s\"}\n", healthy ? "true" : "false",
-                 err_name(error));
+    (void)printf("{\"event\": \"card\", \"healthy\": %s, \"error\": \"%s\", \"unix_ns\": %" PRId64 "}\n",
+                 healthy ? "true" : "false", err_name(error), unix_ns_of(clock_elapsed_ns()));
 }
 
 static int play(struct tool *tool, const char *words)
@@ -65,14 +68,16 @@ static int play(struct tool *tool, const char *words)
     char path[PLAYER_PATH_MAX];
     char start[32];
     struct player_item item = {.path = path};
-    if (sscanf(words, "play %" SCNu64 " %511s %31s %" SCNu64 " %" SCNu64 " %" SCNd32, &item.id, path, start,
-               &item.offset_frames, &item.expected_frames, &item.gain_mb) != 6) {
+    int64_t latest_ms = 0;
+    if (sscanf(words, "play %" SCNu64 " %511s %31s %" SCNu64 " %" SCNu64 " %" SCNd32 " %" SCNd64, &item.id, path, start,
+               &item.offset_frames, &item.expected_frames, &item.gain_mb, &latest_ms) < 6) {
         return ERR_FORMAT;
     }
     item.start_elapsed_ns = strtoll(start, NULL, 10);
     if (start[0] == '+') {
         item.start_elapsed_ns = clock_elapsed_ns() + item.start_elapsed_ns * 1000000;
     }
+    item.latest_elapsed_ns = latest_ms == 0 ? 0 : item.start_elapsed_ns + latest_ms * 1000000;
     int r = player_play(tool->player, &item);
     (void)printf("{\"event\": \"planned\", \"id\": %" PRIu64 ", \"unix_ns\": %" PRId64 "}\n", item.id,
                  unix_ns_of(item.start_elapsed_ns));

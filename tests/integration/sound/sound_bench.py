@@ -5,11 +5,15 @@ import json
 import os
 import queue
 import subprocess
+import sys
 import threading
 import time
 import wave
 
 import numpy as np
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../../tools/site"))
+from sound import tell_card  # noqa: E402
 
 BUILD = os.environ.get("LOA_BUILD_DIR") or os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../../build/release")
 CARD = os.path.join(BUILD, "tools/soundcard/loa-card")
@@ -34,10 +38,16 @@ class Card:
         self.conf = os.path.join(folder, name + ".conf")
         self.socket = os.path.join(folder, name + ".sock")
         self.meter = os.path.join(folder, name + ".meter")
+        self.control = os.path.join(folder, name + ".ctl")
         self.process = subprocess.Popen(
             [CARD, "--socket", self.socket, "--recording", self.recording, "--conf", self.conf, "--meter", self.meter,
-             *options], stderr=subprocess.DEVNULL)
+             "--control", self.control, *options], stderr=subprocess.DEVNULL)
         wait_for(lambda: os.path.exists(self.conf) or self.process.poll() is not None, "card is up")
+
+    def tell(self, words):
+        """Say words to it; when, in Unix ns."""
+        tell_card(self.control, words)
+        return time.time_ns()
 
     def read(self):
         """(frames of channel 0, rate) as the header counts them now."""
@@ -99,9 +109,9 @@ class Player:
         self.process.stdin.flush()
         return self.wait(did=line[:4])
 
-    def play(self, number, path, start="0", offset=0, expected=0, gain=0):
+    def play(self, number, path, start="0", offset=0, expected=0, gain=0, latest=0):
         """Returns when it is planned to be heard, Unix ns (0: at once)."""
-        done = self.say(f"play {number} {path} {start} {offset} {expected} {gain}")
+        done = self.say(f"play {number} {path} {start} {offset} {expected} {gain} {latest}")
         if done["code"] != "ok":
             raise AssertionError(f"play: {done}")
         return self.wait(event="planned", id=number)["unix_ns"]
