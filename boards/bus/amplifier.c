@@ -307,7 +307,7 @@ int amplifier_new(struct bus *bus, const struct profile *profile, uint8_t unit, 
                   amplifier_changed_fn changed, void *arg, struct amplifier **ret_amplifier)
 {
     static const struct points_events events = {.read = on_read, .reachable = on_reachable};
-    if (profile->kind != PROFILE_AMPLIFIER)
+    if (profile->kind != PROFILE_AMPLIFIER && profile->kind != PROFILE_RELAY)
         return -EINVAL;
     struct amplifier *a = xcalloc(1, sizeof(*a));
     a->bus = bus;
@@ -398,7 +398,8 @@ void amplifier_mark(struct amplifier *a, int32_t threshold_mb)
     const struct profile *p = a->profile;
     a->threshold_mb = threshold_mb;
     a->level_sum_mb = 0;
-    a->evidence = (struct amplifier_sights){.can_see = p->output_level >= 0, .unreachable = !points_reachable(a->points)};
+    a->evidence =
+        (struct amplifier_sights){.can_see = p->output_level >= 0, .unreachable = !points_reachable(a->points)};
 }
 
 void amplifier_sights(const struct amplifier *a, struct amplifier_sights *ret_sights)

@@ -57,9 +57,10 @@ struct amplifier_sights {
 typedef void (*amplifier_changed_fn)(void *arg, const struct amplifier_status *status);
 typedef void (*amplifier_done_fn)(void *arg, int result);
 
-/* Make the amplifier at `unit` and begin to poll it, wanting {off, muted}. `bus` and `profile` (of kind amplifier, else
- * -EINVAL) are borrowed and must outlive it; `name` is copied, for sentences. `changed` (may be NULL) comes on every
- * change of status but time stamps and small movements of level and temperature. */
+/* Make the amplifier at `unit` and begin to poll it, wanting {off, muted}. `bus` and `profile` (of kind amplifier or
+ * relay, else -EINVAL; a relay board is an amplifier that has nothing but zones, its channels) are borrowed and must
+ * outlive it; `name` is copied, for sentences. `changed` (may be NULL) comes on every change of status but time stamps
+ * and small movements of level and temperature. */
 MUST_USE int amplifier_new(struct bus *bus, const struct profile *profile, uint8_t unit, const char *name,
                            amplifier_changed_fn changed, void *arg, struct amplifier **ret_amplifier);
 /* NULL is fine. Writes nothing: silence it before, and wait for the outcome. Memory is released once the loop let go.

@@ -8,8 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const profile_kinds[] = {"amplifier", "sign", NULL};
+static const char *const profile_kinds[] = {"amplifier", "sign", "relay", "meter", NULL};
 static const char *const line_breaks[] = {"lf", "crlf", "cr", "pad", NULL};
+
+const char *profile_kind_name(enum profile_kind kind)
+{
+    return profile_kinds[kind];
+}
 
 int profile_find(const struct profile *profile, const char *name)
 {
@@ -37,6 +42,15 @@ static const struct role roles[] = {
     {"text", POINT_WRITE, true, NULL},
 };
 
+/* What the names of relays and meters ask; in other profiles these names are free. */
+static const struct role relay_roles[] = {{"channel_", POINT_READ | POINT_WRITE, false, NULL}};
+static const struct role meter_roles[] = {
+    {"active_power", POINT_READ, false, "W"}, {"voltage", POINT_READ, false, "V"},
+    {"current", POINT_READ, false, "A"},      {"frequency", POINT_READ, false, "Hz"},
+    {"energy", POINT_READ, false, "kWh"},     {"power_factor", POINT_READ, false, NULL},
+    {"fault_", POINT_READ, false, NULL},
+};
+
 static int check_role(const struct profile_reader *reader, size_t index, const struct role *role)
 {
     const struct point *point = &reader->profile->points[index];
@@ -54,18 +68,28 @@ static int check_role(const struct profile_reader *reader, size_t index, const s
     return 0;
 }
 
-/* The role a name stands for: exact, or the stem of a numbered or labelled family. */
-static const struct role *role_of(const char *name)
+static const struct role *find_role(const struct role *of, size_t n, const char *name)
 {
-    for (size_t i = 0; i < sizeof(roles) / sizeof(roles[0]); i++) {
-        size_t len = strlen(roles[i].name);
-        bool family = roles[i].name[len - 1] == '_';
-        if (family ? strncmp(name, roles[i].name, len) == 0 : strcmp(name, roles[i].name) == 0)
-            return &roles[i];
+    for (size_t i = 0; i < n; i++) {
+        size_t len = strlen(of[i].name);
+        bool family = of[i].name[len - 1] == '_';
+        if (family ? strncmp(name, of[i].name, len) == 0 : strcmp(name, of[i].name) == 0)
+            return &of[i];
     }
+    return NULL;
+}
+
+/* The role a name stands for: exact, or the stem of a numbered or labelled family. */
+static const struct role *role_of(enum profile_kind kind, const char *name)
+{
+    if (kind == PROFILE_RELAY)
+        return find_role(relay_roles, sizeof(relay_roles) / sizeof(relay_roles[0]), name);
+    if (kind == PROFILE_METER)
+        return find_role(meter_roles, sizeof(meter_roles) / sizeof(meter_roles[0]), name);
     if (strncmp(name, "text_shown_", 11) == 0)
-        return role_of("text_shown");
-    return strncmp(name, "text_", 5) == 0 ? role_of("text") : NULL;
+        name = "text_shown";
+    const struct role *role = find_role(roles, sizeof(roles) / sizeof(roles[0]), name);
+    return role || strncmp(name, "text_", 5) != 0 ? role : find_role(roles, sizeof(roles) / sizeof(roles[0]), "text");
 }
 
 /* 1..max behind `stem`, or 0. */
@@ -83,12 +107,13 @@ static int number_behind(const char *name, const char *stem, int max)
     return n <= max ? n : 0;
 }
 
-static int take_zone(struct profile_reader *reader, size_t index)
+static int take_numbered(struct profile_reader *reader, size_t index, const char *stem)
 {
-    int n = number_behind(reader->profile->points[index].name, "zone_", PROFILE_ZONES_MAX);
+    const char *name = reader->profile->points[index].name;
+    int n = number_behind(name, stem, PROFILE_ZONES_MAX);
     if (n == 0)
-        return cfg_complain(reader->nodes[index], reader->why, "'%s' is no zone, they are zone_1 to zone_%d",
-                            reader->profile->points[index].name, PROFILE_ZONES_MAX);
+        return cfg_complain(reader->nodes[index], reader->why, "'%s' must be one of %s1 to %s%d", name, stem, stem,
+                            PROFILE_ZONES_MAX);
     reader->profile->zones[n - 1] = (int)index;
     return 0;
 }
@@ -126,9 +151,16 @@ static void take_plain(struct profile *p, int index)
     const struct {
         const char *name;
         int *slot;
-    } plain[] = {{"power", &p->power}, {"power_state", &p->power_state}, {"mute", &p->mute},
-                 {"gain", &p->gain},   {"temperature", &p->temperature}, {"output_level", &p->output_level},
-                 {"clear", &p->clear}, {"commit", &p->commit},           {"brightness", &p->brightness}};
+    } plain[] = {{"power", &p->power},
+                 {"power_state", &p->power_state},
+                 {"mute", &p->mute},
+                 {"gain", &p->gain},
+                 {"temperature", &p->temperature},
+                 {"output_level", &p->output_level},
+                 {"clear", &p->clear},
+                 {"commit", &p->commit},
+                 {"brightness", &p->brightness},
+                 {"active_power", &p->active_power}};
     for (size_t i = 0; i < sizeof(plain) / sizeof(plain[0]); i++)
         if (strcmp(plain[i].name, p->points[index].name) == 0)
             *plain[i].slot = index;
@@ -139,13 +171,18 @@ static int take_roles(struct profile_reader *reader)
     struct profile *p = reader->profile;
     for (size_t i = 0; i < p->n_points; i++) {
         const char *name = p->points[i].name;
-        const struct role *role = role_of(name);
-        int r = role ? check_role(reader, i, role) : 0;
-        if (r == 0 && strncmp(name, "zone_", 5) == 0)
-            r = take_zone(reader, i);
-        else if (r == 0 && strncmp(name, "fault_", 6) == 0)
+        const struct role *role = role_of(p->kind, name);
+        if (!role)
+            continue;
+        int r = check_role(reader, i, role);
+        const char *stem = role->name;
+        if (r < 0)
+            return r;
+        if (strcmp(stem, "zone_") == 0 || strcmp(stem, "channel_") == 0)
+            r = take_numbered(reader, i, stem);
+        else if (strcmp(stem, "fault_") == 0)
             r = take_fault(reader, i);
-        else if (r == 0 && role && strncmp(role->name, "text", 5) == 0)
+        else if (strcmp(stem, "text") == 0)
             r = take_text(reader, i);
         else
             take_plain(p, (int)i);
@@ -215,6 +252,39 @@ static int check_sign(const struct profile_reader *reader, const struct cfg_node
     return 0;
 }
 
+static int check_relay(const struct profile_reader *reader, const struct cfg_node *root)
+{
+    const struct profile *p = reader->profile;
+    for (int i = 0; i < PROFILE_ZONES_MAX; i++)
+        if (p->zones[i] >= 0)
+            return 0;
+    return cfg_complain(root, reader->why, "a relay board needs a point channel_1");
+}
+
+static int check_meter(const struct profile_reader *reader, const struct cfg_node *root)
+{
+    const struct profile *p = reader->profile;
+    if (p->active_power < 0)
+        return cfg_complain(root, reader->why, "a meter needs a point active_power");
+    if (p->points[p->active_power].poll_ms == 0)
+        return cfg_complain(reader->nodes[p->active_power], reader->why, "'active_power' must be polled");
+    return 0;
+}
+
+static int check_kind(const struct profile_reader *reader, const struct cfg_node *root)
+{
+    switch (reader->profile->kind) {
+    case PROFILE_AMPLIFIER:
+        return check_amplifier(reader, root);
+    case PROFILE_SIGN:
+        return check_sign(reader, root);
+    case PROFILE_RELAY:
+        return check_relay(reader, root);
+    default:
+        return check_meter(reader, root);
+    }
+}
+
 static int read_bus(struct profile_reader *reader, const struct cfg_node *root)
 {
     struct profile *p = reader->profile;
@@ -282,8 +352,8 @@ static int read_points(struct profile_reader *reader, const struct cfg_node *roo
 
 static void no_roles(struct profile *p)
 {
-    int *single[] = {&p->silence, &p->power,       &p->power_state,  &p->mute,   &p->gain,
-                     &p->clear,   &p->temperature, &p->output_level, &p->commit, &p->brightness};
+    int *single[] = {&p->active_power, &p->silence,     &p->power,        &p->power_state, &p->mute,      &p->gain,
+                     &p->clear,        &p->temperature, &p->output_level, &p->commit,      &p->brightness};
     for (size_t i = 0; i < sizeof(single) / sizeof(single[0]); i++)
         *single[i] = -1;
     for (size_t i = 0; i < PROFILE_ZONES_MAX; i++)
@@ -299,11 +369,12 @@ static int read_all(struct profile_reader *reader, const struct cfg_node *root)
     r = r < 0 ? r : read_points(reader, root);
     r = r < 0 ? r : profile_check_points(reader);
     r = r < 0 ? r : take_roles(reader);
-    r = r < 0 ? r : profile_read_silence(reader, root);
+    if (p->kind == PROFILE_AMPLIFIER || p->kind == PROFILE_SIGN)
+        r = r < 0 ? r : profile_read_silence(reader, root);
     if (r < 0)
         return r;
     pair_by_name(p);
-    r = p->kind == PROFILE_SIGN ? check_sign(reader, root) : check_amplifier(reader, root);
+    r = check_kind(reader, root);
     if (r == 0 && p->kind == PROFILE_SIGN)
         r = profile_read_steps(reader, root);
     return r < 0 ? r : cfg_finish(p->cfg, reader->why);

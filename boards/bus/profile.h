@@ -1,4 +1,5 @@
-/* profile.h - what one model of amplifier or sign is like on a Modbus bus: data from one libconfig file, no code.
+/* profile.h - what one model of amplifier, sign, relay or meter is like on a Modbus bus: data from one libconfig file,
+ * no code.
  *
  * boards/profiles/README.md is the normative description of the file. Here: the plain values that come out of it, and
  * the pure codec between registers and values. A profile never changes once it is open; any thread may read it. */
@@ -22,7 +23,12 @@ enum {
     PROFILE_TEXT_REGS_MAX = 512 /* registers of one text point */
 };
 
-enum profile_kind { PROFILE_AMPLIFIER, PROFILE_SIGN };
+enum profile_kind {
+    PROFILE_AMPLIFIER,
+    PROFILE_SIGN,
+    PROFILE_RELAY, /* a board of relays that switch mains */
+    PROFILE_METER  /* an energy meter */
+};
 
 enum point_kind { POINT_COIL, POINT_DISCRETE, POINT_HOLDING, POINT_INPUT };
 enum point_type { POINT_BIT, POINT_U16, POINT_S16, POINT_U32, POINT_S32, POINT_F32, POINT_TEXT };
@@ -92,15 +98,16 @@ struct profile {
     struct point points[PROFILE_POINTS_MAX];
     size_t n_points;
 
-    int silence; /* index of the point of the one safe write; always there */
+    int silence; /* index of the point of the one safe write; -1 for relays and meters only */
     double silence_value;
 
     /* Roles: index of a point, or -1. */
     int power, power_state, mute, gain, temperature, output_level; /* amplifier */
-    int zones[PROFILE_ZONES_MAX];                                  /* zone_1 is [0] */
+    int zones[PROFILE_ZONES_MAX];                                  /* zone_1, or a relay's channel_1, is [0] */
     int faults[PROFILE_FAULTS_MAX];                                /* in the file's order */
     size_t n_faults;
     uint32_t power_up_ms; /* from power on to being ready to play */
+    int active_power;     /* meter, W */
 
     int text[PROFILE_LINES_MAX]; /* sign: one block is [0] alone */
     size_t n_text;
@@ -123,6 +130,7 @@ int profile_find(const struct profile *profile, const char *name); /* index, or 
 const char *point_kind_name(enum point_kind kind);                 /* "coil", "discrete", "holding", "input" */
 const char *point_type_name(enum point_type type);
 const char *text_encoding_name(enum text_encoding encoding);
+const char *profile_kind_name(enum profile_kind kind); /* "amplifier", "sign", "relay", "meter" */
 
 /* Pure codec. Registers are host-order numbers as Modbus carries them; a coil is one of 0 and 1 in regs[0].
  *

@@ -10,14 +10,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Draw of an amplifier: standing by, on, and at 0 dB on top of that; of a sign: dark, lit. */
+enum { STANDBY_W = 2, ON_W = 14, LOUD_W = 90, DARK_W = 6, LIT_W = 40, MAINS_V = 230, MAINS_HZ = 50 };
 enum { BUSY_MS = 150, SILENT_MB = -12000, FLOOR_DB = -120, COLD = 25, WARM = 45, HOT = 75 };
 
 struct device {
     const struct profile *profile;
     char *name;
     struct image *image;
+    struct image *still; /* what is read while frozen; else NULL; owned */
     bool wire;
-    bool offline;
+    bool offline, no_mains;
+    bool watts_held; /* meter: somebody else draws too, whatever our devices do */
+    double watts, energy_kwh;
     int rms_mb;
     double temperature;
     bool temperature_held;
@@ -109,13 +114,36 @@ void device_free(struct device *d)
     for (size_t i = 0; i < PROFILE_LINES_MAX; i++)
         free(d->shown[i]);
     image_free(d->image);
+    image_free(d->still);
     free(d->name);
     free(d);
 }
 
 bool device_offline(const struct device *d)
 {
-    return d->offline;
+    return d->offline || d->no_mains;
+}
+
+void device_freeze(struct device *d, bool frozen)
+{
+    image_free(d->still);
+    d->still = frozen ? image_new(d->profile) : NULL;
+    if (frozen)
+        image_copy(d->still, d->image);
+}
+
+void device_set_mains(struct device *d, bool on, int64_t now_ms)
+{
+    if (on == !d->no_mains)
+        return;
+    d->no_mains = !on;
+    device_power_cycle(d, now_ms);
+}
+
+bool device_channel(const struct device *d, unsigned channel)
+{
+    int index = channel >= 1 && channel <= PROFILE_ZONES_MAX ? d->profile->zones[channel - 1] : -1;
+    return !d->no_mains && index >= 0 && is_on(d, index);
 }
 
 void device_hear(struct device *d, int rms_mb)
@@ -131,7 +159,7 @@ void device_power_cycle(struct device *d, int64_t now_ms)
 
 int device_read(const struct device *d, enum point_kind kind, uint16_t address, uint16_t count, uint16_t *ret_values)
 {
-    return image_read(d->image, kind, address, count, ret_values);
+    return image_read(d->still ? d->still : d->image, kind, address, count, ret_values);
 }
 
 /* ---- sign ---- */
@@ -279,6 +307,37 @@ static void tick_amplifier(struct device *d, int64_t now_ms)
         image_set(d->image, p->temperature, d->temperature);
 }
 
+double device_watts(const struct device *d)
+{
+    if (d->no_mains)
+        return 0;
+    if (d->profile->kind == PROFILE_SIGN)
+        return is_lit(d) ? LIT_W : DARK_W;
+    if (d->profile->kind != PROFILE_AMPLIFIER)
+        return 0;
+    return d->up ? ON_W + LOUD_W * pow(10, fmin(level_db(d), 0) / 10) : STANDBY_W;
+}
+
+static void put(struct device *d, const char *name, double value)
+{
+    int index = profile_find(d->profile, name);
+    if (index >= 0)
+        image_set(d->image, index, value);
+}
+
+void device_measure(struct device *d, double watts, int64_t now_ms)
+{
+    if (!d->watts_held)
+        d->watts = watts;
+    d->energy_kwh += d->last_tick_ms ? d->watts * (double)(now_ms - d->last_tick_ms) / 3.6e9 : 0;
+    put(d, "voltage", MAINS_V);
+    put(d, "frequency", MAINS_HZ);
+    put(d, "power_factor", 1);
+    put(d, "active_power", d->watts);
+    put(d, "current", d->watts / MAINS_V);
+    put(d, "energy", d->energy_kwh);
+}
+
 static bool has_fault(const struct device *d, size_t nth)
 {
     const char *name = d->profile->points[d->profile->faults[nth]].name;
@@ -313,7 +372,7 @@ int device_write(struct device *d, enum point_kind kind, uint16_t address, uint1
         mirror(d, (int)i);
         if (p->kind == PROFILE_SIGN)
             sign_written(d, (int)i, now_ms);
-        else
+        else if (p->kind == PROFILE_AMPLIFIER)
             amplifier_written(d, (int)i, now_ms);
     }
     device_tick(d, now_ms);
@@ -367,14 +426,27 @@ static void fill_sign(const struct device *d, json_t *panel)
     buf_done(&shown);
 }
 
+static void fill_relay(const struct device *d, json_t *panel)
+{
+    json_t *channels = json_array();
+    for (unsigned i = 1; i <= PROFILE_ZONES_MAX; i++)
+        if (device_channel(d, i))
+            json_array_append_new(channels, json_integer(i));
+    json_object_set_new(panel, "channels", channels);
+}
+
 json_t *device_panel(const struct device *d)
 {
-    json_t *panel = json_pack("{s:s, s:s, s:s}", "name", d->name, "model", d->profile->model, "kind",
-                              d->profile->kind == PROFILE_SIGN ? "sign" : "amplifier");
+    json_t *panel = json_pack("{s:s, s:s, s:s, s:b}", "name", d->name, "model", d->profile->model, "kind",
+                              profile_kind_name(d->profile->kind), "mains", !d->no_mains);
     if (d->profile->kind == PROFILE_SIGN)
         fill_sign(d, panel);
-    else
+    else if (d->profile->kind == PROFILE_AMPLIFIER)
         fill_amplifier(d, panel);
+    else if (d->profile->kind == PROFILE_RELAY)
+        fill_relay(d, panel);
+    else
+        json_object_set_new(panel, "watts", json_real(tenths(d->watts)));
     json_object_set_new(panel, "faults", panel_faults(d));
     json_object_set_new(panel, "offline", json_boolean(d->offline));
     return panel;
@@ -388,23 +460,30 @@ static int set_flag(bool *flag, const char *name, const json_t *value, struct co
     return 0;
 }
 
+/* A number to hold, or null to let it go. */
+static int set_held(bool *held, double *number, double low, double high, const char *name, const json_t *value,
+                    struct complaint *why)
+{
+    if (!json_is_number(value) && !json_is_null(value))
+        return complain(why, ERR_FORMAT, "'%s' must be a number to hold, or null to let it go", name);
+    *held = json_is_number(value);
+    if (*held)
+        *number = fmin(fmax(json_number_value(value), low), high);
+    return 0;
+}
+
 int device_set(struct device *d, const char *name, const json_t *value, struct complaint *why)
 {
     if (strcmp(name, "offline") == 0)
         return set_flag(&d->offline, name, value, why);
     if (strcmp(name, "wire") == 0 && d->profile->kind == PROFILE_AMPLIFIER)
         return set_flag(&d->wire, name, value, why);
-    if (strcmp(name, "temperature") == 0 && d->profile->kind == PROFILE_AMPLIFIER) {
-        if (!json_is_number(value) && !json_is_null(value))
-            return complain(why, ERR_FORMAT, "'temperature' must be a number to hold, or null to let it go");
-        d->temperature_held = json_is_number(value);
-        if (d->temperature_held)
-            d->temperature = fmin(fmax(json_number_value(value), -40), 150);
-        return 0;
-    }
+    if (strcmp(name, "temperature") == 0 && d->profile->kind == PROFILE_AMPLIFIER)
+        return set_held(&d->temperature_held, &d->temperature, -40, 150, name, value, why);
+    if (strcmp(name, "watts") == 0 && d->profile->kind == PROFILE_METER)
+        return set_held(&d->watts_held, &d->watts, -50000, 50000, name, value, why);
     for (size_t i = 0; i < d->profile->n_faults; i++)
         if (strcmp(d->profile->points[d->profile->faults[i]].name, name) == 0)
             return set_flag(&d->forced[i], name, value, why);
-    return complain(why, ERR_FORMAT, "this %s has no '%s' to set",
-                    d->profile->kind == PROFILE_SIGN ? "sign" : "amplifier", name);
+    return complain(why, ERR_FORMAT, "this %s has no '%s' to set", profile_kind_name(d->profile->kind), name);
 }

@@ -1,5 +1,5 @@
-/* device.h - how a simulated amplifier or sign behaves, told by the roles in its profile. Loop thread; time is an
- * argument (elapsed ms). */
+/* device.h - how a simulated amplifier, sign, relay board or meter behaves, told by the roles in its profile. Loop
+ * thread; time is an argument (elapsed ms). */
 #ifndef LOA_SIM_DEVICE_H
 #define LOA_SIM_DEVICE_H
 
@@ -30,6 +30,13 @@ json_t *device_panel(const struct device *device);
 MUST_USE int device_set(struct device *device, const char *name, const json_t *value, struct complaint *why);
 /* The mains went away and came back: all that is not burnt in is gone. */
 void device_power_cycle(struct device *device, int64_t now_ms);
-bool device_offline(const struct device *device); /* cut off from its bus: it answers nothing */
+bool device_offline(const struct device *device);       /* cut off from its bus, or without mains: it answers nothing */
+void device_freeze(struct device *device, bool frozen); /* what is read stands still, what is written is done */
+
+/* Mains. Without them a device has forgotten everything and answers nothing. */
+void device_set_mains(struct device *device, bool on, int64_t now_ms);
+bool device_channel(const struct device *device, unsigned channel); /* relay board: is this contact (1..) closed? */
+double device_watts(const struct device *device);                   /* what it draws now */
+void device_measure(struct device *device, double watts, int64_t now_ms); /* meter: what runs through it */
 
 #endif

@@ -32,6 +32,11 @@ void image_free(struct image *image)
     free(image);
 }
 
+void image_copy(struct image *to, const struct image *from)
+{
+    *to = *from;
+}
+
 static bool all_have(const struct image *image, enum point_kind kind, uint16_t address, uint16_t count, uint8_t access)
 {
     for (uint32_t a = address; a < (uint32_t)address + count; a++)

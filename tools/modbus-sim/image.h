@@ -11,6 +11,7 @@ enum { EXCEPTION_FUNCTION = 1, EXCEPTION_ADDRESS = 2, EXCEPTION_VALUE = 3, EXCEP
 
 struct image *image_new(const struct profile *profile); /* borrows the profile */
 void image_free(struct image *image);
+void image_copy(struct image *to, const struct image *from);
 
 /* Both: 0 or a Modbus exception code. A read may span addresses of several points, not a hole. A write is taken whole
  * or not at all: every address must belong to a writable point and hold a value inside its limits. */

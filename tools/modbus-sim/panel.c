@@ -21,8 +21,9 @@ struct viewer {
 
 struct panel {
     uv_pipe_t pipe;
-    struct device *device;
+    struct slave *slave;
     struct server *server;
+    struct serial *serial; /* NULL: no tty */
     char *path;
     char *last; /* what was told; owned */
     struct viewer *viewers;
@@ -75,7 +76,13 @@ static void say(struct viewer *viewer, const char *text)
 
 static char *view(const struct panel *panel)
 {
-    json_t *object = device_panel(panel->device);
+    json_t *object = device_panel(slave_device(panel->slave));
+    char fault[FAULT_WORD_MAX];
+    fault_write(slave_fault(panel->slave), fault);
+    json_object_set_new(object, "unit", json_integer(slave_unit(panel->slave)));
+    json_object_set_new(object, "fault", json_string(fault));
+    if (panel->serial)
+        json_object_set_new(object, "tty", json_boolean(serial_plugged(panel->serial)));
     char *text = json_dumps(object, JSON_REAL_PRECISION(6));
     json_decref(object);
     return text;
@@ -99,6 +106,28 @@ void panel_refresh(struct panel *panel)
     }
 }
 
+static int set_fault(struct panel *panel, const json_t *value, struct complaint *why)
+{
+    struct fault fault;
+    if (!json_is_string(value))
+        return complain(why, ERR_FORMAT, "'fault' must be a text");
+    int r = fault_read(json_string_value(value), &fault, why);
+    if (r == 0)
+        slave_set_fault(panel->slave, &fault, clock_elapsed_ms());
+    return r;
+}
+
+static int set_one(struct panel *panel, const char *name, const json_t *value, struct complaint *why)
+{
+    if (strcmp(name, "fault") == 0)
+        return set_fault(panel, value, why);
+    if (strcmp(name, "tty") != 0)
+        return device_set(slave_device(panel->slave), name, value, why);
+    if (!panel->serial || !json_is_boolean(value))
+        return complain(why, ERR_FORMAT, "'tty' must be true or false, and there must be one (--tty)");
+    return serial_plug(panel->serial, json_is_true(value), why);
+}
+
 static int obey_set(struct panel *panel, json_t *set, struct complaint *why)
 {
     const char *name;
@@ -107,7 +136,7 @@ static int obey_set(struct panel *panel, json_t *set, struct complaint *why)
         return complain(why, ERR_FORMAT, "'set' must be an object");
     json_object_foreach(set, name, value)
     {
-        int r = device_set(panel->device, name, value, why);
+        int r = set_one(panel, name, value, why);
         if (r < 0)
             return r;
     }
@@ -127,13 +156,13 @@ static int obey(struct panel *panel, const char *text, size_t len, struct compla
         r = obey_set(panel, json_object_get(object, "set"), why);
     else if (json_is_true(json_object_get(object, "power_cycle"))) {
         r = 0;
-        device_power_cycle(panel->device, clock_elapsed_ms());
+        device_power_cycle(slave_device(panel->slave), clock_elapsed_ms());
         server_drop_masters(panel->server);
     } else {
         r = complain(why, ERR_FORMAT, "a command is {\"set\": {...}} or {\"power_cycle\": true}");
     }
     json_decref(object);
-    device_tick(panel->device, clock_elapsed_ms());
+    device_tick(slave_device(panel->slave), clock_elapsed_ms());
     return r;
 }
 
@@ -209,12 +238,13 @@ static void remove_leftover(const char *path)
         unlink(path);
 }
 
-int panel_new(uv_loop_t *loop, struct device *device, struct server *server, const char *path, struct panel **ret_panel,
-              struct complaint *why)
+int panel_new(uv_loop_t *loop, struct slave *slave, struct server *server, struct serial *serial, const char *path,
+              struct panel **ret_panel, struct complaint *why)
 {
     struct panel *panel = xcalloc(1, sizeof(*panel));
-    panel->device = device;
+    panel->slave = slave;
     panel->server = server;
+    panel->serial = serial;
     panel->pipe.data = panel;
     remove_leftover(path);
     uv_pipe_init(loop, &panel->pipe, 0);

@@ -145,9 +145,7 @@ static void read_next(struct call *call)
 static void on_shown(void *arg, const struct sign_result *result)
 {
     struct call *call = arg;
-    if (result->code == -ECANCELED)
-        return;
-    if (call->watch)
+    if (result->code == -ECANCELED || call->watch)
         return;
     json_object_set_new(call->out, "written", json_boolean(result->written));
     json_object_set_new(call->out, "read_back_equal", json_boolean(result->read_back_equal));

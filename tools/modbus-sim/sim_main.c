@@ -1,13 +1,13 @@
-/* loa-modbus-sim: plays the device that a profile describes, over Modbus TCP. */
-#include "tools/modbus-sim/device.h"
+/* loa-modbus-sim: plays the devices that profiles describe, over Modbus TCP and over Modbus RTU on a pty. */
 #include "tools/modbus-sim/meter.h"
 #include "tools/modbus-sim/panel.h"
+#include "tools/modbus-sim/serial.h"
 #include "tools/modbus-sim/server.h"
+#include "tools/modbus-sim/sim_options.h"
 
 #include "playlists/base/clock.h"
 #include "playlists/base/file.h"
 
-#include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,99 +15,67 @@
 
 enum { TICK_MS = 25 };
 
-static const char help[] = "loa-modbus-sim --profile FILE [--port P] [--unit U] [--name N] [--address A]\n"
-                           "               [--panel SOCKET] [--meter SOCKET] [--journal FILE] [--ports-file FILE]\n"
-                           "\n"
-                           "Giả lập thiết bị theo tệp mô tả, qua Modbus TCP.\n"
-                           "Plays the device that a profile describes, over Modbus TCP.\n"
-                           "  --profile FILE     boards/profiles/*.cfg\n"
-                           "  --port P           0 (the default) takes a free one; {\"port\": ...} is printed\n"
-                           "  --unit U           1 to 247 (1)\n"
-                           "  --name N           in the panel (the model)\n"
-                           "  --address A        where to listen (127.0.0.1)\n"
-                           "  --panel SOCKET     front panel: JSON lines, see panel.h\n"
-                           "  --meter SOCKET     the virtual sound card's meter\n"
-                           "  --journal FILE     one JSON line for each register write\n"
-                           "  --ports-file FILE  the printed line, written whole\n";
-
-struct options {
-    const char *profile, *name, *address, *panel, *meter, *journal, *ports_file;
-    long port, unit;
-};
-
 struct sim {
     uv_loop_t loop;
-    struct profile *profile;
-    struct device *device;
+    const struct sim_options *options;
+    struct rack rack;
+    struct profile *profiles[SLAVES_MAX];
+    struct panel *panels[SLAVES_MAX];
+    struct meter *meters[SLAVES_MAX];
     struct server *server;
-    struct panel *panel;
-    struct meter *meter;
+    struct serial *serial;
     uv_timer_t tick;
     uv_signal_t sigint, sigterm;
 };
 
-static int number(const char *name, const char *text, long low, long high, long *ret)
+static struct device *device_at(const struct sim *sim, size_t i)
 {
-    char *end;
-    long value = strtol(text, &end, 10);
-    if (*text == '\0' || *end != '\0' || value < low || value > high) {
-        fprintf(stderr, "loa-modbus-sim: --%s is \"%s\", it must be %ld to %ld\n", name, text, low, high);
-        return ERR_FORMAT;
-    }
-    *ret = value;
-    return 0;
+    return slave_device(sim->rack.slaves[i]);
 }
 
-/* 0: go on, 1: help was asked for, negative: wrong. */
-static int read_options(int argc, char **argv, struct options *o)
+/* Who is fed by whose contact, and what runs through which meter. */
+static void spread_mains(struct sim *sim, int64_t now_ms)
 {
-    static const struct option known[] = {
-        {"profile", 1, NULL, 'f'}, {"port", 1, NULL, 'p'},  {"unit", 1, NULL, 'u'},    {"name", 1, NULL, 'n'},
-        {"panel", 1, NULL, 'P'},   {"meter", 1, NULL, 'm'}, {"journal", 1, NULL, 'j'}, {"ports-file", 1, NULL, 'F'},
-        {"address", 1, NULL, 'a'}, {"help", 0, NULL, 'h'},  {NULL, 0, NULL, 0}};
-    int r = 0;
-    for (int c; r == 0 && (c = getopt_long(argc, argv, "h", known, NULL)) >= 0;) {
-        const char **text = c == 'f'   ? &o->profile
-                            : c == 'n' ? &o->name
-                            : c == 'P' ? &o->panel
-                            : c == 'm' ? &o->meter
-                            : c == 'j' ? &o->journal
-                            : c == 'F' ? &o->ports_file
-                            : c == 'a' ? &o->address
-                                       : NULL;
-        if (text)
-            *text = optarg;
-        else if (c == 'p')
-            r = number("port", optarg, 0, 65535, &o->port);
-        else if (c == 'u')
-            r = number("unit", optarg, 1, 247, &o->unit);
-        else
-            r = c == 'h' ? 1 : ERR_FORMAT;
+    const struct sim_options *o = sim->options;
+    for (size_t i = 0; i < sim->rack.n; i++)
+        if (o->slaves[i].fed_by >= 0)
+            device_set_mains(device_at(sim, i),
+                             device_channel(device_at(sim, (size_t)o->slaves[i].fed_by), o->slaves[i].fed_channel),
+                             now_ms);
+    for (size_t i = 0; i < sim->rack.n; i++) {
+        double watts = 0;
+        for (size_t k = 0; k < sim->rack.n; k++)
+            if (o->slaves[i].measures & UINT32_C(1) << k)
+                watts += device_watts(device_at(sim, k));
+        if (sim->profiles[i]->kind == PROFILE_METER)
+            device_measure(device_at(sim, i), watts, now_ms);
     }
-    if (r == 0 && (!o->profile || optind < argc)) {
-        fprintf(stderr, "loa-modbus-sim: --profile FILE is needed, and nothing else than options; see --help\n");
-        r = ERR_FORMAT;
-    }
-    return r;
 }
 
 static void on_tick(uv_timer_t *timer)
 {
     struct sim *sim = timer->data;
     int64_t now = clock_elapsed_ms();
-    meter_tick(sim->meter, now);
-    device_tick(sim->device, now);
-    panel_refresh(sim->panel);
+    spread_mains(sim, now);
+    for (size_t i = 0; i < sim->rack.n; i++) {
+        meter_tick(sim->meters[i], now);
+        slave_tick(sim->rack.slaves[i], now);
+        panel_refresh(sim->panels[i]);
+    }
 }
 
 static void stop(struct sim *sim)
 {
-    panel_free(sim->panel);
-    sim->panel = NULL;
-    meter_free(sim->meter);
-    sim->meter = NULL;
+    for (size_t i = 0; i < SLAVES_MAX; i++) {
+        panel_free(sim->panels[i]);
+        sim->panels[i] = NULL;
+        meter_free(sim->meters[i]);
+        sim->meters[i] = NULL;
+    }
     server_free(sim->server);
     sim->server = NULL;
+    serial_free(sim->serial);
+    sim->serial = NULL;
     uv_handle_t *own[] = {(uv_handle_t *)&sim->tick, (uv_handle_t *)&sim->sigint, (uv_handle_t *)&sim->sigterm};
     for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
         if (!uv_is_closing(own[i]))
@@ -120,10 +88,10 @@ static void on_signal(uv_signal_t *handle, int signum)
     stop(handle->data);
 }
 
-static int announce(const struct options *o, int port, struct complaint *why)
+static int announce(const struct sim_options *o, int port, struct complaint *why)
 {
-    json_t *object = json_pack("{s:i, s:i, s:s, s:s?}", "port", port, "unit", (int)o->unit, "address", o->address,
-                               "panel", o->panel);
+    json_t *object = json_pack("{s:i, s:i, s:s, s:s?, s:s?}", "port", port, "unit", (int)o->slaves[0].unit, "address",
+                               o->address, "panel", o->slaves[0].panel, "tty", o->tty);
     char *text = json_dumps(object, 0);
     json_decref(object);
     struct buf line = {0};
@@ -136,21 +104,44 @@ static int announce(const struct options *o, int port, struct complaint *why)
     return r < 0 ? complain(why, r, "%s: cannot be written: %s", o->ports_file, err_name(r)) : 0;
 }
 
-static int start(struct sim *sim, const struct options *o, struct complaint *why)
+static int add_slave(struct sim *sim, const struct slave_options *o, struct complaint *why)
 {
+    size_t i = sim->rack.n;
+    int r = profile_open(o->profile, &sim->profiles[i], why);
+    if (r < 0)
+        return r;
+    struct device *device = device_new(sim->profiles[i], o->name ? o->name : sim->profiles[i]->model);
+    r = slave_new((uint8_t)o->unit, device, o->journal, &sim->rack.slaves[i], why);
+    if (r < 0) {
+        device_free(device);
+        return r;
+    }
+    slave_set_fault(sim->rack.slaves[i], &o->fault, clock_elapsed_ms());
+    sim->rack.n++;
+    return 0;
+}
+
+static int start(struct sim *sim, struct complaint *why)
+{
+    const struct sim_options *o = sim->options;
     int port = 0;
-    int r = profile_open(o->profile, &sim->profile, why);
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < o->n; i++)
+        r = add_slave(sim, &o->slaves[i], why);
+    if (r == 0)
+        r = server_new(&sim->loop, &sim->rack, o->address, (int)o->port, &sim->server, &port, why);
+    if (r == 0 && o->tty)
+        r = serial_new(&sim->loop, &sim->rack, o->tty, (uint32_t)o->baud, &sim->serial, why);
+    for (size_t i = 0; r == 0 && i < o->n; i++)
+        if (o->slaves[i].panel)
+            r = panel_new(&sim->loop, sim->rack.slaves[i], sim->server, sim->serial, o->slaves[i].panel,
+                          &sim->panels[i], why);
     if (r < 0)
         return r;
-    sim->device = device_new(sim->profile, o->name ? o->name : sim->profile->model);
-    r = server_new(&sim->loop, sim->device, (uint8_t)o->unit, o->address, (int)o->port, o->journal, &sim->server, &port,
-                   why);
-    if (r == 0 && o->panel)
-        r = panel_new(&sim->loop, sim->device, sim->server, o->panel, &sim->panel, why);
-    if (r < 0)
-        return r;
-    if (o->meter)
-        sim->meter = meter_new(&sim->loop, sim->device, o->meter);
+    for (size_t i = 0; i < o->n; i++)
+        if (o->slaves[i].meter)
+            sim->meters[i] = meter_new(&sim->loop, device_at(sim, i), o->slaves[i].meter);
+    spread_mains(sim, clock_elapsed_ms());
     uv_timer_start(&sim->tick, on_tick, 0, TICK_MS);
     uv_signal_start(&sim->sigint, on_signal, SIGINT);
     uv_signal_start(&sim->sigterm, on_signal, SIGTERM);
@@ -159,29 +150,28 @@ static int start(struct sim *sim, const struct options *o, struct complaint *why
 
 int main(int argc, char **argv)
 {
-    struct options o = {.unit = 1, .address = "127.0.0.1"};
-    int r = read_options(argc, argv, &o);
-    if (r != 0) {
-        if (r > 0)
-            fputs(help, stdout);
+    struct sim_options o;
+    int r = sim_options_read(argc, argv, &o);
+    if (r != 0)
         return r > 0 ? 0 : 2;
-    }
     signal(SIGPIPE, SIG_IGN);
-    struct sim sim = {0};
+    struct sim sim = {.options = &o};
     struct complaint why = {0};
     uv_loop_init(&sim.loop);
     uv_timer_init(&sim.loop, &sim.tick);
     uv_signal_init(&sim.loop, &sim.sigint);
     uv_signal_init(&sim.loop, &sim.sigterm);
     sim.tick.data = sim.sigint.data = sim.sigterm.data = &sim;
-    r = start(&sim, &o, &why);
+    r = start(&sim, &why);
     if (r < 0) {
         fprintf(stderr, "loa-modbus-sim: %s\n", why.text);
         stop(&sim);
     }
     uv_run(&sim.loop, UV_RUN_DEFAULT);
     uv_loop_close(&sim.loop);
-    device_free(sim.device);
-    profile_free(sim.profile);
+    for (size_t i = 0; i < SLAVES_MAX; i++) {
+        slave_free(sim.rack.slaves[i]);
+        profile_free(sim.profiles[i]);
+    }
     return r < 0 ? 1 : 0;
 }
