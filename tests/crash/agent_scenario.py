@@ -13,7 +13,7 @@ import jose
 from bench import DEVICE, _raw, tone, wav
 from centre import Centre
 
-AGENT = os.environ.get("LOA_AGENT") or os.path.join(BUILD, "tests", "crash", "loa-agent-logged")
+AGENT = os.path.join(BUILD, "tests", "crash", "loa-agent-logged")
 SHORT_S, LONG_S = 0.3, 1.2
 
 
@@ -67,7 +67,7 @@ class AgentScenario(Scenario):
         self.centre = Witness(self.folder, DEVICE)
         self.log = self.path("outputs.log")
         self._configure()
-        self.program = Program([AGENT, "--config", self.path("agent.cfg"), "--site", self.path("site.cfg")], self.folder,
+        self.program = Program([os.environ.get("LOA_AGENT", AGENT), "--config", self.path("agent.cfg"), "--site", self.path("site.cfg")], self.folder,
                                self.disk, {"LOA_OUTPUTS_LOG": self.log})
         self._documents()
         self.receipted = {}  # when it died: occurrence -> lines of the log until then

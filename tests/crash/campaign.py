@@ -10,6 +10,7 @@ K-th line of the outputs' log. Without --to it goes on until n is not reached an
 LOA_BUILD_DIR: the build whose programs are tested. LOA_KEEP=1 leaves the folders."""
 
 import argparse
+import contextlib
 import multiprocessing
 import os
 import random
@@ -29,6 +30,14 @@ def scenario_of(program):
     else:
         from controller_scenario import ControllerScenario as scenario
     return scenario
+
+
+def ground_of(program):
+    """What all runs of a program share, around them."""
+    if program == "link":
+        from link_scenario import prepared
+        return prepared()
+    return contextlib.nullcontext()
 
 
 def one(task):
@@ -53,7 +62,7 @@ class Campaign:
     def run(self, numbers, say=print):
         """Every n of `numbers`, in turn, until BEYOND of them were not reached. True: all invariants hold."""
         idle, began = 0, time.monotonic()
-        with multiprocessing.Pool(self.jobs) as pool:
+        with ground_of(self.program), multiprocessing.Pool(self.jobs) as pool:
             tasks = ((self.program, self.form, at, self.seed, self.mark) for at in numbers)
             for at, calls, cut, last, why in self._each(pool, tasks):
                 self.runs += 1

@@ -19,7 +19,7 @@ import jose
 from centre import ACK, ATTACH, MESSAGE, ONLINE, PUBLISH, RETAIN, Centre
 from kit import Certificates, Key, World, head, make_wav, read
 
-CONTROLLER = os.environ.get("LOA_CONTROLLER") or os.path.join(BUILD, "controller", "loa-controller")
+CONTROLLER = os.path.join(BUILD, "controller", "loa-controller")
 STORE = "s-crash"
 SHARED = os.path.join(tempfile.gettempdir(), f"loa-crash-shared-{os.getuid()}-2")
 
@@ -110,7 +110,7 @@ class ControllerScenario(Scenario):
     def open(self):
         self.town = Town(self.folder, self.disk)
         self.link = Carrier(self.folder, self.town.scheduler.x)
-        self.program = Program([CONTROLLER, "--config", self.town.config], self.folder, self.disk)
+        self.program = Program([os.environ.get("LOA_CONTROLLER", CONTROLLER), "--config", self.town.config], self.folder, self.disk)
         self.acked = {}  # step -> what was answered
         self.sealed = {}
         self.nonce = f"nonce-{os.getpid()}-{time.time_ns()}"

@@ -97,8 +97,8 @@ class Program:
     def report(self):
         """(calls counted, True when it was cut, the last call)."""
         with open(self.path("report")) as file:
-            n, how, last = file.read().strip().split(" ", 2) if os.path.getsize(self.path("report")) else ("0", "ended", "")
-        return int(n), how == "cut", last
+            n, how, last = (file.read().strip() + "  ").split(" ", 2)
+        return int(n), how == "cut", last.strip()
 
     def lose_power(self):
         """Put in place what a power cut left."""
