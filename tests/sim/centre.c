@@ -9,7 +9,7 @@
 #include <string.h>
 
 enum { AGAIN_MS = 10000, WELCOME_EVERY_MS = 600000, WELCOME_LIFE_MS = 1200000, COMMAND_AGAIN_MS = 5000, TICK_MS = 100 };
-enum { FRAMES_PER_MS = 48, LIFE_DAYS = 400 };
+enum { FRAMES_PER_MS = 48, LIFE_DAYS = 400, SHOW_MS = 60000, END_MARGIN_MS = 2000 };
 #define DAY_MS INT64_C(86400000)
 
 static const char *area[] = {"a001"}, *languages[] = {"vi"}, *roles[] = {"approver"};
@@ -104,7 +104,14 @@ void centre_keys(struct centre *centre)
                                 .roles = {roles, 1},
                                 .areas = {area, 1},
                                 .class = CLASS_PRIORITY};
-    struct keys keys = {.head = centre_head(centre, "all", centre->life_ms), .persons = &person, .n_persons = 1};
+    struct person_key former = person;
+    former.kid = centre->former.kid;
+    former.x = centre->former.x;
+    former.person = "hung";
+    former.ended = centre->former_end;
+    former.ended_ms = centre->former_end_ms;
+    struct person_key persons[] = {person, former};
+    struct keys keys = {.head = centre_head(centre, "all", centre->life_ms), .persons = persons, .n_persons = 2};
     publish_doc(centre, DOC_KEYS, &centre->registrar, &keys);
 }
 
@@ -120,6 +127,14 @@ static int by_start(const void *a, const void *b)
     if (x->start_ms != y->start_ms)
         return x->start_ms < y->start_ms ? -1 : 1;
     return strcmp(x->id, y->id);
+}
+
+/* As the planner makes it: after the longer of sound and show time, begun at the last moment. */
+static int64_t end_of(const struct centre *centre, const struct playlist_item *item)
+{
+    int64_t sound_ms = centre->bulletins[item->bulletin].sound_ms;
+    int64_t show_ms = item->show_ms || sound_ms ? item->show_ms : SHOW_MS;
+    return item->start_ms + item->late_ms + (show_ms > sound_ms ? show_ms : sound_ms) + END_MARGIN_MS;
 }
 
 void centre_playlist(struct centre *centre)
@@ -139,7 +154,7 @@ void centre_playlist(struct centre *centre)
     for (size_t i = 0; i < centre->n_items; i++) {
         struct playlist_item item = centre->items[i];
         if (item.end_ms == 0)
-            item.end_ms = item.start_ms + item.late_ms + centre->bulletins[item.bulletin].length_ms + 2000;
+            item.end_ms = end_of(centre, &item);
         if (item.end_ms > now_ms && item.start_ms < playlist.until_ms)
             items[playlist.n_items++] = item;
     }
@@ -193,7 +208,8 @@ static struct blob_ref add_bulletin(struct centre *centre, const char *id, const
     return ref;
 }
 
-size_t centre_bulletin(struct centre *centre, const char *id, const char *text, int64_t sound_ms)
+size_t centre_bulletin_by(struct centre *centre, const struct signer *by, const char *id, const char *text,
+                          int64_t sound_ms)
 {
     struct centre_bulletin *at = &centre->bulletins[centre->n_bulletins];
     struct blob_ref ref = add_bulletin(centre, id, text, sound_ms);
@@ -204,14 +220,30 @@ size_t centre_bulletin(struct centre *centre, const char *id, const char *text, 
                                 .class = CLASS_PRIORITY,
                                 .from_ms = now_ms - 30 * DAY_MS,
                                 .until_ms = now_ms + 400 * DAY_MS};
-    char *sealed = centre_seal(&centre->approver, DOC_APPROVAL, &approval);
+    char *sealed = centre_seal(by, DOC_APPROVAL, &approval);
     at->approval = add_blob(centre, sealed, strlen(sealed), false);
     free(sealed);
     at->ref =
         (struct playlist_bulletin){.hash = ref.hash, .size = ref.size, .approvals = &at->approval, .n_approvals = 1};
     at->text = text ? xstrdup(text) : NULL;
-    at->length_ms = sound_ms;
+    at->sound_ms = sound_ms;
     return centre->n_bulletins++;
+}
+
+size_t centre_bulletin(struct centre *centre, const char *id, const char *text, int64_t sound_ms)
+{
+    return centre_bulletin_by(centre, &centre->approver, id, text, sound_ms);
+}
+
+void centre_take_back(struct centre *centre)
+{
+    struct centre_bulletin *at = &centre->bulletins[--centre->n_bulletins];
+    free(at->text);
+    at->text = NULL;
+    for (size_t i = centre->n_blobs; i-- > 0 && i + 3 >= centre->n_blobs;) /* sound, bulletin, approval */
+        centre->blobs[i].content = false;
+    while (centre->n_items > 0 && (size_t)centre->items[centre->n_items - 1].bulletin == centre->n_bulletins)
+        centre->n_items--;
 }
 
 struct playlist_item *centre_item(struct centre *centre, const char *rule, size_t bulletin, int64_t start_ms)
@@ -348,8 +380,8 @@ struct centre *centre_new(uv_loop_t *loop, const char *device, enum device_kind 
                           void *arg)
 {
     struct centre *centre = xcalloc(1, sizeof(*centre));
-    struct signer *const keys[] = {&centre->root, &centre->registrar, &centre->scheduler, &centre->approver,
-                                   &centre->box};
+    struct signer *const keys[] = {&centre->root,     &centre->registrar, &centre->scheduler,
+                                   &centre->approver, &centre->former,    &centre->box};
     for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
         signer_generate(keys[i]);
     centre->device = device;

@@ -51,7 +51,7 @@ struct centre_bulletin {
     struct playlist_bulletin ref;
     struct blob_ref approval;
     char *text; /* NULL: none */
-    int64_t length_ms;
+    int64_t sound_ms;
 };
 
 struct centre_command {
@@ -70,6 +70,9 @@ struct centre_doc {
 struct centre {
     /* To be changed by a test before the document is published anew. */
     struct signer root, registrar, scheduler, approver, box;
+    struct signer former; /* an approver of earlier times */
+    int former_end;       /* enum key_end */
+    int64_t former_end_ms;
     int64_t era;
     struct config config;
     struct playlist_item items[CENTRE_ITEMS_MAX]; /* any order; end_ms 0: as the planner makes it */
@@ -117,6 +120,11 @@ void centre_again(struct centre *centre);    /* all of them once more, as they a
 
 /* An approved bulletin in Vietnamese; returns its index. `text` NULL: none; `sound_ms` 0: none. */
 size_t centre_bulletin(struct centre *centre, const char *id, const char *text, int64_t sound_ms);
+/* The same, approved by another key than that of the approver. */
+size_t centre_bulletin_by(struct centre *centre, const struct signer *by, const char *id, const char *text,
+                          int64_t sound_ms);
+/* The bulletin that was made last was never said: it is not to be put out any more. Its blobs can still be had. */
+void centre_take_back(struct centre *centre);
 /* One more item, "<rule>.<start in s>", class normal, cut: drop; to be changed by the caller. */
 struct playlist_item *centre_item(struct centre *centre, const char *rule, size_t bulletin, int64_t start_ms);
 void centre_command(struct centre *centre, const char *id, const char *command, int64_t life_ms);

@@ -32,6 +32,8 @@ struct net {
     char *spool;
     struct net_hooks hooks;
     void *arg;
+    net_tap_fn tap;
+    void *tap_arg;
     int64_t latency_ms;
     uint64_t session;
     struct {
@@ -211,6 +213,8 @@ static bool is_record(const char *topic)
 static void on_published(void *arg, uint32_t id, const char *topic, const void *payload, size_t len, bool retain)
 {
     struct net *net = arg;
+    if (net->tap)
+        net->tap(net->tap_arg, topic, payload, len);
     if (is_record(topic) && net->n_waiting < WAITING_MAX) {
         net->waiting[net->n_waiting++] = id;
         if (net->n_waiting > net->most_waiting)
@@ -246,6 +250,12 @@ void net_hooks(struct net *net, const struct net_hooks *hooks, void *arg)
 {
     net->hooks = hooks ? *hooks : (struct net_hooks){0};
     net->arg = arg;
+}
+
+void net_tap(struct net *net, net_tap_fn tap, void *arg)
+{
+    net->tap = tap;
+    net->tap_arg = arg;
 }
 
 struct postman *net_postman(struct net *net)

@@ -21,6 +21,10 @@ void net_free(struct net *net);                                            /* me
 void net_hooks(struct net *net, const struct net_hooks *hooks, void *arg); /* NULL: honest again */
 struct postman *net_postman(struct net *net);
 
+/* Told of every publish of the agent, before anybody touches it. */
+typedef void (*net_tap_fn)(void *arg, const char *topic, const void *payload, size_t len);
+void net_tap(struct net *net, net_tap_fn tap, void *arg);
+
 void net_there(struct net *net, bool there); /* false: no link; with its end the session's will is published */
 void net_latency(struct net *net, int64_t latency_ms);
 

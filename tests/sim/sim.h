@@ -49,6 +49,12 @@ struct world {
     size_t n_boots, n_stops; /* agents started; orderly ends */
     int64_t restart_ms; /* the supervisor starts an agent that ended in order this long afterwards; below 0: never */
 
+    struct held_version said[CENTRE_DOCS]; /* highest that the device said it holds */
+    struct world_adoption {
+        int64_t ver, at_ms; /* true time at which it first said that it holds this playlist */
+    } * adoptions;          /* owned */
+    size_t n_adoptions;
+
     char fault[300];
     uv_timer_t until, supervisor;
     char *texts[4]; /* owned by the settings */

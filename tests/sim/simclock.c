@@ -17,9 +17,10 @@
 
 enum { STILL_MAX = 2000000, NS_PER_MS = 1000000 };
 
-#define BOOT_MS  INT64_C(20000)         /* from power-on to this program */
-#define BUILT_MS INT64_C(1767225600000) /* 2026-01-01: before every simulated day but those of clocks that are wrong   \
-                                         */
+#define BOOT_MS INT64_C(20000) /* from power-on to this program */
+#define BUILT_MS                                                                                                       \
+    INT64_C(1767225600000) /* 2026-01-01: before every simulated day but those of clocks that are wrong                \
+                            */
 #define NS_PER_S INT64_C(1000000000)
 
 static struct {
@@ -72,6 +73,12 @@ static struct randombytes_implementation seeded = {
 
 /* --- set --- */
 
+static void die(const char *why)
+{
+    fprintf(stderr, "simulated time: %s\n", why);
+    abort();
+}
+
 void sim_clock_start(int64_t true_ms, uint64_t seed)
 {
     sim.on = true;
@@ -80,8 +87,10 @@ void sim_clock_start(int64_t true_ms, uint64_t seed)
     sim.boot_ns = sim.true_ns - BOOT_MS * NS_PER_MS;
     sim.wall_ahead_ns = 0;
     sim.boots = 1;
-    sim.kernel.state = seed ^ UINT64_C(0x5eed);
     randombytes_set_implementation(&seeded);
+    if (sodium_init() < 0) /* draws numbers the first time */
+        die("libsodium does not start");
+    sim.kernel.state = seed ^ UINT64_C(0x5eed);
 }
 
 void sim_clock_end(void)
@@ -161,12 +170,6 @@ int adjtimex(struct timex *tx)
         return (int)syscall(SYS_adjtimex, tx);
     *tx = (struct timex){.status = sim.synced ? 0 : STA_UNSYNC};
     return sim.synced ? TIME_OK : TIME_ERROR;
-}
-
-static void die(const char *why)
-{
-    fprintf(stderr, "simulated time: %s\n", why);
-    abort();
 }
 
 int epoll_pwait(int epoll, struct epoll_event *events, int max, int timeout_ms, const sigset_t *mask)

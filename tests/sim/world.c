@@ -1,16 +1,12 @@
 /* world.c - see sim.h. */
-#include "tests/sim/sim.h"
+#include "tests/sim/world_parts.h"
 
-#include "playlists/arbiter.h"
 #include "playlists/base/file.h"
 #include "playlists/base/log.h"
-#include "tools/fleet-agents/outputs.h"
 
-#include <errno.h>
 #include <ftw.h>
-#include <sodium.h>
+#include <signal.h>
 #include <sqlite3.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,103 +16,6 @@
 enum { SECOND_MS = 1000, FD_MAX = 16 };
 
 #define DEVICE "loa-thu"
-
-void world_note_fault(struct world *world, const char *fmt, ...)
-{
-    if (world->fault[0])
-        return;
-    va_list ap;
-    va_start(ap, fmt);
-    vsnprintf(world->fault, sizeof(world->fault), fmt, ap);
-    va_end(ap);
-}
-
-const char *world_fault(const struct world *world)
-{
-    return world->fault[0] ? world->fault : world->centre->fault[0] ? world->centre->fault : NULL;
-}
-
-/* --- what the outputs do --- */
-
-static const char *occurrence_of(const struct world *world, uint64_t key)
-{
-    for (size_t i = 0; i < world->centre->n_items; i++)
-        if (arbiter_key(world->centre->items[i].id) == key)
-            return world->centre->items[i].id;
-    return NULL;
-}
-
-static void check_content(struct world *world, const struct stage_airing *airing)
-{
-    for (size_t i = 0; i < airing->n_sounds; i++) {
-        struct hash hash;
-        uint64_t size;
-        const struct centre_blob *blob = NULL;
-        if (hash_of_file(airing->sounds[i].path, MEDIA_MAX, &hash, &size) == 0)
-            blob = centre_blob(world->centre, hash.hex);
-        if (!blob || !blob->content)
-            world_note_fault(world, "a sound that nobody signed is put out: %s", airing->sounds[i].path);
-    }
-    for (size_t i = 0; i < airing->n_pages; i++)
-        if (!centre_said_text(world->centre, airing->pages[i].text))
-            world_note_fault(world, "a text that nobody signed is put out: %.100s", airing->pages[i].text);
-}
-
-static void check_once(struct world *world, const struct world_airing *airing)
-{
-    for (size_t i = 0; i < world->n_airings; i++) {
-        const struct world_airing *earlier = &world->airings[i];
-        if (earlier->key == airing->key && airing->offset_ms == 0 && earlier->ended_ms - earlier->began_ms > SECOND_MS)
-            world_note_fault(world, "%s is put out a second time", airing->occurrence);
-    }
-}
-
-static void note_beginning(struct world *world, const struct stage_airing *airing)
-{
-    struct world_airing it = {.key = airing->key,
-                              .occurrence = occurrence_of(world, airing->key),
-                              .offset_ms = airing->offset_ms,
-                              .began_ms = sim_true_ms()};
-    if (!it.occurrence)
-        world_note_fault(world, "something of no playlist is put out");
-    check_content(world, airing);
-    check_once(world, &it);
-    if (world->n_airings == world->cap_airings) {
-        world->cap_airings = world->cap_airings ? 2 * world->cap_airings : 64;
-        struct world_airing *more = xcalloc(world->cap_airings, sizeof(*more));
-        if (world->n_airings)
-            memcpy(more, world->airings, world->n_airings * sizeof(*more));
-        free(world->airings);
-        world->airings = more;
-    }
-    world->airings[world->n_airings++] = it;
-}
-
-static void on_output(void *arg, const struct outputs_change *change)
-{
-    struct world *world = arg;
-    if (change->begins) {
-        note_beginning(world, change->airing);
-        return;
-    }
-    for (size_t i = world->n_airings; i-- > 0;) {
-        struct world_airing *airing = &world->airings[i];
-        if (airing->key != change->airing->key || airing->ended_ms)
-            continue;
-        airing->ended_ms = sim_true_ms();
-        airing->cut = change->cut;
-        return;
-    }
-}
-
-size_t world_begun(const struct world *world, const char *occurrence)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < world->n_airings; i++)
-        n += world->airings[i].occurrence && strcmp(world->airings[i].occurrence, occurrence) == 0 &&
-             world->airings[i].offset_ms == 0;
-    return n;
-}
 
 /* --- life of the agent --- */
 
@@ -259,9 +158,8 @@ struct world *world_new(const struct world_options *options)
     snprintf(world->folder, sizeof(world->folder), "%s/loa-sim-XXXXXX", top);
     if (!mkdtemp(world->folder))
         abort();
+    signal(SIGPIPE, SIG_IGN); /* as main.c does */
     sim_clock_start(options->true_ms, options->seed);
-    if (sodium_init() < 0)
-        abort();
     sim_synced(options->synced);
     uv_loop_init(&world->loop);
     uv_timer_init(&world->loop, &world->until);
@@ -271,7 +169,8 @@ struct world *world_new(const struct world_options *options)
     world->centre = centre_new(&world->loop, DEVICE, options->kind, say, world);
     make_settings(world);
     world->net = net_new(&world->loop, world->settings.link_path, world->settings.spool_dir, &world->centre);
-    outputs_watch(on_output, world);
+    net_tap(world->net, world_tap, world);
+    outputs_watch(world_output, world);
     return world;
 }
 
@@ -307,6 +206,7 @@ void world_free(struct world *world)
     for (size_t i = 0; i < sizeof(world->texts) / sizeof(world->texts[0]); i++)
         free(world->texts[i]);
     free(world->airings);
+    free(world->adoptions);
     free(world);
 }
 
