@@ -349,8 +349,9 @@ int api_device_playlist(struct request *r)
     if (in_scope(r) < 0)
         return -1;
     json_t *row = store_one(r->c->store,
-                            "SELECT device, era, ver, body AS body__json, acked_ms AS published__at FROM documents"
-                            " WHERE word = 'playlist' AND device = ?",
+                            "SELECT d.device, d.era, d.ver, d.body AS body__json, s.acked_ms AS published__at FROM"
+                            " documents d JOIN sent s USING (word, device, era, ver) WHERE d.word = 'playlist' AND"
+                            " d.device = ?",
                             "s", r->param[0]);
     if (!row)
         return request_missing(r, "playlist", r->param[0]);

@@ -131,6 +131,11 @@ void feed_free(struct feed *feed)
         uv_close((uv_handle_t *)&feed->keepalive, on_closed);
 }
 
+bool feed_heard(const struct feed *feed)
+{
+    return feed->readers != NULL;
+}
+
 void feed_emit(struct feed *feed, const char *device, const char *kind, const json_t *data)
 {
     if (!feed->readers)

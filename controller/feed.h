@@ -16,6 +16,8 @@ void feed_end_token(struct feed *feed, const char *token);
 void feed_end(struct feed *feed);
 void feed_free(struct feed *feed); /* NULL is fine; after the listener stopped */
 
+/* Somebody reads. */
+bool feed_heard(const struct feed *feed);
 /* `device` NULL: for all readers. `data` is borrowed. */
 void feed_emit(struct feed *feed, const char *device, const char *kind, const json_t *data);
 /* Answer a request with the stream; `device` NULL: all of the unit. 0, or -1 with the problem. */

@@ -18,7 +18,11 @@ const char *fleet_link(const struct fleet *fleet, const char **ret_why);
 MUST_USE int fleet_publish(struct fleet *fleet, uint32_t id, const char *topic, const void *payload, size_t len,
                            bool retain);
 
-/* A device is new: listen to its state. */
+/* Begin to write what shares the next commit, in a few milliseconds; end with store_leave(). Nothing of it may be told
+ * before. ERR_STORE: nothing is open. */
+MUST_USE int fleet_gather(struct fleet *fleet);
+
+/* A device is new: read what the broker keeps of it. */
 void fleet_listen(struct fleet *fleet, const char *device);
 /* Another box stands there: what the former one said about its session counts no more. */
 void fleet_forget(struct fleet *fleet, const char *device);
@@ -31,6 +35,7 @@ enum { COMMAND_LIFE_MS = 30000, COMMAND_AGAIN_MS = 3000 };
 
 #define SQL_COMMAND                                                                                                    \
     "SELECT n AS cursor__text, id, device, command, status, created_ms AS created__at, expires_ms AS expires__at,"     \
-    " sent_ms AS sent__at, answered_ms AS answered__at, ok AS ok__bool, detail FROM commands "
+    " sent_ms AS sent__at, answered_ms AS answered__at, ok AS ok__bool, detail, kind, store, from_n AS \"from\""       \
+    " FROM commands "
 
 #endif

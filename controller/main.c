@@ -258,6 +258,14 @@ static void watch_signals(struct program *p)
     uv_signal_start(&p->on_int, on_signal, SIGINT);
 }
 
+/* A thread for each recording that is taken in, and others beside them: drafts do not wait for sound. */
+static void more_threads(const struct settings *s)
+{
+    char n[24];
+    snprintf(n, sizeof(n), "%lld", (long long)s->uploads_max + 2);
+    setenv("UV_THREADPOOL_SIZE", n, 1);
+}
+
 static int run(struct program *p)
 {
     struct complaint why = {0};
@@ -265,6 +273,7 @@ static int run(struct program *p)
     if (open_store(p, &why) < 0)
         return say(&why);
     clear_tmp(&p->settings);
+    more_threads(&p->settings);
     uv_loop_init(&p->loop);
     c->loop = &p->loop;
     c->throttle = &p->throttle;

@@ -129,11 +129,21 @@ static int keep(struct mandate *m, enum doc_type type, const struct doc_head *he
     struct hash hash = hash_of(compact, len);
     json_t *body = doc_json(type, doc);
     char *sealed = xasprintf("%.*s", (int)len, compact);
-    int r = store_run(m->store,
+    int r = store_begin(m->store);
+    if (r == 0) {
+        r = store_run(m->store,
                       "INSERT INTO documents (word, device, era, ver, iat_s, exp_s, hash, body, sealed, made_ms)"
                       " VALUES (?, '', ?, ?, ?, ?, ?, ?, ?, ?)",
                       "siiiisjsi", doc_word(type), head->era, head->ver, head->iat_s, head->exp_s, hash.hex, body,
                       sealed, now_ms);
+        if (r >= 0)
+            r = store_run(m->store, "INSERT OR REPLACE INTO sent VALUES (?, '', ?, ?, ?, ?, NULL)", "siiii",
+                          doc_word(type), head->era, head->ver, type == DOC_TRUST ? INT64_C(0) : INT64_C(1), now_ms);
+        if (r >= 0)
+            r = store_commit(m->store);
+        else
+            store_rollback(m->store);
+    }
     free(sealed);
     json_decref(body);
     if (r < 0)

@@ -84,10 +84,10 @@ void planner_config(const json_t *facts, struct arena *arena, struct config *ret
 static size_t rules_for(struct controller *c, const json_t *facts, struct arena *arena, struct rule **ret)
 {
     json_t *rows = store_list(c->store,
-                              SQL_SCOPE "SELECT id, body AS body__json FROM rules WHERE ended_ms IS NULL AND ("
-                                        "EXISTS (SELECT 1 FROM json_each(body, '$.devices') WHERE value = ?2) OR "
-                                        "EXISTS (SELECT 1 FROM json_each(body, '$.areas') j JOIN over ON over.id ="
-                                        " j.value)) ORDER BY id",
+                              SQL_SCOPE "SELECT id, body AS body__json FROM rules WHERE ended_ms IS NULL AND id IN ("
+                                        "SELECT rule FROM rule_targets WHERE target = ?2 AND kind = 'device' UNION "
+                                        "SELECT rule FROM rule_targets WHERE kind = 'area' AND target IN (SELECT id"
+                                        " FROM over)) ORDER BY id",
                               "ss", json_string_value(json_object_get(facts, "area")),
                               json_string_value(json_object_get(facts, "id")));
     size_t n = 0, i;

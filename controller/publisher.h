@@ -1,6 +1,7 @@
 /* publisher.h - desired state: for each device a configuration and a playlist, and for all the trust and the keys.
  * Compares with what was published and with what devices report, and publishes only the difference; renews what would
- * expire. Loop thread only. */
+ * expire. A change that reaches few devices goes before one that reaches many. Compiling and sealing is done off the
+ * loop (drafts.h). Loop thread only. */
 #ifndef LOA_PUBLISHER_H
 #define LOA_PUBLISHER_H
 
@@ -21,11 +22,14 @@ void publisher_send_soon(struct publisher *publisher);
 /* The device's state of this session: what it lacks is published again, what it holds above ours is overtaken. */
 void publisher_reported(struct publisher *publisher, const char *device, const json_t *state);
 
-/* From the link. */
+/* It is known what the broker and the devices hold: from now on it publishes. Before that it only makes. */
+void publisher_may_send(struct publisher *publisher);
+
+/* From the link; `full`: it has no room. */
 void publisher_online(struct publisher *publisher);
 void publisher_offline(struct publisher *publisher);
 void publisher_acked(struct publisher *publisher, uint32_t id);
-void publisher_refused(struct publisher *publisher, uint32_t id);
+void publisher_refused(struct publisher *publisher, uint32_t id, bool full);
 
 /* Ids of publishes that are not the publisher's begin here. */
 #define PUBLISHER_ID_END UINT32_C(0x80000000)

@@ -29,8 +29,11 @@ int64_t record_upto(struct store *store, const char *device, const char *kind, c
 json_t *record_marks(struct store *store, const char *device, size_t max)
 {
     return store_list(store,
-                      "SELECT kind, store, upto FROM marks WHERE device = ?1 ORDER BY store IS (SELECT"
-                      " json_extract(body, '$.store') FROM states WHERE device = ?1) DESC, kind, store LIMIT ?2",
+                      "WITH now(store) AS (SELECT json_extract(body, '$.store') FROM states WHERE device = ?1)"
+                      " SELECT kind, store, max(upto) AS upto FROM (SELECT kind, store, upto FROM marks WHERE device"
+                      " = ?1 UNION ALL SELECT 'receipt', store, 0 FROM now UNION ALL SELECT 'event', store, 0 FROM"
+                      " now) WHERE store IS NOT NULL GROUP BY kind, store ORDER BY store IN (SELECT store FROM now)"
+                      " DESC, kind, store LIMIT ?2",
                       "si", device, (int64_t)max);
 }
 

@@ -18,7 +18,8 @@ void record_own_event(struct store *store, const char *device, const char *code,
 
 /* All numbers up to this one are stored. */
 int64_t record_upto(struct store *store, const char *device, const char *kind, const char *store_id);
-/* [{kind, store, upto}] of a device, at most `max`, those of the store that its last state names first; new reference.
+/* [{kind, store, upto}] of a device, at most `max`, those of the store that its last state names first
+ * (0 when nothing of it is stored: a restored centre asks for all); new reference.
  */
 json_t *record_marks(struct store *store, const char *device, size_t max);
 

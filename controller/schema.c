@@ -62,5 +62,37 @@ static const char step_2[] =
     " created_ms INTEGER NOT NULL, expires_ms INTEGER NOT NULL, sent_ms INTEGER, answered_ms INTEGER, ok INTEGER,"
     " detail TEXT);";
 
-const char *const schema_steps[] = {step_1, step_2};
+/* `sent`: small rows beside the large documents, so that a mark does not write a document again. `seen`: the highest
+ * version of each document that the broker or a device showed us under a scheduler's seal. `vaults`: what each store id
+ * of a device said last. */
+static const char step_3[] =
+    "CREATE TABLE sent (word TEXT NOT NULL, device TEXT NOT NULL, era INTEGER NOT NULL, ver INTEGER NOT NULL,"
+    " rank INTEGER NOT NULL, made_ms INTEGER NOT NULL, acked_ms INTEGER, PRIMARY KEY (word, device)) WITHOUT ROWID;"
+    "INSERT INTO sent SELECT word, device, era, ver, CASE word WHEN 'trust' THEN 0 WHEN 'keys' THEN 1 ELSE 3 END,"
+    " made_ms, acked_ms FROM documents d WHERE (era, ver) = (SELECT era, ver FROM documents e WHERE e.word = d.word"
+    " AND e.device = d.device ORDER BY era DESC, ver DESC LIMIT 1);"
+    "CREATE INDEX sent_waiting ON sent (rank, made_ms) WHERE acked_ms IS NULL;"
+    "CREATE INDEX sent_device ON sent (device);"
+    "ALTER TABLE documents DROP COLUMN acked_ms;"
+    "CREATE TABLE seen (word TEXT NOT NULL, device TEXT NOT NULL, era INTEGER NOT NULL, ver INTEGER NOT NULL,"
+    " PRIMARY KEY (word, device)) WITHOUT ROWID;"
+    "CREATE TABLE rule_targets (target TEXT NOT NULL, kind TEXT NOT NULL, rule TEXT NOT NULL,"
+    " PRIMARY KEY (target, kind, rule)) WITHOUT ROWID;"
+    "CREATE TRIGGER rule_placed AFTER INSERT ON rules BEGIN"
+    " INSERT OR IGNORE INTO rule_targets SELECT value, 'area', new.id FROM json_each(new.body, '$.areas');"
+    " INSERT OR IGNORE INTO rule_targets SELECT value, 'device', new.id FROM json_each(new.body, '$.devices'); END;"
+    "INSERT OR IGNORE INTO rule_targets SELECT j.value, 'area', r.id FROM rules r, json_each(r.body, '$.areas') j;"
+    "INSERT OR IGNORE INTO rule_targets SELECT j.value, 'device', r.id FROM rules r, json_each(r.body, '$.devices') j;"
+    "CREATE TABLE vaults (device TEXT NOT NULL, store TEXT NOT NULL, kid TEXT NOT NULL, era INTEGER NOT NULL,"
+    " ver INTEGER NOT NULL, nonce TEXT NOT NULL, former TEXT NOT NULL, up INTEGER NOT NULL, since_ms INTEGER NOT NULL,"
+    " seen_ms INTEGER NOT NULL, PRIMARY KEY (device, store)) WITHOUT ROWID;"
+    "INSERT INTO vaults SELECT device, json_extract(body, '$.store'), kid, era, ver, nonce, '[]', up, seen_ms, seen_ms"
+    " FROM states WHERE json_extract(body, '$.store') IS NOT NULL;"
+    "CREATE INDEX events_own ON events (n) WHERE store = 'controller';"
+    "CREATE INDEX commands_open ON commands (expires_ms) WHERE status IN ('waiting', 'sent');"
+    "ALTER TABLE commands ADD COLUMN kind TEXT;"
+    "ALTER TABLE commands ADD COLUMN store TEXT;"
+    "ALTER TABLE commands ADD COLUMN from_n INTEGER;";
+
+const char *const schema_steps[] = {step_1, step_2, step_3};
 const int schema_n_steps = sizeof(schema_steps) / sizeof(schema_steps[0]);

@@ -13,8 +13,23 @@
 #include <sys/stat.h>
 #include <time.h>
 
+enum { KEPT_MAX = 96 };
+
+/* A statement that was prepared once: most of what small statements cost is their reading. */
+struct kept {
+    sqlite3_stmt *stmt; /* owned */
+    uint64_t used;
+};
+
 struct store {
     sqlite3 *db;
+    struct kept kept[KEPT_MAX];
+    size_t n_kept;
+    uint64_t uses;
+    bool gathering; /* a transaction is open that many writers share */
+    unsigned inside;
+    store_settled_fn on_settled;
+    void *arg;
 };
 
 static int failed(const struct store *store, const char *what)
@@ -71,6 +86,19 @@ static int migrate(struct store *store, const char *path, struct complaint *why)
     return 0;
 }
 
+int store_open_reader(const char *path, struct store **ret_store)
+{
+    struct store *store = xcalloc(1, sizeof(*store));
+    if (sqlite3_open_v2(path, &store->db, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK ||
+        sqlite3_busy_timeout(store->db, 5000) != SQLITE_OK || exec(store, "PRAGMA query_only=ON") < 0) {
+        log_err("store", "%s cannot be opened for reading: %s", path, sqlite3_errmsg(store->db));
+        store_close(store);
+        return ERR_STORE;
+    }
+    *ret_store = store;
+    return 0;
+}
+
 int store_open(const char *path, struct store **ret_store, struct complaint *why)
 {
     struct store *store = xcalloc(1, sizeof(*store));
@@ -97,6 +125,10 @@ void store_close(struct store *store)
 {
     if (!store)
         return;
+    if (store->gathering)
+        (void)!store_settle(store);
+    for (size_t i = 0; i < store->n_kept; i++)
+        sqlite3_finalize(store->kept[i].stmt);
     sqlite3_close(store->db);
     free(store);
 }
@@ -121,15 +153,58 @@ static void bind(sqlite3_stmt *stmt, const char *types, va_list args)
     }
 }
 
+/* One that is kept and not at work; NULL: none. */
+static sqlite3_stmt *kept_of(struct store *store, const char *sql)
+{
+    for (size_t i = 0; i < store->n_kept; i++) {
+        struct kept *kept = &store->kept[i];
+        if (strcmp(sqlite3_sql(kept->stmt), sql) != 0 || sqlite3_stmt_busy(kept->stmt))
+            continue;
+        kept->used = ++store->uses;
+        return kept->stmt;
+    }
+    return NULL;
+}
+
+/* In the place of the one that was not used for longest. */
+static void keep(struct store *store, sqlite3_stmt *stmt)
+{
+    struct kept *place = NULL;
+    for (size_t i = 0; i < store->n_kept; i++)
+        if (!sqlite3_stmt_busy(store->kept[i].stmt) && (!place || store->kept[i].used < place->used))
+            place = &store->kept[i];
+    if (store->n_kept < KEPT_MAX)
+        place = &store->kept[store->n_kept++];
+    if (!place) {
+        sqlite3_finalize(stmt);
+        return;
+    }
+    sqlite3_finalize(place->stmt);
+    *place = (struct kept){.stmt = stmt, .used = ++store->uses};
+}
+
+/* Give back with release(). */
 static sqlite3_stmt *prepare(struct store *store, const char *sql, const char *types, va_list args)
 {
-    sqlite3_stmt *stmt = NULL;
-    if (sqlite3_prepare_v2(store->db, sql, -1, &stmt, NULL) != SQLITE_OK) {
-        failed(store, sql);
-        return NULL;
+    sqlite3_stmt *stmt = kept_of(store, sql);
+    if (!stmt) {
+        if (sqlite3_prepare_v3(store->db, sql, -1, SQLITE_PREPARE_PERSISTENT, &stmt, NULL) != SQLITE_OK) {
+            failed(store, sql);
+            return NULL;
+        }
     }
     bind(stmt, types, args);
     return stmt;
+}
+
+static void release(struct store *store, sqlite3_stmt *stmt)
+{
+    sqlite3_reset(stmt);
+    sqlite3_clear_bindings(stmt);
+    for (size_t i = 0; i < store->n_kept; i++)
+        if (store->kept[i].stmt == stmt)
+            return;
+    keep(store, stmt);
 }
 
 static bool cut_suffix(const char *name, const char *suffix, char ret[64])
@@ -185,8 +260,16 @@ static json_t *row_json(sqlite3_stmt *stmt)
     return row;
 }
 
+/* Who writes outside of a section does not share what is gathered: that is settled first. */
+static void settle_others(struct store *store)
+{
+    if (store->gathering && store->inside == 0)
+        (void)!store_settle(store); /* logged; who gathered is told */
+}
+
 int store_run(struct store *store, const char *sql, const char *types, ...)
 {
+    settle_others(store);
     va_list args;
     va_start(args, types);
     sqlite3_stmt *stmt = prepare(store, sql, types, args);
@@ -198,7 +281,7 @@ int store_run(struct store *store, const char *sql, const char *types, ...)
         step = sqlite3_step(stmt);
     } while (step == SQLITE_ROW);
     int r = step == SQLITE_DONE ? sqlite3_changes(store->db) : failed(store, sql);
-    sqlite3_finalize(stmt);
+    release(store, stmt);
     return r;
 }
 
@@ -216,7 +299,7 @@ json_t *store_list(struct store *store, const char *sql, const char *types, ...)
         json_array_append_new(list, row_json(stmt));
     if (step != SQLITE_DONE)
         failed(store, sql);
-    sqlite3_finalize(stmt);
+    release(store, stmt);
     return list;
 }
 
@@ -232,7 +315,7 @@ json_t *store_one(struct store *store, const char *sql, const char *types, ...)
     json_t *row = step == SQLITE_ROW ? row_json(stmt) : NULL;
     if (step != SQLITE_ROW && step != SQLITE_DONE)
         failed(store, sql);
-    sqlite3_finalize(stmt);
+    release(store, stmt);
     return row;
 }
 
@@ -247,7 +330,7 @@ int64_t store_number(struct store *store, int64_t fallback, const char *sql, con
     int64_t value = fallback;
     if (sqlite3_step(stmt) == SQLITE_ROW && sqlite3_column_type(stmt, 0) != SQLITE_NULL)
         value = sqlite3_column_int64(stmt, 0);
-    sqlite3_finalize(stmt);
+    release(store, stmt);
     return value;
 }
 
@@ -262,18 +345,19 @@ char *store_text(struct store *store, const char *sql, const char *types, ...)
     char *text = NULL;
     if (sqlite3_step(stmt) == SQLITE_ROW && sqlite3_column_type(stmt, 0) != SQLITE_NULL)
         text = xstrdup((const char *)sqlite3_column_text(stmt, 0));
-    sqlite3_finalize(stmt);
+    release(store, stmt);
     return text;
 }
 
 int store_begin(struct store *store)
 {
-    return exec(store, "BEGIN IMMEDIATE");
+    settle_others(store);
+    return exec(store, store->inside ? "SAVEPOINT inside" : "BEGIN IMMEDIATE");
 }
 
 int store_commit(struct store *store)
 {
-    if (exec(store, "COMMIT") == 0)
+    if (exec(store, store->inside ? "RELEASE inside" : "COMMIT") == 0)
         return 0;
     store_rollback(store);
     return ERR_STORE;
@@ -282,5 +366,47 @@ int store_commit(struct store *store)
 void store_rollback(struct store *store)
 {
     if (!sqlite3_get_autocommit(store->db))
+        sqlite3_exec(store->db, store->inside ? "ROLLBACK TO inside; RELEASE inside" : "ROLLBACK", NULL, NULL, NULL);
+}
+
+void store_on_settled(struct store *store, store_settled_fn on_settled, void *arg)
+{
+    store->on_settled = on_settled;
+    store->arg = arg;
+}
+
+int store_enter(struct store *store)
+{
+    /* A failure as grave as a full disk may have ended the transaction under us. */
+    if (store->gathering && sqlite3_get_autocommit(store->db))
+        (void)!store_settle(store);
+    if (!store->gathering && exec(store, "BEGIN IMMEDIATE") < 0)
+        return ERR_STORE;
+    store->gathering = true;
+    store->inside++;
+    return 0;
+}
+
+void store_leave(struct store *store)
+{
+    store->inside--;
+}
+
+int store_settle(struct store *store)
+{
+    if (!store->gathering)
+        return 0;
+    store->gathering = false;
+    bool ended = sqlite3_get_autocommit(store->db);
+    int r = ended ? ERR_STORE : exec(store, "COMMIT");
+    if (r < 0 && !sqlite3_get_autocommit(store->db))
         sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
+    if (store->on_settled)
+        store->on_settled(store->arg, r == 0);
+    return r;
+}
+
+int store_snapshot(struct store *store)
+{
+    return exec(store, "BEGIN");
 }

@@ -12,9 +12,8 @@ enum { MARKS_MAX = 64 };
 static size_t floors_of(struct store *store, const char *device, struct arena *arena, struct doc_floor **ret)
 {
     json_t *rows = store_list(store,
-                              "SELECT word, era, ver FROM documents d WHERE device IN ('', ?) AND acked_ms > 0 AND"
-                              " (era, ver) = (SELECT era, ver FROM documents e WHERE e.word = d.word AND"
-                              " e.device = d.device ORDER BY era DESC, ver DESC LIMIT 1)",
+                              "SELECT word, era, ver FROM sent WHERE device IN ('', ?) AND acked_ms > 0 ORDER BY"
+                              " word",
                               "s", device);
     size_t n = json_array_size(rows);
     *ret = arena_alloc(arena, (n + 1) * sizeof(**ret));

@@ -1,0 +1,340 @@
+/* drafts.c - see drafts.h. */
+#include "controller/drafts.h"
+
+#include "controller/mandate.h"
+#include "controller/places.h"
+#include "controller/planner.h"
+#include "controller/zones.h"
+#include "playlists/base/clock.h"
+#include "playlists/base/log.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    TIME_MAX_MS = 30, /* of one piece of work; what is urgent waits for it */
+    ITEMS_MIN = 8,
+    PROBLEMS_MAX = 100,
+};
+#define LIFE_S  (INT64_C(40) * 86400) /* of configurations and playlists */
+#define RENEW_S INT64_C(86400)
+
+struct drafts {
+    uv_loop_t *loop;
+    struct controller own; /* the thread's: a store for reading, mandate and zones of its own */
+    char *mandate_mark;    /* which documents the mandate was made of; owned */
+    uv_work_t work;
+    bool busy, trusted;
+    struct draft drafts[DRAFTS_MAX];
+    size_t asked, done;
+    drafts_done_fn on_done;
+    void *arg;
+};
+
+/* --- on the thread --- */
+
+static int64_t member(const json_t *row, const char *name)
+{
+    return json_integer_value(json_object_get(row, name));
+}
+
+static json_t *current(struct drafts *d, const char *word, const char *device)
+{
+    return store_one(d->own.store,
+                     "SELECT era, ver, iat_s, hash, body AS body__json FROM documents WHERE word = ? AND device = ?"
+                     " ORDER BY era DESC, ver DESC LIMIT 1",
+                     "ss", word, device);
+}
+
+/* What the device says it holds of this document, of this era and not beyond what can be; NULL when nothing. */
+static json_t *reported(struct drafts *d, const char *word, const char *device)
+{
+    return store_one(d->own.store,
+                     "SELECT json_extract(h.value, '$.ver') AS ver, json_extract(h.value, '$.hash') AS hash"
+                     " FROM states, json_each(states.body, '$.held') h WHERE device = ?2 AND"
+                     " json_extract(h.value, '$.doc') = ?1 AND json_extract(h.value, '$.era') = ?3 AND"
+                     " json_extract(h.value, '$.ver') <= ?4",
+                     "ssii", word, device, mandate_era(d->own.mandate), clock_wall_ms() + VERSION_AHEAD_MS);
+}
+
+/* The highest version of this era that the broker showed us under a scheduler's seal; 0: none. */
+static int64_t seen(struct drafts *d, const char *word, const char *device)
+{
+    return store_number(d->own.store, 0, "SELECT ver FROM seen WHERE word = ? AND device = ? AND era = ? AND ver <= ?",
+                        "ssii", word, device, mandate_era(d->own.mandate), clock_wall_ms() + VERSION_AHEAD_MS);
+}
+
+/* Ours stands: fresh enough, of this era, and nothing newer is with the device or the broker. */
+static bool standing(struct drafts *d, const char *word, const char *device, const json_t *mine)
+{
+    if (!mine || member(mine, "era") != mandate_era(d->own.mandate) ||
+        clock_wall_ms() / 1000 - member(mine, "iat_s") >= RENEW_S || seen(d, word, device) > member(mine, "ver"))
+        return false;
+    json_t *theirs = reported(d, word, device);
+    int64_t diff = member(theirs, "ver") - member(mine, "ver");
+    bool over = theirs && (diff > 0 ||
+                           (diff == 0 && !json_equal(json_object_get(mine, "hash"), json_object_get(theirs, "hash"))));
+    json_decref(theirs);
+    return !over;
+}
+
+static int64_t above(int64_t ver, int64_t other)
+{
+    return other >= ver ? other + 1 : ver;
+}
+
+static struct doc_head new_head(struct drafts *d, const char *word, const char *device, const json_t *mine,
+                                char aud[64])
+{
+    int64_t now_ms = clock_wall_ms();
+    json_t *theirs = reported(d, word, device);
+    int64_t ver = above(above(now_ms, seen(d, word, device)), member(theirs, "ver"));
+    json_decref(theirs);
+    snprintf(aud, 64, "dev/%s", device);
+    return (struct doc_head){.aud = aud,
+                             .era = mandate_era(d->own.mandate),
+                             .ver = mine ? above(ver, member(mine, "ver")) : ver,
+                             .iat_s = now_ms / 1000,
+                             .exp_s = now_ms / 1000 + LIFE_S};
+}
+
+/* Consumes body and sealed. */
+static void put_paper(struct draft_paper *ret, const struct doc_head *head, json_t *body, char *sealed)
+{
+    *ret = (struct draft_paper){.era = head->era,
+                                .ver = head->ver,
+                                .iat_s = head->iat_s,
+                                .exp_s = head->exp_s,
+                                .hash = hash_of(sealed, strlen(sealed)),
+                                .body = json_dumps(body, JSON_COMPACT),
+                                .sealed = sealed};
+    json_decref(body);
+}
+
+static json_t *without_head(const json_t *body)
+{
+    static const char *const head[] = {"aud", "era", "ver", "iat", "exp", NULL};
+    json_t *copy = json_copy((json_t *)body);
+    for (size_t i = 0; head[i]; i++)
+        json_object_del(copy, head[i]);
+    return copy;
+}
+
+/* Returns the version in force, 0 when there is none. */
+static int64_t draft_config(struct drafts *d, struct draft *draft, const json_t *facts, struct arena *arena)
+{
+    struct config config;
+    struct complaint why = {0};
+    char aud[64], *sealed = NULL;
+    json_t *mine = current(d, "config", draft->device);
+    planner_config(facts, arena, &config);
+    config.head = new_head(d, "config", draft->device, mine, aud);
+    json_t *fresh = doc_json(DOC_CONFIG, &config);
+    json_t *a = without_head(json_object_get(mine, "body")), *b = without_head(fresh);
+    int64_t ver = member(mine, "ver");
+    if (!fresh) {
+        log_err("publisher", "device=%s its configuration cannot be written; nothing is published", draft->device);
+    } else if (!standing(d, "config", draft->device, mine) || !json_equal(a, b)) {
+        if (seal_doc(&d->own.scheduler, DOC_CONFIG, &config, true, &sealed, &why) < 0) {
+            log_err("publisher", "device=%s configuration not sealed: %s", draft->device, why.text);
+        } else {
+            put_paper(&draft->config, &config.head, json_incref(fresh), sealed);
+            ver = config.head.ver;
+        }
+    }
+    json_decref(a);
+    json_decref(b);
+    json_decref(fresh);
+    json_decref(mine);
+    return ver;
+}
+
+/* Compilation's problems, if they are others than those that are stored. */
+static json_t *new_problems(struct drafts *d, const char *device, const struct compile_result *result)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < result->n_problems && i < PROBLEMS_MAX; i++) {
+        const struct compile_problem *p = &result->problems[i];
+        json_array_append_new(list, json_pack("[s, I, s]", p->rule ? p->rule : "", (json_int_t)p->start_ms, p->why));
+    }
+    char *text = json_dumps(list, JSON_COMPACT);
+    char *old = store_text(d->own.store,
+                           "SELECT json_group_array(json_array(rule, start_ms, why)) FROM (SELECT rule, start_ms, why"
+                           " FROM problems WHERE device = ? ORDER BY n)",
+                           "s", device);
+    json_t *old_list = old ? json_loads(old, 0, NULL) : NULL;
+    bool same = old_list && json_equal(list, old_list);
+    json_decref(old_list);
+    free(old);
+    free(text);
+    if (!same)
+        return list;
+    json_decref(list);
+    return NULL;
+}
+
+/* Compile with fewer items until it fits the wire. `playlist` is what compile() made of all of them. */
+static int fit(struct drafts *d, const json_t *facts, struct playlist *playlist, struct compile_result *result,
+               struct arena *arena, char **ret_sealed, struct complaint *why)
+{
+    struct doc_head head = playlist->head;
+    int64_t config_ver = playlist->config_ver;
+    size_t max_items = PLAYLIST_ITEMS_MAX;
+    for (;;) {
+        int r = seal_doc(&d->own.scheduler, DOC_PLAYLIST, playlist, true, ret_sealed, why);
+        if (r != ERR_LIMIT || max_items < ITEMS_MIN)
+            return r;
+        max_items = max_items * 3 / 4;
+        planner_playlist(&d->own, facts, clock_wall_ms(), max_items, arena, playlist, result);
+        playlist->head = head;
+        playlist->config_ver = config_ver;
+    }
+}
+
+static void draft_playlist(struct drafts *d, struct draft *draft, const json_t *facts, int64_t config_ver,
+                           struct arena *arena)
+{
+    struct compile_result result = {0};
+    struct complaint why = {0};
+    struct playlist playlist;
+    char aud[64], *sealed = NULL;
+    json_t *mine = current(d, "playlist", draft->device);
+    const json_t *old = json_object_get(mine, "body");
+    planner_playlist(&d->own, facts, clock_wall_ms(), PLAYLIST_ITEMS_MAX, arena, &playlist, &result);
+    playlist.head = new_head(d, "playlist", draft->device, mine, aud);
+    playlist.config_ver = config_ver;
+    json_t *fresh = doc_json(DOC_PLAYLIST, &playlist);
+    bool same = fresh && standing(d, "playlist", draft->device, mine) && member(old, "config_ver") == config_ver &&
+                planner_same(old, fresh, clock_wall_ms());
+    json_decref(fresh);
+    if (!same && fit(d, facts, &playlist, &result, arena, &sealed, &why) < 0) {
+        draft->not_sealed = xasprintf("%s", why.text);
+        sealed = NULL;
+    } else {
+        draft->problems = new_problems(d, draft->device, &result);
+        draft->until_ms = playlist.until_ms;
+        draft->n_items = (int64_t)playlist.n_items;
+    }
+    if (sealed)
+        put_paper(&draft->playlist, &playlist.head, doc_json(DOC_PLAYLIST, &playlist), sealed);
+    json_decref(mine);
+}
+
+static void draft_one(struct drafts *d, struct draft *draft)
+{
+    json_t *facts = device_facts(d->own.store, draft->device);
+    if (!facts)
+        return;
+    struct arena *arena = arena_new();
+    int64_t config_ver = draft_config(d, draft, facts, arena);
+    if (config_ver > 0)
+        draft_playlist(d, draft, facts, config_ver, arena);
+    arena_free(arena);
+    json_decref(facts);
+}
+
+/* Trust and keys are judged again when others are stored. */
+static void refresh_mandate(struct drafts *d)
+{
+    char *mark = store_text(d->own.store, "SELECT group_concat(hash) FROM documents WHERE device = ''", "");
+    if (d->own.mandate && mark && d->mandate_mark && strcmp(mark, d->mandate_mark) == 0) {
+        free(mark);
+        return;
+    }
+    free(d->mandate_mark);
+    d->mandate_mark = mark;
+    mandate_free(d->own.mandate);
+    d->own.mandate = mandate_new(d->own.store, d->own.settings);
+}
+
+static void on_thread(uv_work_t *work)
+{
+    struct drafts *d = work->data;
+    int64_t from_ms = clock_elapsed_ms();
+    d->done = 0;
+    if (store_snapshot(d->own.store) < 0)
+        return;
+    refresh_mandate(d);
+    d->trusted = mandate_schedules(d->own.mandate, d->own.scheduler.kid);
+    while (d->trusted && d->done < d->asked && (d->done == 0 || clock_elapsed_ms() - from_ms < TIME_MAX_MS))
+        draft_one(d, &d->drafts[d->done++]);
+    (void)!store_commit(d->own.store);
+}
+
+/* --- on the loop --- */
+
+static void paper_done(struct draft_paper *paper)
+{
+    free(paper->body);
+    free(paper->sealed);
+}
+
+static void on_worked(uv_work_t *work, int status)
+{
+    struct drafts *d = work->data;
+    (void)status; /* it is never cancelled */
+    d->busy = false;
+    struct draft drafts[DRAFTS_MAX];
+    size_t n = d->done;
+    memcpy(drafts, d->drafts, sizeof(drafts));
+    d->on_done(d->arg, drafts, n, d->trusted);
+    for (size_t i = 0; i < n; i++) {
+        paper_done(&drafts[i].config);
+        paper_done(&drafts[i].playlist);
+        json_decref(drafts[i].problems);
+        free(drafts[i].not_sealed);
+    }
+}
+
+struct drafts *drafts_new(struct controller *c)
+{
+    struct drafts *d = xcalloc(1, sizeof(*d));
+    d->loop = c->loop;
+    d->own.settings = c->settings;
+    d->own.scheduler = c->scheduler;
+    return d;
+}
+
+void drafts_free(struct drafts *d)
+{
+    if (!d)
+        return;
+    mandate_free(d->own.mandate);
+    zones_free(d->own.zones);
+    store_close(d->own.store);
+    signer_wipe(&d->own.scheduler);
+    free(d->mandate_mark);
+    free(d);
+}
+
+bool drafts_busy(const struct drafts *drafts)
+{
+    return drafts->busy;
+}
+
+static int open_store(struct drafts *d)
+{
+    char *path = xasprintf("%s/controller.db", d->own.settings->state);
+    int r = store_open_reader(path, &d->own.store);
+    free(path);
+    if (r == 0)
+        d->own.zones = zones_new(d->own.settings->zoneinfo);
+    return r;
+}
+
+int drafts_start(struct drafts *d, const char *const *devices, size_t n, drafts_done_fn done, void *arg)
+{
+    if (!d->own.store && open_store(d) < 0)
+        return ERR_STORE;
+    memset(d->drafts, 0, sizeof(d->drafts));
+    for (size_t i = 0; i < n; i++)
+        snprintf(d->drafts[i].device, sizeof(d->drafts[i].device), "%s", devices[i]);
+    d->asked = n;
+    d->trusted = true;
+    d->on_done = done;
+    d->arg = arg;
+    d->work.data = d;
+    d->busy = true;
+    return uv_queue_work(d->loop, &d->work, on_thread, on_worked);
+}

@@ -1,0 +1,45 @@
+/* drafts.h - what devices should hold, worked out off the loop: compile() and sealing run on a thread of the pool, on a
+ * snapshot of the store of their own, so that a big change delays nobody.
+ *
+ * Called on the loop thread; one piece of work at a time. The thread reads the store and changes nothing: what it made
+ * comes back as drafts, for the publisher to store. */
+#ifndef LOA_DRAFTS_H
+#define LOA_DRAFTS_H
+
+#include "controller/controller.h"
+
+enum { DRAFTS_MAX = 16 };
+
+/* A sealed document; all texts owned. */
+struct draft_paper {
+    int64_t era, ver, iat_s, exp_s;
+    struct hash hash;
+    char *body;   /* its payload */
+    char *sealed; /* NULL: what stands holds */
+};
+
+struct draft {
+    char device[44];
+    struct draft_paper config, playlist;
+    int64_t until_ms; /* of the playlist ... */
+    int64_t n_items;
+    json_t *problems; /* [[rule, start_ms, why]] of its compilation; NULL: those that are stored. Owned */
+    char *not_sealed; /* why no playlist could be written, or NULL. Owned */
+};
+
+struct drafts;
+struct drafts *drafts_new(struct controller *c);
+/* NULL is fine; not while work is under way. */
+void drafts_free(struct drafts *drafts);
+
+/* The first `n` of those that were asked for are done; the others found no time. `trusted`: false when the trust in
+ * force does not name the scheduler key; nothing is done then. Drafts are borrowed for the call. */
+typedef void (*drafts_done_fn)(void *arg, const struct draft *drafts, size_t n, bool trusted);
+/* Begin with 1 to DRAFTS_MAX devices. What the store says must be committed. */
+MUST_USE int drafts_start(struct drafts *drafts, const char *const *devices, size_t n, drafts_done_fn done, void *arg);
+bool drafts_busy(const struct drafts *drafts);
+
+/* Versions further ahead of the clock than this are nobody's honest work: they are not overtaken. */
+#define VERSION_AHEAD_MS (INT64_C(366) * 86400 * 1000)
+
+#endif

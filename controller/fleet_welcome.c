@@ -1,0 +1,153 @@
+/* fleet_welcome.c - when whom to welcome: at the begin of a session, soon after records were stored, and every 10
+ * minutes; a few at a time with the link, so that nothing else waits behind them. */
+#include "controller/fleet_own.h"
+#include "controller/mandate.h"
+#include "controller/welcome.h"
+#include "playlists/base/clock.h"
+#include "playlists/base/log.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    EVERY_MS = 10 * 60 * 1000,
+    EARLIER_MS = 60 * 1000, /* by up to this much, so that those that came together do not stay together */
+    AGAIN_MS = 1000,        /* the link had no room */
+    TWINS_MS = 25 * 60 * 1000,
+    TWINS_EVERY_MS = 5000, /* what one twin is told the other refuses, and tells */
+};
+#define LIFE_S INT64_C(1200)
+
+static void on_due(uv_timer_t *timer)
+{
+    welcome_pump(timer->data);
+}
+
+static void set_timer(struct fleet *f)
+{
+    struct guest *first = guests_first(f->guests);
+    if (!first || !f->online)
+        return;
+    int64_t now_ms = clock_elapsed_ms(), at_ms = first->welcome_at_ms;
+    if (at_ms < f->pumped_at_ms + GATHER_MS) /* together: one commit for all of them */
+        at_ms = f->pumped_at_ms + GATHER_MS;
+    uv_timer_start(&f->welcomes, on_due, at_ms > now_ms ? (uint64_t)(at_ms - now_ms) : 0, 0);
+}
+
+void welcome_in(struct fleet *f, struct guest *guest, int64_t in_ms)
+{
+    int64_t at_ms = clock_elapsed_ms() + in_ms;
+    if (guest->twins_at_ms && at_ms < guest->welcomed_at_ms + TWINS_EVERY_MS)
+        at_ms = guest->welcomed_at_ms + TWINS_EVERY_MS;
+    if (guest->welcome_at_ms && guest->welcome_at_ms <= at_ms)
+        return;
+    guests_due(f->guests, guest, at_ms);
+    if (guests_first(f->guests) == guest)
+        set_timer(f);
+}
+
+static int place_of(struct fleet *f, uint32_t id)
+{
+    for (int i = 0; i < WELCOMES_MAX; i++)
+        if (f->welcoming[i].id == id)
+            return i;
+    return -1;
+}
+
+static int send_one(struct fleet *f, struct guest *guest, const char *nonce)
+{
+    struct complaint why = {0};
+    char aud[64], topic[100], *sealed = NULL;
+    int place = place_of(f, 0);
+    if (place < 0)
+        return -1;
+    struct doc_head head = fleet_head(f, guest->id, LIFE_S, aud);
+    snprintf(topic, sizeof(topic), "loa/1/dev/%s/welcome", guest->id);
+    if (welcome_seal(f->c, &head, guest->id, nonce, &sealed, &why) < 0) {
+        log_err("fleet", "device=%s welcome not sealed: %s", guest->id, why.text);
+        return 0;
+    }
+    uint32_t id = fleet_own_id(f);
+    int r = fleet_publish(f, id, topic, sealed, strlen(sealed), false);
+    free(sealed);
+    if (r < 0)
+        return r;
+    f->welcoming[place].id = id;
+    f->welcoming[place].guest = guest;
+    return 0;
+}
+
+/* The other one of two boxes with one identity is answered too: it would keep what it has for ever. */
+static void send_twin(struct fleet *f, struct guest *guest, const char *nonce)
+{
+    if (!guest->twins_at_ms || clock_elapsed_ms() - guest->twins_at_ms > TWINS_MS)
+        return;
+    char *other = store_text(f->c->store,
+                             "SELECT nonce FROM vaults WHERE device = ?1 AND up = 1 AND nonce <> ?2 AND kid = (SELECT"
+                             " kid FROM states WHERE device = ?1) AND seen_ms > ?3 ORDER BY seen_ms DESC LIMIT 1",
+                             "ssi", guest->id, nonce, clock_wall_ms() - TWINS_MS);
+    if (other && send_one(f, guest, other) < 0)
+        log_debug("fleet", "device=%s its twin is welcomed with the next one", guest->id);
+    free(other);
+}
+
+/* 0, or negative: the link has no room now. */
+static int welcome(struct fleet *f, struct guest *guest)
+{
+    int64_t now_ms = clock_elapsed_ms();
+    char *nonce = store_text(f->c->store, "SELECT nonce FROM states WHERE device = ? AND up = 1", "s", guest->id);
+    int r = 0;
+    if (!nonce || !mandate_schedules(f->c->mandate, f->c->scheduler.kid)) {
+        guests_due(f->guests, guest, 0);
+    } else if ((r = send_one(f, guest, nonce)) < 0) {
+        guests_due(f->guests, guest, now_ms + AGAIN_MS);
+    } else {
+        guest->welcomed_at_ms = now_ms;
+        guests_due(f->guests, guest, now_ms + EVERY_MS - random_below(EARLIER_MS));
+        send_twin(f, guest, nonce);
+    }
+    free(nonce);
+    return r;
+}
+
+void welcome_pump(struct fleet *f)
+{
+    int64_t now_ms = clock_elapsed_ms();
+    struct guest *guest = guests_first(f->guests);
+    if (place_of(f, 0) < 0)
+        return; /* an answer goes on */
+    if (!f->online || !guest || guest->welcome_at_ms > now_ms) {
+        set_timer(f);
+        return;
+    }
+    /* What a welcome calls stored is committed. */
+    f->pumped_at_ms = now_ms;
+    if (store_settle(f->c->store) == 0)
+        while ((guest = guests_first(f->guests)) != NULL && guest->welcome_at_ms <= now_ms && place_of(f, 0) >= 0)
+            if (welcome(f, guest) < 0)
+                break;
+    if (place_of(f, 0) >= 0)
+        set_timer(f);
+}
+
+void welcome_answered(struct fleet *f, uint32_t id, bool acked)
+{
+    int place = place_of(f, id);
+    if (place < 0)
+        return;
+    struct guest *guest = f->welcoming[place].guest;
+    f->welcoming[place].id = 0;
+    if (!acked)
+        welcome_in(f, guest, AGAIN_MS);
+    set_timer(f);
+}
+
+void welcome_offline(struct fleet *f)
+{
+    for (int i = 0; i < WELCOMES_MAX; i++) {
+        if (f->welcoming[i].id)
+            welcome_in(f, f->welcoming[i].guest, 0);
+        f->welcoming[i].id = 0;
+    }
+}

@@ -1,0 +1,335 @@
+/* survey.c - see survey.h. */
+#include "controller/survey.h"
+
+#include "controller/fleet.h"
+#include "controller/mandate.h"
+#include "controller/publisher.h"
+#include "playlists/base/clock.h"
+#include "playlists/base/log.h"
+
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    PART_MAX = 60, /* devices; three filters each stay well below POST_SUBSCRIPTIONS_MAX */
+    PART_MS = 5000,
+    FULL_MS = 200,
+    FIRST_MS = 30000,
+    SWEEP_MS = 10 * 60 * 1000,
+    SWEEP_PART_MIN_MS = 1000,
+    RARE = 8, /* devices that are new, waiting to be read */
+};
+#define SURVEY_ID UINT32_MAX /* of the echo; nobody else's */
+enum found { FOUND_OURS = 1, FOUND_OTHER = 2 };
+static const char *const words[] = {"config", "playlist"};
+
+struct surveyed {
+    char device[44];
+    int found[2]; /* of words[] */
+};
+
+struct survey {
+    struct controller *c;
+    struct post *post;
+    uv_timer_t timer, limit;
+    int open_handles;
+    bool online, reading, first, head_read;
+    json_t *ids; /* devices of this pass */
+    size_t next;
+    struct surveyed part[PART_MAX];
+    size_t n_part;
+    char echo[40];
+    bool restored; /* something newer of ours was found: the store is older than the world */
+};
+
+static void on_timer(uv_timer_t *timer);
+
+static void again_in(struct survey *s, uint64_t ms)
+{
+    uv_timer_start(&s->timer, on_timer, ms, 0);
+}
+
+static void load_ids(struct survey *s)
+{
+    json_decref(s->ids);
+    s->ids = json_array();
+    s->next = 0;
+    json_t *rows = store_list(s->c->store, "SELECT id FROM devices ORDER BY id", ""), *row;
+    size_t i;
+    json_array_foreach(rows, i, row) json_array_append(s->ids, json_object_get(row, "id"));
+    json_decref(rows);
+}
+
+static void may_send(struct survey *s)
+{
+    s->first = false;
+    uv_timer_stop(&s->limit);
+    publisher_may_send(s->c->publisher);
+}
+
+static void on_limit(uv_timer_t *timer)
+{
+    log_warn("survey", "not all of what the broker holds could be read; publishing begins nevertheless");
+    publisher_may_send(((struct survey *)timer->data)->c->publisher);
+}
+
+static int ask(struct survey *s, const char *device, const char *word, bool on)
+{
+    char topic[100];
+    snprintf(topic, sizeof(topic), "loa/1/dev/%s/%s", device, word);
+    return on ? post_subscribe(s->post, topic) : post_unsubscribe(s->post, topic);
+}
+
+static int ask_device(struct survey *s, const char *device, bool on)
+{
+    int r = ask(s, device, "state", on);
+    for (size_t i = 0; i < 2 && r >= 0 && s->first; i++)
+        r = ask(s, device, words[i], on);
+    return r;
+}
+
+static int send_echo(struct survey *s)
+{
+    unsigned char bytes[16];
+    random_bytes(bytes, sizeof(bytes));
+    sodium_bin2hex(s->echo, sizeof(s->echo), bytes, sizeof(bytes));
+    return post_publish(s->post, SURVEY_ID, SURVEY_ECHO, s->echo, strlen(s->echo), 0);
+}
+
+/* Trust and keys come first: by them the rest is judged. */
+static int begin_head(struct survey *s)
+{
+    int r = post_subscribe(s->post, "loa/1/trust");
+    return r < 0 ? r : post_subscribe(s->post, "loa/1/keys");
+}
+
+static int begin_part(struct survey *s)
+{
+    int r = 0;
+    s->n_part = 0;
+    if (s->first && !s->head_read)
+        r = begin_head(s);
+    else
+        while (r >= 0 && s->n_part < PART_MAX && s->next < json_array_size(s->ids)) {
+            struct surveyed *d = &s->part[s->n_part++];
+            *d = (struct surveyed){0};
+            snprintf(d->device, sizeof(d->device), "%s", json_string_value(json_array_get(s->ids, s->next++)));
+            r = ask_device(s, d->device, true);
+        }
+    s->reading = true;
+    return r < 0 ? r : send_echo(s);
+}
+
+/* What the broker does not hold as we published it goes out again. */
+static void send_lacking(struct survey *s, const struct surveyed *d)
+{
+    for (size_t i = 0; i < 2; i++)
+        if (d->found[i] != FOUND_OURS && store_run(s->c->store,
+                                                   "UPDATE sent SET acked_ms = NULL WHERE word = ? AND device = ? AND"
+                                                   " acked_ms IS NOT NULL",
+                                                   "ss", words[i], d->device) < 0)
+            log_warn("survey", "device=%s its %s is not sent again", d->device, words[i]);
+}
+
+/* `whole`: the echo came, so that what did not come is not there. */
+static void end_part(struct survey *s, bool whole)
+{
+    s->reading = false;
+    s->echo[0] = '\0';
+    int r = 0;
+    for (size_t i = 0; i < s->n_part && r >= 0; i++) {
+        r = ask_device(s, s->part[i].device, false);
+        if (s->first && whole)
+            send_lacking(s, &s->part[i]);
+    }
+    if (s->first && !s->head_read && r >= 0) {
+        s->head_read = true;
+        if (post_unsubscribe(s->post, "loa/1/trust") < 0 || post_unsubscribe(s->post, "loa/1/keys") < 0)
+            log_debug("survey", "the link is full; trust and keys are still listened to");
+    }
+    if (s->next < json_array_size(s->ids) && s->first) {
+        again_in(s, 0);
+        return;
+    }
+    if (s->first)
+        may_send(s);
+    if (s->next >= json_array_size(s->ids))
+        load_ids(s);
+    size_t parts = json_array_size(s->ids) / PART_MAX + 1;
+    uint64_t each_ms = SWEEP_MS / parts;
+    again_in(s, each_ms > SWEEP_PART_MIN_MS ? each_ms : SWEEP_PART_MIN_MS);
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+    struct survey *s = timer->data;
+    if (!s->online)
+        return;
+    if (s->reading)
+        end_part(s, false);
+    else if (begin_part(s) < 0)
+        again_in(s, FULL_MS); /* the link has no room: this part ends then, and comes again with the next pass */
+    else
+        again_in(s, PART_MS);
+}
+
+struct survey *survey_new(struct controller *c, struct post *post)
+{
+    struct survey *s = xcalloc(1, sizeof(*s));
+    s->c = c;
+    s->post = post;
+    s->first = true;
+    uv_timer_init(c->loop, &s->timer);
+    uv_timer_init(c->loop, &s->limit);
+    s->timer.data = s->limit.data = s;
+    s->open_handles = 2;
+    return s;
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    struct survey *s = handle->data;
+    if (--s->open_handles > 0)
+        return;
+    json_decref(s->ids);
+    free(s);
+}
+
+void survey_free(struct survey *s)
+{
+    if (!s)
+        return;
+    s->online = false;
+    uv_close((uv_handle_t *)&s->timer, on_closed);
+    uv_close((uv_handle_t *)&s->limit, on_closed);
+}
+
+void survey_online(struct survey *s)
+{
+    s->online = true;
+    s->reading = s->head_read = false;
+    load_ids(s);
+    again_in(s, 0);
+    if (s->first)
+        uv_timer_start(&s->limit, on_limit, FIRST_MS, 0);
+}
+
+void survey_offline(struct survey *s)
+{
+    s->online = s->reading = false;
+    uv_timer_stop(&s->timer);
+    uv_timer_stop(&s->limit);
+}
+
+void survey_add(struct survey *s, const char *device)
+{
+    if (s->ids)
+        json_array_append_new(s->ids, json_string(device));
+    if (s->online && !s->reading && json_array_size(s->ids) - s->next <= RARE)
+        again_in(s, 0);
+}
+
+static void note_restored(struct survey *s, const char *what)
+{
+    if (s->restored)
+        return;
+    s->restored = true;
+    log_warn("survey",
+             "%s on the broker is newer than this store, under our own seal: the store was restored from an"
+             " older copy; versions go on above what is held",
+             what);
+    if (store_run(s->c->store, "UPDATE meta SET value = value + 1 WHERE key = 'epoch'", "") < 0)
+        log_warn("survey", "the epoch is not counted up");
+}
+
+static void take_mandate(struct survey *s, enum doc_type type, const char *sealed, size_t len)
+{
+    struct problem problem = {0};
+    bool same = false;
+    if (mandate_adopt(s->c->mandate, type, sealed, len, clock_wall_ms(), &problem, &same) == 0 && !same) {
+        note_restored(s, doc_word(type));
+        publisher_touch_all(s->c->publisher);
+    } else if (!same && store_run(s->c->store, "UPDATE sent SET acked_ms = NULL WHERE word = ? AND device = ''", "s",
+                                  doc_word(type)) > 0) {
+        log_warn("survey", "document=%s on the broker is not ours (%s); ours is published again", doc_word(type),
+                 problem.en);
+    }
+}
+
+static enum found compare(struct survey *s, const char *device, const char *word, const struct doc_head *head,
+                          const char *hash)
+{
+    json_t *mine = store_one(s->c->store,
+                             "SELECT era, ver, hash FROM documents WHERE word = ? AND device = ? ORDER BY era DESC,"
+                             " ver DESC LIMIT 1",
+                             "ss", word, device);
+    int64_t era = json_integer_value(json_object_get(mine, "era"));
+    int order = doc_version_cmp(head->era, head->ver, era, json_integer_value(json_object_get(mine, "ver")));
+    bool same = order == 0 && strcmp(json_string_value(json_object_get(mine, "hash")), hash) == 0;
+    json_decref(mine);
+    if (order <= 0)
+        return same ? FOUND_OURS : FOUND_OTHER;
+    if (store_run(s->c->store,
+                  "INSERT INTO seen VALUES (?, ?, ?, ?) ON CONFLICT (word, device) DO UPDATE SET era = excluded.era,"
+                  " ver = excluded.ver WHERE (excluded.era, excluded.ver) > (era, ver)",
+                  "ssii", word, device, head->era, head->ver) < 0)
+        log_warn("survey", "device=%s the newer %s that was seen is not noted", device, word);
+    note_restored(s, word);
+    publisher_touch(s->c->publisher, device);
+    return FOUND_OTHER;
+}
+
+static void take_document(struct survey *s, struct surveyed *d, size_t word, const char *sealed, size_t len)
+{
+    enum doc_type type = word == 0 ? DOC_CONFIG : DOC_PLAYLIST;
+    struct held_version none = {0};
+    struct seal_header header;
+    struct complaint why = {0};
+    struct arena *arena = arena_new();
+    char aud[64];
+    void *doc = NULL;
+    snprintf(aud, sizeof(aud), "dev/%s", d->device);
+    enum refusal refusal = judge_open(mandate_authority(s->c->mandate), type, sealed, len, arena, &doc, &header, &why);
+    const struct doc_head *head = doc; /* each document begins with its head */
+    if (refusal == REFUSAL_NONE)
+        refusal = judge_head(head, aud, &none, mandate_era(s->c->mandate), 0, NULL, &why);
+    struct hash hash = hash_of(sealed, len);
+    if (refusal == REFUSAL_NONE)
+        d->found[word] = compare(s, d->device, words[word], head, hash.hex);
+    else
+        log_warn("survey", "device=%s the %s on the broker is nobody's we know: %s", d->device, words[word], why.text);
+    arena_free(arena);
+}
+
+static bool take_of_device(struct survey *s, const char *topic, const void *payload, size_t len)
+{
+    const char *slash = strncmp(topic, "loa/1/dev/", 10) == 0 ? strchr(topic + 10, '/') : NULL;
+    for (size_t w = 0; slash && w < 2; w++) {
+        if (strcmp(slash + 1, words[w]) != 0)
+            continue;
+        for (size_t i = 0; s->reading && i < s->n_part; i++)
+            if (strlen(s->part[i].device) == (size_t)(slash - topic - 10) &&
+                strncmp(s->part[i].device, topic + 10, (size_t)(slash - topic - 10)) == 0)
+                take_document(s, &s->part[i], w, payload, len);
+        return true;
+    }
+    return false;
+}
+
+bool survey_take(struct survey *s, const char *topic, const void *payload, size_t len)
+{
+    if (strcmp(topic, SURVEY_ECHO) == 0) {
+        if (s->reading && len == strlen(s->echo) && memcmp(payload, s->echo, len) == 0)
+            end_part(s, true);
+        return true;
+    }
+    bool trust = strcmp(topic, "loa/1/trust") == 0;
+    if (trust || strcmp(topic, "loa/1/keys") == 0) {
+        if (s->first && len > 0)
+            take_mandate(s, trust ? DOC_TRUST : DOC_KEYS, payload, len);
+        return true;
+    }
+    return take_of_device(s, topic, payload, len);
+}
