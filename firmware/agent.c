@@ -43,7 +43,8 @@ void agent_look_at_time(struct agent *agent)
 
 int64_t agent_stamp_ms(const struct agent *agent)
 {
-    return agent->time.now_ms > agent->time.lower_ms ? agent->time.now_ms : agent->time.lower_ms;
+    int64_t now_ms = agent_time_of_elapsed(agent, clock_elapsed_ms()); /* the last look may be a second old */
+    return now_ms > agent->time.lower_ms ? now_ms : agent->time.lower_ms;
 }
 
 int64_t agent_time_of_elapsed(const struct agent *agent, int64_t elapsed_ms)
