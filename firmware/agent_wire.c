@@ -145,6 +145,7 @@ static void on_connected(void *arg)
     snprintf(agent->nonce, sizeof(agent->nonce), "%s", nonce);
     free(nonce);
     courier_session(agent->courier, agent->nonce);
+    timekeeper_session_began(&agent->tk, clock_elapsed_ms());
     for (size_t i = 0; i < 4; i++) {
         topic_of(agent, down[i], topics[i]);
         filters[2 + i] = topics[i];
@@ -162,6 +163,23 @@ static void on_connected(void *arg)
     free(will);
     fetcher_online(agent->fetcher, true);
     agent_wants(agent);
+}
+
+void agent_ask_for_retained(struct agent *agent)
+{
+    static const char *const retained[] = {"config", "playlist"};
+    if (!agent->post || !agent->online)
+        return; /* the next session brings it */
+    int r = post_subscribe(agent->post, "loa/1/trust");
+    if (r == 0)
+        r = post_subscribe(agent->post, "loa/1/keys");
+    for (size_t i = 0; r == 0 && i < 2; i++) {
+        char topic[96];
+        topic_of(agent, retained[i], topic);
+        r = post_subscribe(agent->post, topic);
+    }
+    if (r < 0)
+        log_warn("link", "what the broker retains cannot be asked for again now; the next session brings it");
 }
 
 static void session_over(struct agent *agent)

@@ -25,6 +25,7 @@ static bool same_boot(const struct timekeeper *tk, const struct clocks *clocks)
 void timekeeper_restore(struct timekeeper *tk, const struct clocks *clocks)
 {
     tk->signed_session = false;
+    tk->session_elapsed_ms = 0;
     tk->has_wall_offset = false;
     tk->wall_offset_ms = 0;
     tk->dirty = false;
@@ -49,13 +50,30 @@ static void take_offset(struct timekeeper *tk, const struct clocks *clocks, int6
     tk->dirty = true;
 }
 
+void timekeeper_session_began(struct timekeeper *tk, int64_t elapsed_ms)
+{
+    tk->session_elapsed_ms = elapsed_ms;
+}
+
+/* The least that it can be now: by the time that is carried already, when a welcome that says less may just be late. */
+static int64_t least_ms(const struct timekeeper *tk, const struct clocks *clocks, int64_t time_ms)
+{
+    int64_t since_ms = clocks->elapsed_ms - tk->trusted_at_ms;
+    if (!tk->has_offset || !same_boot(tk, clocks) || since_ms > TIMEKEEPER_HELD_MS || tk->session_elapsed_ms == 0)
+        return INT64_MIN;
+    int64_t now_ms = clocks->elapsed_ms + tk->offset_ms;
+    bool older = now_ms - time_ms > clocks->elapsed_ms - tk->session_elapsed_ms; /* than the session: not just late */
+    return older ? INT64_MIN : now_ms - since_ms / TIMEKEEPER_DRIFT;
+}
+
 void timekeeper_welcome(struct timekeeper *tk, const struct clocks *clocks, int64_t time_ms, int64_t limit_ms,
                         const char *kid)
 {
     if (time_ms <= 0 || time_ms > limit_ms)
         return;
     bool agrees = distance(clocks->wall_ms, time_ms) <= TIMEKEEPER_AGREE_MS;
-    take_offset(tk, clocks, (agrees ? clocks->wall_ms : time_ms) - clocks->elapsed_ms);
+    int64_t now_ms = larger(agrees ? clocks->wall_ms : time_ms, least_ms(tk, clocks, time_ms));
+    take_offset(tk, clocks, now_ms - clocks->elapsed_ms);
     tk->signed_session = true;
     if (time_ms > tk->newest_ms) {
         tk->newest_ms = time_ms;

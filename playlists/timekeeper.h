@@ -13,6 +13,7 @@ enum {
     TIMEKEEPER_AGREE_MS = 2000,
     TIMEKEEPER_STEP_MS = 500,
     TIMEKEEPER_STORE_MS = 600000, /* a disciplined clock is written down this often */
+    TIMEKEEPER_DRIFT = 5000,      /* a box's oscillator runs fast by less than one part in so many */
 };
 #define TIMEKEEPER_HELD_MS INT64_C(259200000) /* 72 h */
 
@@ -32,17 +33,21 @@ struct timekeeper {
     char newest_kid[44];   /* who signed it: forgotten when that key is no longer trusted */
     char boot[37];
     bool has_offset;
-    bool signed_session;    /* a welcome of this session vouches; not stored */
-    int64_t wall_offset_ms; /* wall - elapsed at the last look, for steps; not stored */
-    bool has_wall_offset;   /* not stored */
-    bool dirty;             /* not stored */
+    bool signed_session;        /* a welcome of this session vouches; not stored */
+    int64_t session_elapsed_ms; /* when this session was named; 0: none was; not stored */
+    int64_t wall_offset_ms;     /* wall - elapsed at the last look, for steps; not stored */
+    bool has_wall_offset;       /* not stored */
+    bool dirty;                 /* not stored */
 };
 
 /* Adopt a stored value at start: keeps it only within the same boot; newest_ms stays. */
 void timekeeper_restore(struct timekeeper *tk, const struct clocks *clocks);
 
+/* A session has its name from here on: no welcome that quotes it is older than this. */
+void timekeeper_session_began(struct timekeeper *tk, int64_t elapsed_ms);
 /* A welcome of this session said `time_ms` (already verified). A time past `limit_ms`, the exp of the trust in force,
- * is not believed: nothing changes. */
+ * is not believed: nothing changes. Who carries a welcome can keep it back for as long as the session lasts, but never
+ * bring it early: so within the session's age it does not set trusted time back, but for what an oscillator drifts. */
 void timekeeper_welcome(struct timekeeper *tk, const struct clocks *clocks, int64_t time_ms, int64_t limit_ms,
                         const char *kid);
 void timekeeper_session_ended(struct timekeeper *tk); /* signed falls back to held */

@@ -261,6 +261,37 @@ static void a_stored_value_without_ends_of_text(void **state)
     assert_int_equal(look().grade, GRADE_UNKNOWN);
 }
 
+static void a_welcome_kept_back_does_not_turn_time_back(void **state)
+{
+    (void)state;
+    boot("first-boot", 7000, 50000);
+    welcome(T0);
+    pass(HOUR_MS);
+    timekeeper_session_ended(&tk);
+    timekeeper_session_began(&tk, clocks.elapsed_ms);
+    pass(600000);
+    welcome(T0 + HOUR_MS + 1000); /* made 599 s ago */
+    assert_time(GRADE_SIGNED, T0 + HOUR_MS + 600000 - (HOUR_MS + 600000) / TIMEKEEPER_DRIFT);
+    pass(60000);
+    welcome(T0 + HOUR_MS + 660000); /* this one came at once */
+    assert_time(GRADE_SIGNED, T0 + HOUR_MS + 660000);
+    welcome(T0 - 1000); /* older than the session: the time that was carried was wrong */
+    assert_time(GRADE_SIGNED, T0 - 1000);
+}
+
+static void a_fast_oscillator_is_held_back(void **state)
+{
+    (void)state;
+    boot("first-boot", 7000, 50000);
+    timekeeper_session_began(&tk, clocks.elapsed_ms);
+    for (int64_t i = 0; i < 1000; i++) {
+        welcome(T0 + i * 600000);
+        pass(600000 + 60); /* 100 ppm */
+    }
+    struct time_now now = look();
+    assert_in_range(now.now_ms - (T0 + 1000 * INT64_C(600000)), 0, 100);
+}
+
 static void newest_only_grows(void **state)
 {
     (void)state;
@@ -447,6 +478,8 @@ int main(void)
         CASE(a_boot_without_a_name_is_never_the_same),
         CASE(elapsed_time_does_not_run_back),
         CASE(a_stored_value_without_ends_of_text),
+        CASE(a_welcome_kept_back_does_not_turn_time_back),
+        CASE(a_fast_oscillator_is_held_back),
         CASE(newest_only_grows),
         CASE(forgotten_with_its_key),
         CASE(the_kernel_disciplines_the_clock),
