@@ -292,6 +292,16 @@ signs = ( {{ name = "bang"; bus = "tu"; unit = 2; profile = "{profiles}/sign-sim
                 found.append((at - at_ms, sum(latest.values())))
         return found
 
+    def end(self):
+        """All agents end in order. Failure when one process did not, or had something to say."""
+        self.look()
+        for squad in self.squads:
+            squad.process.ask_to_end()
+        for squad in self.squads:
+            wait_until(lambda s=squad: s.process.ended(), 60, f"{squad.process.name} does not end")  # a second signal would kill it
+            if squad.process.code() != 0 or squad.process.log_tail():
+                raise Failure(f"{squad.process.name} ended with {squad.process.code()}: {squad.process.log_tail(40)}")
+
     def cost(self):
         """{"fleet": [pid, ...], ...} -> CPU seconds so far and memory, of each part."""
         parts = {"fleet": [s.process.pid for s in self.squads], "controller": [self.controller.pid],

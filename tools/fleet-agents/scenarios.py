@@ -129,7 +129,7 @@ def rule_change(crowd, say, changes=25):
     kinds = {
         "device": (changes, lambda k: {"devices": [name(k)]}, lambda k: [k]),
         "commune": (max(2, changes // 5), lambda k: {"areas": [commune(k)]}, lambda k: list(range(k % one_place, crowd.n, COMMUNES))),
-        "province": (2, lambda _k: {"areas": ["a000"]}, lambda _k: list(range(crowd.n))),
+        "province": (1, lambda _k: {"areas": ["a000"]}, lambda _k: list(range(crowd.n))),
     }
     chance = random.Random(1)
     for what, (times, where, who) in kinds.items():
@@ -195,9 +195,10 @@ def broker_restart(crowd, say, seconds=300):
     with open(crowd.broker.process.log, errors="replace") as file:
         file.seek(log)
         said = file.read()
-    figures["connections"] = said.count("New connection from")
-    figures["sessions"] = said.count("New client connected")
-    figures["tls_failures"] = said.count("OpenSSL Error")
+    others = 2  # the controller's link, and the one that asked whether the broker answers, which then just leaves
+    figures["sessions"] = said.count("New client connected") - 1
+    figures["connections_more_than_needed"] = said.count("New connection from") - crowd.n - others
+    figures["tls_failures"] = max(0, said.count("OpenSSL Error") - 1)
     figures["listen_overflows"] = overflows() - full
     figures["cost"] = spent(before, crowd.cost(), time.monotonic() - began, crowd.n)
     for key, value in figures.items():
