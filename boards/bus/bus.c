@@ -19,7 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { IO_MS = 360, RESOLVE_EVERY_MS = 1000, PAUSE_MAX_MS = 200 };
+enum { IO_MS = 360, BRIEF_MS = 50, RESOLVE_EVERY_MS = 1000, PAUSE_MAX_MS = 200 };
 
 struct bus {
     uv_loop_t *loop; /* borrowed */
@@ -71,6 +71,14 @@ static void count(struct bus *bus, const struct job *job, bool unconnected)
     unit->retry_elapsed_ms = job->at_elapsed_ms + (int64_t)(pause < bus->backoff_max_ms ? pause : bus->backoff_max_ms);
 }
 
+/* While other urgent requests wait, one for a unit that is not known to answer gets little time: if it is there, the
+ * write has reached it all the same. */
+static int64_t limit_ms(const struct bus *bus, const struct job *job)
+{
+    bool brief = job->request.urgent && bus->urgent.head && !unit_answers(&bus->units[job->request.unit]);
+    return brief ? BRIEF_MS : IO_MS;
+}
+
 /* Called with the mutex held; lets go of it while the bus is busy. */
 static void perform(struct bus *bus, struct job *job)
 {
@@ -87,8 +95,8 @@ static void perform(struct bus *bus, struct job *job)
     unit->requests++;
     job->result = -EHOSTUNREACH;
     if (known) {
+        int64_t deadline = clock_elapsed_ns() + limit_ms(bus, job) * 1000000;
         uv_mutex_unlock(&bus->mutex);
-        int64_t deadline = clock_elapsed_ns() + (int64_t)IO_MS * 1000000;
         job->result = wire_do(bus->wire, &to, &job->request, deadline, job->values, &job->exception);
         job->at_elapsed_ms = bus->last_exchange_ms = clock_elapsed_ms();
         uv_mutex_lock(&bus->mutex);

@@ -36,9 +36,14 @@ void queue_sift(struct queue *from, struct queue *to, bool (*match)(const struct
         queue_push(from, job);
 }
 
+bool unit_answers(const struct bus_counters *unit)
+{
+    return unit->failures_in_row == 0 && unit->answers > 0;
+}
+
 static bool is_cheap(const struct job *job, const struct bus_counters *unit, int64_t now_ms)
 {
-    return unit->failures_in_row == 0 || (!job->request.urgent && unit->retry_elapsed_ms > now_ms);
+    return unit_answers(unit) || (!job->request.urgent && unit->retry_elapsed_ms > now_ms);
 }
 
 struct job *queue_best(const struct queue *queue, const struct bus_counters units[256], int64_t now_elapsed_ms)
