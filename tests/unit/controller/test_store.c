@@ -90,6 +90,92 @@ static void a_rolled_back_transaction_leaves_nothing(void **state)
     assert_int_equal(store_run(b->store, "INSERT INTO nowhere VALUES (1)", ""), ERR_STORE);
 }
 
+static void settled(void *arg, bool stored)
+{
+    int *count = arg;
+    *count += stored ? 1 : 100;
+}
+
+static int64_t of_reader(struct store *reader, const char *sql)
+{
+    return store_number(reader, 0, sql, "");
+}
+
+static void what_is_gathered_is_committed_together(void **state)
+{
+    static const char count[] = "SELECT count(*) FROM meta";
+    struct bench *b = *state;
+    struct store *reader = NULL;
+    int told = 0;
+    assert_int_equal(store_open_reader(b->path, &reader), 0);
+    store_on_settled(b->store, settled, &told);
+    int64_t before = of_reader(reader, count);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(store_enter(b->store), 0);
+        assert_int_equal(store_run(b->store, "INSERT INTO meta VALUES (?, 1)", "i", (int64_t)i), 1);
+        /* One of them fails within: only that one is taken back. */
+        assert_int_equal(store_begin(b->store), 0);
+        assert_int_equal(store_run(b->store, "INSERT INTO meta VALUES ('gone', 1)", ""), 1);
+        store_rollback(b->store);
+        store_leave(b->store);
+    }
+    assert_int_equal(of_reader(reader, count), before);
+    assert_int_equal(store_settle(b->store), 0);
+    assert_int_equal(of_reader(reader, count), before + 3);
+    assert_int_equal(told, 1);
+    assert_int_equal(store_settle(b->store), 0); /* nothing is gathered: nothing to tell */
+    assert_int_equal(told, 1);
+    store_close(reader);
+}
+
+/* What a person was told is stored does not share the fate of what is gathered, and is on disk at once. */
+static void who_writes_outside_settles_first(void **state)
+{
+    struct bench *b = *state;
+    struct store *reader = NULL;
+    int told = 0;
+    assert_int_equal(store_open_reader(b->path, &reader), 0);
+    store_on_settled(b->store, settled, &told);
+    assert_int_equal(store_enter(b->store), 0);
+    assert_int_equal(store_run(b->store, "INSERT INTO meta VALUES ('gathered', 1)", ""), 1);
+    store_leave(b->store);
+    assert_int_equal(store_begin(b->store), 0);
+    assert_int_equal(told, 1);
+    assert_int_equal(store_run(b->store, "INSERT INTO meta VALUES ('own', 1)", ""), 1);
+    assert_int_equal(of_reader(reader, "SELECT count(*) FROM meta WHERE key IN ('gathered', 'own')"), 1);
+    store_rollback(b->store);
+    assert_int_equal(store_run(b->store, "INSERT INTO meta VALUES ('alone', 1)", ""), 1);
+    assert_int_equal(of_reader(reader, "SELECT count(*) FROM meta WHERE key IN ('gathered', 'alone')"), 2);
+    store_close(reader);
+}
+
+static void a_reader_changes_nothing(void **state)
+{
+    struct bench *b = *state;
+    struct store *reader = NULL;
+    assert_int_equal(store_open_reader(b->path, &reader), 0);
+    assert_int_equal(store_run(reader, "INSERT INTO meta VALUES ('x', 1)", ""), ERR_STORE);
+    assert_int_equal(store_snapshot(reader), 0);
+    assert_int_equal(of_reader(reader, "SELECT count(*) FROM meta WHERE key = 'x'"), 0);
+    assert_int_equal(store_run(b->store, "INSERT INTO meta VALUES ('x', 1)", ""), 1);
+    assert_int_equal(of_reader(reader, "SELECT count(*) FROM meta WHERE key = 'x'"), 0); /* one moment */
+    assert_int_equal(store_commit(reader), 0);
+    assert_int_equal(of_reader(reader, "SELECT count(*) FROM meta WHERE key = 'x'"), 1);
+    store_close(reader);
+}
+
+/* More statements than are kept, and one inside of another's rows. */
+static void statements_are_kept_and_let_go(void **state)
+{
+    struct bench *b = *state;
+    for (int round = 0; round < 2; round++)
+        for (int i = 0; i < 300; i++) {
+            char sql[60];
+            snprintf(sql, sizeof(sql), "SELECT ? + %d", i);
+            assert_int_equal(store_number(b->store, -1, sql, "i", (int64_t)5), 5 + i);
+        }
+}
+
 static struct receipt receipt_of(int64_t n, enum reason reason)
 {
     return (struct receipt){.head = {.aud = "controller", .era = 1, .ver = 1000 + n, .iat_s = 1, .exp_s = 2},
@@ -180,6 +266,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(rows_follow_their_names, setup, teardown),
         cmocka_unit_test_setup_teardown(opens_again_and_refuses_a_newer_schema, setup, teardown),
         cmocka_unit_test_setup_teardown(a_rolled_back_transaction_leaves_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_gathered_is_committed_together, setup, teardown),
+        cmocka_unit_test_setup_teardown(who_writes_outside_settles_first, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_reader_changes_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(statements_are_kept_and_let_go, setup, teardown),
         cmocka_unit_test_setup_teardown(a_receipt_is_kept_once_and_marks_move_without_gaps, setup, teardown),
         cmocka_unit_test_setup_teardown(own_events_are_numbered, setup, teardown),
         cmocka_unit_test_setup_teardown(tokens_hold_until_revoked, setup, teardown),
