@@ -150,12 +150,19 @@ static int64_t frames_of_ms(const struct sounder *sounder, int64_t ms, int64_t m
     return frames < most ? frames : most;
 }
 
+/* Of zeros, before the card is seen to move: little, so that a start follows soon; more when that little ran dry. */
+static int64_t prefill_ms(const struct sounder *sounder)
+{
+    int64_t ms = PREFILL_MS + (int64_t)sounder->dry_in_a_row * PREFILL_MS;
+    return ms < PLAYER_FILL_MS ? ms : PLAYER_FILL_MS;
+}
+
 /* Zeros first, so that the clock runs and the delay means something. */
 static int start_card(struct sounder *sounder)
 {
     sounder->base = sounder->voice.written;
     sounder->moves = false;
-    int r = write_zeros(sounder, frames_of_ms(sounder, PREFILL_MS, sounder->out.buffer_frames / 2));
+    int r = write_zeros(sounder, frames_of_ms(sounder, prefill_ms(sounder), sounder->out.buffer_frames / 2));
     sounder->started_ns = clock_elapsed_ns();
     sounder->heard_moved_ns = sounder->started_ns;
     sounder->taken_moved_ns = sounder->started_ns;
@@ -258,7 +265,7 @@ static void lack_card(struct sounder *sounder, int64_t now)
 
 static int fill(struct sounder *sounder, const struct pcm_moment *moment)
 {
-    int64_t ms = sounder->moves ? PLAYER_FILL_MS : PREFILL_MS;
+    int64_t ms = sounder->moves ? PLAYER_FILL_MS : prefill_ms(sounder);
     int64_t left = frames_of_ms(sounder, ms, sounder->out.buffer_frames * 3 / 4) - moment->delay_frames;
     left = left < moment->room_frames ? left : moment->room_frames;
     if (!sounder->moves) {
@@ -324,14 +331,14 @@ static void mend(struct sounder *sounder, int error)
     }
     int64_t taken = sounder->base + pcm_out_consumed(&sounder->out);
     sounder->dry_in_a_row = now - sounder->started_ns < DRY_SOON_MS * MS ? sounder->dry_in_a_row + 1 : 0;
-    int r = sounder->dry_in_a_row < DRY_MAX ? pcm_out_restart(&sounder->out) : -EIO;
+    int r = pcm_out_restart(&sounder->out);
     if (r < 0) {
         lose_card(sounder, r);
         return;
     }
     voice_xrun(&sounder->voice, now, taken);
     (void)atomic_fetch_add(&sounder->xruns, 1);
-    r = start_card(sounder);
+    r = sounder->dry_in_a_row < DRY_MAX ? start_card(sounder) : -EIO;
     if (r < 0) {
         lose_card(sounder, r);
     }
