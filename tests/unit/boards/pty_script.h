@@ -27,7 +27,7 @@ struct pty_script {
     pthread_t thread;
 };
 
-static size_t pty_request_len(const uint8_t *in, size_t len)
+static inline size_t pty_request_len(const uint8_t *in, size_t len)
 {
     if (len < 8)
         return 0;
@@ -58,7 +58,7 @@ static void *pty_thread(void *arg)
     return NULL;
 }
 
-static bool pty_open(struct pty_script *script)
+static inline bool pty_open(struct pty_script *script)
 {
     struct termios line;
     script->master = posix_openpt(O_RDWR | O_NOCTTY | O_NONBLOCK);
@@ -72,7 +72,7 @@ static bool pty_open(struct pty_script *script)
     return tcsetattr(script->slave, TCSANOW, &line) == 0;
 }
 
-static bool pty_start(struct pty_script *script, pty_fn answer, void *arg)
+static inline bool pty_start(struct pty_script *script, pty_fn answer, void *arg)
 {
     memset(script, 0, sizeof(*script));
     script->answer = answer;
@@ -81,7 +81,7 @@ static bool pty_start(struct pty_script *script, pty_fn answer, void *arg)
            pthread_create(&script->thread, NULL, pty_thread, script) == 0;
 }
 
-static void pty_stop(struct pty_script *script)
+static inline void pty_stop(struct pty_script *script)
 {
     if (write(script->stop[1], "", 1) == 1)
         pthread_join(script->thread, NULL);
@@ -92,7 +92,7 @@ static void pty_stop(struct pty_script *script)
 }
 
 /* Put bytes and their CRC on the line. */
-static void pty_say(int fd, const uint8_t *bytes, size_t len)
+static inline void pty_say(int fd, const uint8_t *bytes, size_t len)
 {
     uint8_t frame[RTU_MAX];
     memcpy(frame, bytes, len);
