@@ -112,7 +112,11 @@ void agent_event(struct agent *agent, const char *code, const char *about, const
 struct courier_now agent_courier_now(const struct agent *agent)
 {
     return (struct courier_now){
-        .now_ms = agent->time.lower_ms, .elapsed_ms = clock_elapsed_ms(), .idle = agent->ledger.on == ON_NOTHING};
+        .now_ms = agent->time.lower_ms,
+        .elapsed_ms = clock_elapsed_ms(),
+        .idle = agent->ledger.on == ON_NOTHING,
+        .timeless = agent->time.grade == GRADE_UNKNOWN,
+    };
 }
 
 /* --- asked again --- */

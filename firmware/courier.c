@@ -30,6 +30,7 @@ struct courier {
     char nonce[64];
     int64_t welcome_era, welcome_ver; /* of the session's last welcome: an earlier one is not to undo what it said */
     int64_t config_since_ms; /* elapsed time since when a configuration waits for an idle moment; 0: none does */
+    bool waits_for_time;     /* a playlist does */
     struct refusals refusals;
     bool again;                    /* something changed that may let waiting documents in */
     const struct courier_now *now; /* of the call in hand */
@@ -217,6 +218,9 @@ static bool must_wait(struct courier *courier, const struct parcel *parcel)
     } else if (parcel->type == DOC_PLAYLIST &&
                ((const struct playlist *)parcel->doc)->config_ver > (config ? config->head.ver : 0)) {
         what = "for the configuration that it was compiled for";
+    } else if (parcel->type == DOC_PLAYLIST && courier->now->timeless && courier_playlist(courier)) {
+        courier->waits_for_time = true;
+        what = "for trusted time, in which what the old one named is answered for";
     } else if (parcel->type == DOC_CONFIG && config && !courier->now->idle) {
         if (courier->config_since_ms == 0)
             courier->config_since_ms = courier->now->elapsed_ms;
@@ -388,10 +392,12 @@ void courier_message(struct courier *courier, const char *topic, const void *pay
 
 void courier_again(struct courier *courier, const struct courier_now *now)
 {
-    if (courier->config_since_ms == 0)
+    bool timed = courier->waits_for_time && !now->timeless;
+    bool idle = courier->config_since_ms != 0 &&
+                (now->idle || now->elapsed_ms - courier->config_since_ms >= COURIER_CONFIG_WAIT_MS);
+    if (!timed && !idle)
         return;
-    if (!now->idle && now->elapsed_ms - courier->config_since_ms < COURIER_CONFIG_WAIT_MS)
-        return;
+    courier->waits_for_time = courier->waits_for_time && now->timeless;
     courier->now = now;
     courier->again = true;
     settle_waiting(courier);

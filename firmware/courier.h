@@ -3,7 +3,8 @@
  * Nothing is believed because of where it came from. A document is adopted in one transaction with its version, then it
  * is in force in memory. What was refused only because its key is unknown waits and is judged again when trust or keys
  * change; what is in force is judged again then too. Trust and keys are taken at any time, since without them no
- * welcome can be checked; configuration and playlist only once the vault was ever welcomed.
+ * welcome can be checked; configuration and playlist only once the vault was ever welcomed. Without trusted time no
+ * playlist takes the place of another: what that one named and was missed could not be answered for any more.
  *
  * Anybody who reaches the broker can make documents that are refused, and flash wears out: refusals are told and kept
  * within an allowance (refusals.h), what is known already is not written again, and
@@ -18,7 +19,8 @@
 struct courier_now {
     int64_t now_ms; /* trusted time, or what it certainly is past */
     int64_t elapsed_ms;
-    bool idle; /* nothing is on */
+    bool idle;     /* nothing is on */
+    bool timeless; /* there is no trusted time */
 };
 
 struct courier_events {

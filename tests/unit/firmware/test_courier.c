@@ -246,6 +246,24 @@ static void a_playlist_waits_for_its_configuration(void **state)
     assert_int_equal(playlist_ver(w), 8);
 }
 
+static void without_trusted_time_the_old_playlist_stays(void **state)
+{
+    struct world *w = *state;
+    begin(w);
+    give_playlist(w, &w->scheduler, 6, 1);
+    w->now.timeless = true;
+    give_playlist(w, &w->scheduler, 7, 1);
+    assert_int_equal(playlist_ver(w), 6);
+    courier_again(w->courier, &w->now);
+    assert_int_equal(playlist_ver(w), 6);
+    close_courier(w);
+    open_courier(w); /* it waits over a restart, too */
+    assert_int_equal(playlist_ver(w), 6);
+    w->now.timeless = false;
+    courier_again(w->courier, &w->now);
+    assert_int_equal(playlist_ver(w), 7);
+}
+
 static void a_welcome_is_not_played_back(void **state)
 {
     struct world *w = *state;
@@ -357,6 +375,7 @@ int main(void)
         TEST(versions_hold_over_a_restart),
         TEST(an_unknown_key_waits_for_its_trust),
         TEST(a_playlist_waits_for_its_configuration),
+        TEST(without_trusted_time_the_old_playlist_stays),
         TEST(a_welcome_is_not_played_back),
         TEST(commands_once_and_in_their_session),
         TEST(what_expires_leaves_force),
