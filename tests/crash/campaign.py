@@ -19,7 +19,7 @@ import time
 
 from cutting import FORMS, Violation
 
-BEYOND = 12  # so many n in a row that no run reached: the scenario is over
+BEYOND = 60  # the scenario is over when so many calls beyond its end were asked for in a row (at least 3 runs)
 
 
 def scenario_of(program):
@@ -60,8 +60,9 @@ class Campaign:
         self.reached, self.failures, self.runs, self.calls = 0, [], 0, 0
 
     def run(self, numbers, say=print):
-        """Every n of `numbers`, in turn, until BEYOND of them were not reached. True: all invariants hold."""
+        """Every n of the range `numbers`, in turn, until the scenario is over. True: all invariants hold."""
         idle, began = 0, time.monotonic()
+        enough = max(3, BEYOND // numbers.step)
         with ground_of(self.program), multiprocessing.Pool(self.jobs) as pool:
             tasks = ((self.program, self.form, at, self.seed, self.mark) for at in numbers)
             for at, calls, cut, last, why in self._each(pool, tasks):
@@ -74,7 +75,7 @@ class Campaign:
                     self.reached = max(self.reached, at)
                 else:
                     self.calls = max(self.calls, calls)
-                if idle >= BEYOND or (why and self.stop_at_failure):
+                if idle >= enough or (why and self.stop_at_failure):
                     break
             pool.close()
             pool.join()  # those under way end by themselves and tidy up
