@@ -122,7 +122,8 @@ static void on_request(struct model *m, const uint8_t *q, size_t len)
     }
     if (draw(&m->random, 40) == 0)
         make_noise(m, at_ns + (int64_t)draw(&m->random, 20) * MS);
-    m->due_ns[who] = at_ns > m->due_ns[who] ? at_ns : m->due_ns[who];
+    int64_t earliest_ns = m->due_ns[who] + (int64_t)draw(&m->random, 5) * MS; /* it thinks about one at a time */
+    m->due_ns[who] = at_ns > earliest_ns ? at_ns : earliest_ns;
     say(m, m->due_ns[who], a, n);
 }
 
