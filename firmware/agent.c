@@ -95,18 +95,8 @@ void agent_event(struct agent *agent, const char *code, const char *about, const
         size_t used = strlen(detail);
         snprintf(detail + used, sizeof(detail) - used, " (%u more of these were left out)", left_out);
     }
-    vault_begin(agent->vault);
-    int r = letters_put_event(&agent->letters, agent->outbox, code, about, detail, agent_stamp_ms(agent));
-    if (r < 0)
-        vault_abandon(agent->vault);
-    else
-        r = vault_commit(agent->vault);
-    if (r < 0) {
-        log_err("outbox", "event %s about %s cannot be kept: the controller will not see it", code, about);
-        outbox_recount(agent->outbox);
-        return;
-    }
-    outbox_push(agent->outbox, clock_elapsed_ms());
+    deeds_event(&agent->deeds, code, about, detail, agent_stamp_ms(agent));
+    (void)!agent_settle(agent, NULL); /* kept in memory then, and tried again with each tick */
 }
 
 struct courier_now agent_courier_now(const struct agent *agent)
@@ -270,6 +260,7 @@ static void on_tick(uv_timer_t *timer)
     }
     agent->ticks++;
     agent_look_at_time(agent);
+    agent_watch_vault(agent);
     struct courier_now now = agent_courier_now(agent);
     courier_expire(agent->courier, &now);
     courier_again(agent->courier, &now);
@@ -340,6 +331,9 @@ static void wake_up(struct agent *agent)
     agent->restarted = true;
     agent_look_at_time(agent);
     agent_receipts_left_over(agent);
+    if (vault_set_aside(agent->vault))
+        agent_event(agent, "vault_damaged", "vault", "it is set aside as %s; a new one is begun, store %s",
+                    vault_set_aside(agent->vault), vault_store(agent->vault));
     agent_event(agent, "started", "agent", "time is %s", time_grade_names[agent->time.grade]);
     struct courier_now now = agent_courier_now(agent);
     courier_load(agent->courier, &now);
@@ -356,6 +350,7 @@ int agent_new(uv_loop_t *loop, const struct settings *settings, const struct sit
     agent->site = site;
     agent->letters.signer = signer;
     agent->spread_s = agent->link_spread_s = -1;
+    agent->born_elapsed_ms = clock_elapsed_ms();
     agent->stopped = stopped;
     agent->stopped_arg = arg;
     int r = open_stores(agent, why);
@@ -388,7 +383,7 @@ void agent_stop(struct agent *agent)
     agent_ask(agent); /* what was heard so far goes into the ledger */
     agent->stopping = true;
     agent->stop_elapsed_ms = clock_elapsed_ms();
-    if (vault_save_ledger(agent->vault, &agent->ledger) < 0)
+    if (agent_settle(agent, &agent->ledger) < 0)
         log_err("agent", "the ledger cannot be saved; what is on may begin again at an earlier place");
     stage_close(agent->stage);
     uv_timer_stop(agent->ask_timer);
@@ -417,6 +412,7 @@ void agent_free(struct agent *agent)
     outbox_free(agent->outbox);
     blobs_free(agent->blobs);
     zone_free(agent->zone);
+    deeds_done(&agent->deeds);
     vault_close(agent->vault);
     free(agent);
 }

@@ -3,11 +3,10 @@
  *
  * An ended airing whose outputs still fade is marked in the vault in the same transaction as the ledger; its receipt
  * replaces that mark in one transaction once the evidence is whole. So a crash at any moment neither loses nor doubles
- * a receipt. */
+ * a receipt. agent_deeds.c writes them. */
 #include "firmware/agent_parts.h"
 
 #include "firmware/hours.h"
-#include "firmware/receipts.h"
 #include "playlists/base/clock.h"
 #include "playlists/base/log.h"
 
@@ -16,87 +15,31 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SAVE_ON_MS = 5000, SAVE_IDLE_MS = 600000, RETRY_MS = 1000, ASK_MAX_MS = 60000 };
+enum { SAVE_ON_MS = 5000, SAVE_IDLE_MS = 600000, ASK_MAX_MS = 60000 };
 
 /* --- receipts --- */
 
-static void say_receipt(const struct receipt *r)
-{
-    const struct evidence *e = r->evidence;
-    log_info("receipt", "n=%lld %s %s%s%s heard=%lld/%lld seen=%s text=%s", (long long)r->n, r->occurrence,
-             reason_names[r->reason], r->detail ? ": " : "", r->detail ? r->detail : "",
-             (long long)(e && e->sound ? e->sound->frames : 0),
-             (long long)(e && e->sound ? e->sound->frames_expected : 0),
-             e && e->amplifier ? (e->amplifier->seen ? "yes" : "no") : "-",
-             e && e->sign ? (e->sign->read_back ? "read back" : "not read back") : "-");
-}
-
-/* Inside the caller's transaction. */
-static int put_receipt(struct agent *agent, const struct airing *airing, const struct airing_evidence *evidence,
-                       const char *detail)
-{
-    struct receipt_paper paper;
-    struct complaint cut = {0};
-    if (detail)
-        complain(&cut, 0, "%s", detail);
-    receipt_make(airing, evidence, cut.text, &paper);
-    int r = letters_put_receipt(&agent->letters, agent->outbox, &paper.receipt, agent_stamp_ms(agent));
-    if (r == 0)
-        say_receipt(&paper.receipt);
-    return r;
-}
-
-/* All evidence of an airing: what the vault holds of earlier parts, and the last part (may be NULL). False: none. */
-static bool all_evidence(struct agent *agent, uint64_t key, const struct airing_evidence *last,
-                         struct airing_evidence *ret)
-{
-    bool stored = vault_airing_evidence(agent->vault, key, ret, sizeof(*ret)) == 0;
-    if (!stored && last)
-        *ret = *last;
-    else if (last)
-        evidence_add(ret, last);
-    return stored || last;
-}
-
-/* When its sound was first heard. A card that was busy or gone makes late what was begun on time. */
-static void note_start(const struct agent *agent, struct airing *airing, int64_t heard_ms)
-{
-    const struct config *config = courier_config(agent->courier);
-    airing->started_ms = heard_ms;
-    if (airing->reason == REASON_ON_TIME &&
-        heard_ms - airing->planned_ms - (config ? config->delay_ms : 0) > ARBITER_LATE_MS)
-        airing->reason = REASON_LATE;
-}
-
-/* The receipt of an airing that is over takes the place of its row. Inside the caller's transaction. */
-static int close_airing(struct agent *agent, struct airing *airing, const struct airing_evidence *last)
+/* The receipt of an airing that is over takes the place of its row. */
+static void close_airing(struct agent *agent, struct airing *airing, const struct airing_evidence *last)
 {
     struct airing_evidence all;
-    bool any = all_evidence(agent, airing->key, last, &all);
+    bool any = agent_all_evidence(agent, airing->key, last, &all);
     const char *detail = any ? all.problem : "what its outputs proved was lost when the agent ended";
     if (any && all.sound.first_elapsed_ns && airing->started_ms)
-        note_start(agent, airing, agent_time_of_elapsed(agent, all.sound.first_elapsed_ns / 1000000));
+        airing->started_ms = agent_time_of_elapsed(agent, all.sound.first_elapsed_ns / 1000000);
     if (airing->ended_ms < airing->started_ms)
         airing->ended_ms = airing->started_ms;
-    int r = put_receipt(agent, airing, any ? &all : NULL, detail);
-    if (r == 0)
-        r = vault_airing_drop(agent->vault, airing->key);
-    return r;
+    deeds_receipt(&agent->deeds, airing, any ? &all : NULL, detail);
 }
 
 void agent_receipts_left_over(struct agent *agent)
 {
     struct airing airing;
     while (vault_airing_over(agent->vault, &airing) == 0) {
-        vault_begin(agent->vault);
-        int r = close_airing(agent, &airing, NULL);
-        if (r < 0)
-            vault_abandon(agent->vault);
-        else
-            r = vault_commit(agent->vault);
-        if (r < 0) {
-            outbox_recount(agent->outbox);
-            return; /* logged; the row stays for the next start */
+        close_airing(agent, &airing, NULL);
+        if (agent_settle(agent, NULL) < 0) {
+            deeds_cut(&agent->deeds, 0, 1); /* the row stays for the next start */
+            return;
         }
     }
 }
@@ -105,27 +48,17 @@ void agent_gathered(void *arg, uint64_t key, const struct airing_evidence *evide
 {
     struct agent *agent = arg;
     struct airing airing;
-    if (vault_airing(agent->vault, key, &airing) < 0)
+    if (agent_airing(agent, key, &airing) < 0)
         return;
-    vault_begin(agent->vault);
-    int r;
     if (airing.over) {
         airing.ended_ms = agent_time_of_elapsed(agent, ended_elapsed_ns / 1000000);
-        r = close_airing(agent, &airing, evidence);
+        close_airing(agent, &airing, evidence);
     } else { /* cut, and may go on later */
         struct airing_evidence all;
-        all_evidence(agent, key, evidence, &all);
-        r = vault_airing_save_evidence(agent->vault, key, &all, sizeof(all));
+        agent_all_evidence(agent, key, evidence, &all);
+        deeds_evidence(&agent->deeds, key, &all);
     }
-    if (r < 0)
-        vault_abandon(agent->vault);
-    else
-        r = vault_commit(agent->vault);
-    if (r < 0) {
-        outbox_recount(agent->outbox);
-        log_err("receipt", "%s cannot be kept now; tried again at the next start", airing.occurrence);
-    }
-    outbox_push(agent->outbox, clock_elapsed_ms());
+    (void)!agent_settle(agent, NULL); /* what could not be stored is tried again with each tick */
 }
 
 void agent_finished(void *arg, uint64_t key, bool failed)
@@ -152,18 +85,22 @@ static void airing_of_item(struct agent *agent, size_t index, struct airing *ret
     ret->grade = agent->time.grade;
 }
 
-static int end_never_begun(struct agent *agent, const struct ended *ended)
+static void end_never_begun(struct agent *agent, const struct ended *ended)
 {
     struct airing airing;
     size_t index = timetable_find(agent->timetable, ended->key);
     if (index == SIZE_MAX) {
         log_err("receipt", "an occurrence that nobody knows has ended (%s); no receipt", reason_names[ended->reason]);
-        return 0;
+        return;
     }
     airing_of_item(agent, index, &airing);
     airing.reason = ended->reason;
-    bool blocked = ended->reason == REASON_NOT_APPROVED || ended->reason == REASON_NO_MEDIA;
-    return put_receipt(agent, &airing, NULL, blocked ? timetable_detail(agent->timetable, index) : NULL);
+    const char *detail = NULL;
+    if (ended->reason == REASON_NOT_APPROVED || ended->reason == REASON_NO_MEDIA)
+        detail = timetable_detail(agent->timetable, index);
+    else if (ended->reason == REASON_FAULT)
+        detail = "its start could not be written into the vault, and it might have played before: not begun";
+    deeds_receipt(&agent->deeds, &airing, NULL, detail);
 }
 
 /* One occurrence is over. *ret_told: its receipt was made from what is on the stage now. */
@@ -172,11 +109,11 @@ static int end_one(struct agent *agent, const struct ended *ended, bool *ret_tol
     struct airing airing;
     struct airing_evidence evidence;
     int64_t ended_ns = 0;
-    int r = vault_airing(agent->vault, ended->key, &airing);
+    int r = agent_airing(agent, ended->key, &airing);
     if (r == -ENOENT)
-        return end_never_begun(agent, ended);
+        end_never_begun(agent, ended);
     if (r < 0)
-        return r;
+        return r == -ENOENT ? 0 : r;
     airing.over = true;
     airing.reason = ended->reason;
     airing.started_ms = ended->started_ms;
@@ -184,14 +121,37 @@ static int end_one(struct agent *agent, const struct ended *ended, bool *ret_tol
     if (stage_evidence(agent->stage, ended->key, &evidence, &ended_ns)) {
         airing.ended_ms = agent_time_of_elapsed(agent, ended_ns / 1000000);
         *ret_told = true;
-        return close_airing(agent, &airing, &evidence);
+        close_airing(agent, &airing, &evidence);
+    } else if (stage_on(agent->stage) == ended->key) {
+        deeds_airing(&agent->deeds, &airing);
+    } else {
+        close_airing(agent, &airing, NULL);
     }
-    if (stage_on(agent->stage) == ended->key)
-        return vault_airing_save(agent->vault, &airing);
-    return close_airing(agent, &airing, NULL);
+    return 0;
 }
 
-/* Ledger, airings and receipts in one transaction. */
+static int deeds_of(struct agent *agent, const struct decision *decision, bool *ret_told)
+{
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < decision->n_ended; i++)
+        r = end_one(agent, &decision->ended[i], ret_told);
+    if (r == 0 && decision->begins && decision->on == ON_ITEM) {
+        struct airing airing;
+        airing_of_item(agent, decision->index, &airing);
+        airing.started_ms = decision->at_ms;
+        deeds_airing(&agent->deeds, &airing);
+    }
+    return r;
+}
+
+/* What an earlier start may have begun must not begin while its start cannot be written. */
+static bool may_have_played(const struct agent *agent, int64_t start_ms)
+{
+    return start_ms < agent_time_of_elapsed(agent, agent->born_elapsed_ms);
+}
+
+/* Ledger, airings and receipts in one transaction. When the vault cannot take them they are kept in memory and hold all
+ * the same, but for a start that must be on disk: then nothing of the decision holds. */
 static int store_decision(struct agent *agent, const struct decision *decision, const struct ledger *ledger,
                           bool *ret_told)
 {
@@ -199,25 +159,20 @@ static int store_decision(struct agent *agent, const struct decision *decision, 
     bool due = since_ms > (ledger->on != ON_NOTHING ? SAVE_ON_MS : SAVE_IDLE_MS);
     if (!decision->store && !decision->n_ended && !decision->begins && !due)
         return 0;
-    vault_begin(agent->vault);
-    int r = vault_save_ledger(agent->vault, ledger);
-    for (size_t i = 0; r == 0 && i < decision->n_ended; i++)
-        r = end_one(agent, &decision->ended[i], ret_told);
-    if (r == 0 && decision->begins && decision->on == ON_ITEM) {
-        struct airing airing;
-        airing_of_item(agent, decision->index, &airing);
-        airing.started_ms = decision->at_ms;
-        r = vault_airing_save(agent->vault, &airing);
-    }
-    if (r < 0)
-        vault_abandon(agent->vault);
-    else
-        r = vault_commit(agent->vault);
+    size_t before = agent->deeds.n;
+    int r = deeds_of(agent, decision, ret_told);
+    size_t mine = agent->deeds.n - before;
     if (r == 0)
-        agent->ledger_saved_ms = clock_elapsed_ms();
-    else
-        outbox_recount(agent->outbox);
-    return r;
+        r = agent_settle(agent, ledger);
+    if (r == 0)
+        return 0;
+    bool begins = decision->begins && decision->on == ON_ITEM;
+    if (begins && may_have_played(agent, timetable_item(agent->timetable, decision->index)->start_ms)) {
+        deeds_cut(&agent->deeds, before, mine);
+        return r;
+    }
+    agent->ledger_owed = true;
+    return 0;
 }
 
 /* --- one decision onto the stage --- */
@@ -258,8 +213,7 @@ static void begin(struct agent *agent, const struct decision *decision)
         snprintf(none.problem, sizeof(none.problem), "it cannot be put out: %s",
                  r < 0 ? err_name(r) : "none of its zones is wired at this box");
         log_warn("stage", "%s: %s", item->id, none.problem);
-        if (vault_airing_save_evidence(agent->vault, decision->key, &none, sizeof(none)) < 0)
-            log_warn("stage", "the reason cannot be kept; the receipt will not say it");
+        deeds_evidence(&agent->deeds, decision->key, &none); /* stored with its receipt */
         timetable_blob(agent->timetable, timetable_bulletin_hash(agent->timetable, decision->index));
         agent->failed = true;
         agent_ask_soon(agent);
@@ -346,6 +300,19 @@ static void ask_again(struct agent *agent, int64_t next_ms)
     uv_timer_start(agent->ask_timer, on_ask_timer, (uint64_t)wait_ms, 0);
 }
 
+/* The same items, without those that an earlier start of the agent may have begun. */
+static struct air_item *hold_back(const struct agent *agent, const struct air_item *items, size_t n)
+{
+    struct air_item *held = xcalloc(n ? n : 1, sizeof(*held));
+    for (size_t i = 0; i < n; i++) {
+        held[i] = items[i];
+        bool on = !agent->restarted && agent->ledger.on != ON_NOTHING && agent->ledger.key == items[i].key;
+        if (held[i].blocked == REASON_ON_TIME && !on && may_have_played(agent, items[i].start_ms))
+            held[i].blocked = REASON_FAULT;
+    }
+    return held;
+}
+
 static void decide(struct agent *agent, struct decision *ret_decision, struct ledger *ret_ledger)
 {
     struct quiet_span quiet[HOURS_SPANS_MAX];
@@ -361,7 +328,11 @@ static void decide(struct agent *agent, struct decision *ret_decision, struct le
     if (config && agent->zone)
         inputs.n_quiet = hours_quiet(config, agent->zone, agent->time.now_ms, quiet);
     inputs.items = timetable_items(agent->timetable, &inputs.n_items);
+    struct air_item *held = agent->vault_bad ? hold_back(agent, inputs.items, inputs.n_items) : NULL;
+    if (held)
+        inputs.items = held;
     arbiter_step(&inputs, &agent->ledger, ret_decision, ret_ledger);
+    free(held);
 }
 
 void agent_ask(struct agent *agent)
@@ -379,9 +350,8 @@ void agent_ask(struct agent *agent)
     timetable_near(agent->timetable, agent->time.now_ms, agent->time_elapsed_ms, agent->restarted ? 0 : on);
     decide(agent, &decision, &ledger);
     if (store_decision(agent, &decision, &ledger, &told) < 0) {
-        log_err("agent", "the vault cannot be written, so nothing new begins; tried again in %d ms", RETRY_MS);
         agent->settling = false;
-        ask_again(agent, agent->time.now_ms + RETRY_MS);
+        ask_again(agent, agent->time.now_ms); /* now it is known that this one must wait */
         return;
     }
     agent->ledger = ledger;

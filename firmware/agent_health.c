@@ -25,7 +25,7 @@ struct health_paper {
     struct health_value values[VALUES_MAX];
     char names[VALUES_MAX][NAME_SIZE];
     struct part_report reports[AGENT_PARTS_MAX];
-    char sound[160], disk[80], clock[40], outbox[80];
+    char sound[160], disk[240], clock[40], outbox[80];
 };
 
 /* --- one part --- */
@@ -114,8 +114,10 @@ static void add_disk(const struct agent *agent, struct health_paper *paper)
         return;
     }
     double free_mib = (double)st.f_bavail * (double)st.f_frsize / 1048576.0;
-    bool full = free_mib < DISK_FULL_MIB, low = free_mib < DISK_LOW_MIB;
-    if (low)
+    bool full = free_mib < DISK_FULL_MIB || agent->vault_bad, low = free_mib < DISK_LOW_MIB;
+    if (agent->vault_bad)
+        snprintf(paper->disk, sizeof(paper->disk), "the vault cannot be written: %s", vault_trouble(agent->vault));
+    else if (low)
         snprintf(paper->disk, sizeof(paper->disk), "%.0f MiB are free", free_mib);
     add_part(paper, "disk", full ? "fault" : low ? "warn" : "ok", paper->disk);
     add_value(paper, "disk", "free", free_mib, "MiB");

@@ -1,4 +1,5 @@
 /* agent_parts.h - inside of the agent, shared by agent.c (life and loop), agent_air.c (arbiter, stage, receipts),
+ * agent_deeds.c (what goes into the vault),
  * agent_wire.c (link, session, outbox), agent_commands.c (what it is told to do) and agent_health.c (state of the
  * parts).
  */
@@ -8,6 +9,7 @@
 #include "firmware/agent.h"
 #include "firmware/blobs.h"
 #include "firmware/courier.h"
+#include "firmware/deeds.h"
 #include "firmware/fetcher.h"
 #include "firmware/letters.h"
 #include "firmware/outbox.h"
@@ -18,7 +20,14 @@
 #include "playlists/base/post.h"
 #include "playlists/base/pulse.h"
 
-enum { AGENT_PARTS_MAX = 24, NONCE_LEN = 22, DAMPERS = 32, DAMPER_EVENTS = 20, DAMPER_MS = 3600000 };
+enum {
+    AGENT_PARTS_MAX = 24,
+    NONCE_LEN = 22,
+    DAMPERS = 32,
+    DAMPER_EVENTS = 20,
+    DAMPER_MS = 3600000,
+    MEND_EACH_MS = 1000
+};
 
 /* A thing that keeps failing must not fill the outbox: at most DAMPER_EVENTS an hour of one code about one thing; those
  * left out are counted, and the next one that is told says how many. */
@@ -70,6 +79,12 @@ struct agent {
     char on_air[128]; /* occurrence; empty: nothing */
     bool wants_changed;
 
+    /* what happened and is not in the vault yet; the disk may fail */
+    struct deeds deeds;
+    bool vault_bad, ledger_owed;
+    int64_t vault_bad_elapsed_ms, vault_tried_ms;
+    int64_t born_elapsed_ms; /* start of this process */
+
     /* session */
     struct post *post;
     char nonce[NONCE_LEN + 1];
@@ -103,6 +118,17 @@ void agent_event(struct agent *agent, const char *code, const char *about, const
 struct courier_now agent_courier_now(const struct agent *agent);
 void agent_wants(struct agent *agent); /* tell the fetcher what is wanted */
 
+/* agent_deeds.c */
+/* Write all deeds into the vault, with `ledger` (NULL: only when an older one is owed). Negative: they stay in memory.
+ */
+MUST_USE int agent_settle(struct agent *agent, const struct ledger *ledger);
+void agent_watch_vault(struct agent *agent);
+/* An airing that is on or may go on: -ENOENT when there is none. */
+MUST_USE int agent_airing(struct agent *agent, uint64_t key, struct airing *ret);
+/* All evidence of it: what is stored of earlier parts, and the last part (may be NULL). False: none. */
+bool agent_all_evidence(struct agent *agent, uint64_t key, const struct airing_evidence *last,
+                        struct airing_evidence *ret);
+
 /* agent_air.c */
 void agent_ask(struct agent *agent);
 void agent_adjust(struct agent *agent); /* gain ceilings move with the hours */
@@ -119,6 +145,7 @@ void agent_welcome(void *arg, const struct welcome *welcome, const char *kid);
 void agent_tell_state(struct agent *agent); /* when it differs from what was told */
 void agent_tell_link(struct agent *agent);  /* newest signed time, and the window of reconnecting */
 void agent_watch_floors(struct agent *agent);
+void agent_ask_for_retained(struct agent *agent); /* of the broker, anew */
 int agent_publish(struct agent *agent, const char *word, enum doc_type type, const void *doc, unsigned flags);
 
 /* agent_commands.c */

@@ -48,7 +48,7 @@ int letters_put_receipt(const struct letters *letters, struct outbox *outbox, st
 }
 
 int letters_put_event(const struct letters *letters, struct outbox *outbox, const char *code, const char *about,
-                      const char *detail, int64_t stamp_ms)
+                      const char *detail, int64_t at_ms, int64_t stamp_ms)
 {
     char short_about[200], short_detail[900];
     snprintf(short_about, sizeof(short_about), "%s", about ? about : "");
@@ -59,7 +59,7 @@ int letters_put_event(const struct letters *letters, struct outbox *outbox, cons
                           .device = letters->device,
                           .store = vault_store(letters->vault),
                           .n = outbox_next(outbox, OUTBOX_EVENT),
-                          .at_ms = stamp_ms > 0 ? stamp_ms : 0,
+                          .at_ms = at_ms > 0 ? at_ms : 0,
                           .code = code,
                           .about = short_about[0] ? short_about : NULL,
                           .detail = short_detail[0] ? short_detail : NULL};

@@ -24,6 +24,6 @@ MUST_USE int letters_seal(const struct letters *letters, enum doc_type type, con
 MUST_USE int letters_put_receipt(const struct letters *letters, struct outbox *outbox, struct receipt *receipt,
                                  int64_t stamp_ms);
 MUST_USE int letters_put_event(const struct letters *letters, struct outbox *outbox, const char *code,
-                               const char *about, const char *detail, int64_t stamp_ms);
+                               const char *about, const char *detail, int64_t at_ms, int64_t stamp_ms);
 
 #endif

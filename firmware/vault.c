@@ -3,110 +3,17 @@
 
 #include "firmware/ledger_form.h"
 #include "firmware/sql.h"
-#include "playlists/base/file.h"
+#include "firmware/vault_parts.h"
 #include "playlists/base/log.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-enum { VAULT_FORMAT = 1, UP_RESERVE_MS = 600000 };
-
-struct vault {
-    sqlite3 *db;
-    char *dir;
-    char store[24];
-    bool welcomed;
-    int64_t up_last, up_reserved;
-    int depth;      /* of nested transactions */
-    bool abandoned; /* an inner one failed: the outermost must not commit */
-};
-
-static const char schema[] =
-    "CREATE TABLE IF NOT EXISTS meta(name TEXT PRIMARY KEY, value) WITHOUT ROWID;"
-    "CREATE TABLE IF NOT EXISTS document(type INTEGER PRIMARY KEY, era INTEGER NOT NULL, ver INTEGER NOT NULL,"
-    " hash TEXT NOT NULL, sealed BLOB NOT NULL);"
-    "CREATE TABLE IF NOT EXISTS held(type INTEGER PRIMARY KEY, era INTEGER NOT NULL DEFAULT 0,"
-    " ver INTEGER NOT NULL DEFAULT 0, floor_era INTEGER NOT NULL DEFAULT 0, floor_ver INTEGER NOT NULL DEFAULT 0);"
-    "CREATE TABLE IF NOT EXISTS waiting(n INTEGER PRIMARY KEY AUTOINCREMENT, type INTEGER NOT NULL,"
-    " hash TEXT NOT NULL UNIQUE, sealed BLOB NOT NULL, at_ms INTEGER NOT NULL);"
-    "CREATE TABLE IF NOT EXISTS stranger(n INTEGER PRIMARY KEY AUTOINCREMENT, type INTEGER NOT NULL,"
-    " hash TEXT NOT NULL UNIQUE, sealed BLOB NOT NULL, at_ms INTEGER NOT NULL);"
-    "CREATE TABLE IF NOT EXISTS command(n INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE);"
-    "CREATE TABLE IF NOT EXISTS answer(id TEXT PRIMARY KEY, ok INTEGER NOT NULL, detail TEXT NOT NULL) WITHOUT ROWID;"
-    "CREATE TABLE IF NOT EXISTS refusal(n INTEGER PRIMARY KEY AUTOINCREMENT, hash TEXT NOT NULL,"
-    " reason TEXT NOT NULL, UNIQUE(hash, reason));"
-    "CREATE TABLE IF NOT EXISTS airing(key INTEGER PRIMARY KEY, occurrence TEXT NOT NULL, bulletin TEXT NOT NULL,"
-    " class INTEGER NOT NULL, planned_ms INTEGER NOT NULL, grade INTEGER NOT NULL, over INTEGER NOT NULL,"
-    " started_ms INTEGER NOT NULL, ended_ms INTEGER NOT NULL, reason INTEGER NOT NULL, evidence BLOB);"
-    "CREATE TABLE IF NOT EXISTS outbox(kind INTEGER NOT NULL, n INTEGER NOT NULL, sealed BLOB NOT NULL,"
-    " made_ms INTEGER NOT NULL, stored_ms INTEGER NOT NULL DEFAULT 0, PRIMARY KEY(kind, n)) WITHOUT ROWID;"
-    "CREATE TABLE IF NOT EXISTS mark(kind INTEGER PRIMARY KEY, made INTEGER NOT NULL, stored INTEGER NOT NULL);";
-
-static int load_meta(struct vault *vault, int64_t now_ms, struct complaint *why)
-{
-    int64_t format = sql_number(vault->db, VAULT_FORMAT, "SELECT value FROM meta WHERE name='format'", "");
-    if (format != VAULT_FORMAT)
-        return complain(why, ERR_STORE, "%s/vault.db: is of format %lld, this program knows %d; use the newer program",
-                        vault->dir, (long long)format, VAULT_FORMAT);
-    uint8_t random[10];
-    random_bytes(random, sizeof(random));
-    char store[24] = "s";
-    for (size_t i = 0; i < sizeof(random); i++)
-        snprintf(store + 1 + 2 * i, 3, "%02x", random[i]);
-    int r = sql_run(vault->db,
-                    "INSERT OR IGNORE INTO meta VALUES('format',?),('store',?),('made_ms',?),('welcomed',0),('up',0)",
-                    "iti", (int64_t)VAULT_FORMAT, store, now_ms);
-    if (r < 0)
-        return complain(why, r, "%s/vault.db: cannot be written", vault->dir);
-    sqlite3_stmt *stmt = sql_query(vault->db, "SELECT value FROM meta WHERE name='store'", "");
-    if (stmt && sqlite3_step(stmt) == SQLITE_ROW)
-        snprintf(vault->store, sizeof(vault->store), "%s", (const char *)sqlite3_column_text(stmt, 0));
-    sqlite3_finalize(stmt);
-    vault->welcomed = sql_number(vault->db, 0, "SELECT value FROM meta WHERE name='welcomed'", "") != 0;
-    vault->up_reserved = sql_number(vault->db, 0, "SELECT value FROM meta WHERE name='up'", "");
-    vault->up_last = vault->up_reserved;
-    return 0;
-}
-
-int vault_open(const char *dir, int64_t now_ms, struct vault **ret_vault, struct complaint *why)
-{
-    int r = file_make_dir(dir, 0700);
-    if (r < 0)
-        return complain(why, r, "%s: the vault's folder cannot be made: %s", dir, err_name(r));
-    struct vault *vault = xcalloc(1, sizeof(*vault));
-    vault->dir = xstrdup(dir);
-    char *path = xasprintf("%s/vault.db", dir);
-    char *error = NULL;
-    if (sqlite3_open_v2(path, &vault->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL) !=
-            SQLITE_OK ||
-        sqlite3_exec(vault->db,
-                     "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-256;"
-                     "PRAGMA busy_timeout=2000; PRAGMA journal_size_limit=1048576; PRAGMA wal_autocheckpoint=200;",
-                     NULL, NULL, &error) != SQLITE_OK ||
-        sqlite3_exec(vault->db, schema, NULL, NULL, &error) != SQLITE_OK)
-        r = complain(why, ERR_STORE, "%s: cannot be opened: %s", path, error ? error : sqlite3_errmsg(vault->db));
-    if (r == 0)
-        r = load_meta(vault, now_ms, why);
-    sqlite3_free(error);
-    free(path);
-    if (r < 0) {
-        vault_close(vault);
-        return r;
-    }
-    *ret_vault = vault;
-    return 0;
-}
-
-void vault_close(struct vault *vault)
-{
-    if (!vault)
-        return;
-    sqlite3_close(vault->db);
-    free(vault->dir);
-    free(vault);
-}
+enum { UP_RESERVE_MS = 600000 };
 
 const char *vault_store(const struct vault *vault)
 {
@@ -123,10 +30,25 @@ struct sqlite3 *vault_db(struct vault *vault)
     return vault->db;
 }
 
+static void note_trouble(struct vault *vault)
+{
+    snprintf(vault->trouble, sizeof(vault->trouble), "%s", sqlite3_errmsg(vault->db));
+    int code = sqlite3_errcode(vault->db);
+    if (vault->damaged || (code != SQLITE_CORRUPT && code != SQLITE_NOTADB))
+        return;
+    vault->damaged = true;
+    int fd = openat(vault->dir_fd, VAULT_SUSPECT, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    if (fd >= 0)
+        close(fd);
+}
+
 void vault_begin(struct vault *vault)
 {
-    if (vault->depth++ == 0)
-        vault->abandoned = sql_run(vault->db, "BEGIN IMMEDIATE", "") < 0;
+    if (vault->depth++ > 0)
+        return;
+    vault->abandoned = sql_run(vault->db, "BEGIN IMMEDIATE", "") < 0;
+    if (vault->abandoned)
+        note_trouble(vault);
 }
 
 int vault_commit(struct vault *vault)
@@ -135,6 +57,8 @@ int vault_commit(struct vault *vault)
         return vault->abandoned ? ERR_STORE : 0;
     if (!vault->abandoned && sql_run(vault->db, "COMMIT", "") == 0)
         return 0;
+    if (!vault->abandoned)
+        note_trouble(vault);
     if (!sqlite3_get_autocommit(vault->db))
         (void)!sql_run(vault->db, "ROLLBACK", "");
     return ERR_STORE;
@@ -142,6 +66,8 @@ int vault_commit(struct vault *vault)
 
 void vault_abandon(struct vault *vault)
 {
+    if (!vault->abandoned)
+        note_trouble(vault);
     vault->abandoned = true;
     (void)!vault_commit(vault);
 }

@@ -14,12 +14,24 @@
 struct vault;
 struct sqlite3;
 
-/* Open or make `<dir>/vault.db` (and the folder). A file of a newer format is refused. */
+/* Open or make `<dir>/vault.db` (and the folder), and hold the folder: -EBUSY when another agent has it. A file of a
+ * newer format is refused. A damaged one is set aside as `vault.db.damaged-<ms>` and a new vault begun, with a new
+ * store id. When the disk only reads, a copy in memory is opened: everything can be read, every change fails. */
 MUST_USE int vault_open(const char *dir, int64_t now_ms, struct vault **ret_vault, struct complaint *why);
 void vault_close(struct vault *vault);              /* NULL is fine */
 const char *vault_store(const struct vault *vault); /* store id: random, made with the vault */
 const char *vault_dir(const struct vault *vault);
 struct sqlite3 *vault_db(struct vault *vault); /* for outbox.c, which keeps its rows in the same file */
+
+const char *vault_set_aside(const struct vault *vault); /* what was set aside at the start; NULL: nothing */
+
+/* A disk that fails. Why the last transaction failed; the store's own file is damaged (then only a new start helps). */
+const char *vault_trouble(const struct vault *vault);
+bool vault_damaged(const struct vault *vault);
+bool vault_reads_only(const struct vault *vault); /* a copy is open */
+/* Try whether it can be written again: gives back what the journal takes of a full disk, opens the file anew.
+ * ERR_STORE: not yet. Not inside a transaction. */
+MUST_USE int vault_mend(struct vault *vault);
 
 /* Transactions nest; only the outermost commits. After a failed vault_commit() nothing of it has happened. */
 void vault_begin(struct vault *vault);

@@ -3,6 +3,7 @@
 
 #include "firmware/vault.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -236,10 +237,74 @@ static void ledger_and_airing_survive(void **state)
     free(back);
 }
 
+static void spoil(const char *what)
+{
+    char path[100];
+    snprintf(path, sizeof(path), "%s/vault.db", folder);
+    FILE *file = fopen(path, strcmp(what, "cut") == 0 ? "r+" : "w");
+    assert_non_null(file);
+    if (strcmp(what, "cut") == 0)
+        assert_int_equal(ftruncate(fileno(file), 5000), 0);
+    else
+        fprintf(file, "this is no database, whatever its name says; %500s", "x");
+    fclose(file);
+}
+
+static int count_aside(bool remove_them)
+{
+    int n = 0;
+    DIR *dir = opendir(folder);
+    for (struct dirent *e; (e = readdir(dir));) {
+        n += strncmp(e->d_name, "vault.db.damaged-", 17) == 0;
+        if (remove_them && e->d_name[0] != '.')
+            unlinkat(dirfd(dir), e->d_name, 0);
+    }
+    closedir(dir);
+    return n;
+}
+
+static void a_damaged_vault_is_set_aside(void **state)
+{
+    (void)state;
+    const char *const kinds[] = {"garbage", "cut", "garbage"};
+    char store[24];
+    for (int i = 0; i < 3; i++) {
+        struct vault *vault = NULL;
+        struct complaint why = {0};
+        vault = open_vault();
+        assert_int_equal(vault_set_welcomed(vault), 0);
+        snprintf(store, sizeof(store), "%s", vault_store(vault));
+        vault_close(vault);
+        spoil(kinds[i]);
+        assert_int_equal(vault_open(folder, 5000 + i, &vault, &why), 0);
+        assert_non_null(vault_set_aside(vault));
+        assert_false(vault_welcomed(vault)); /* as a new box: silence until somebody says what holds */
+        assert_string_not_equal(vault_store(vault), store);
+        vault_close(vault);
+    }
+    assert_int_equal(count_aside(false), 2); /* not ever more of them */
+    count_aside(true);
+}
+
+static void one_agent_for_each_vault(void **state)
+{
+    (void)state;
+    struct vault *first = open_vault(), *second = NULL;
+    struct complaint why = {0};
+    assert_int_equal(vault_open(folder, 1000, &second, &why), -EBUSY);
+    assert_non_null(strstr(why.text, "another loa-agent uses this vault"));
+    assert_null(second);
+    vault_close(first);
+    first = open_vault();
+    vault_close(first);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, make_folder, remove_folder)
     const struct CMUnitTest tests[] = {
+        TEST(a_damaged_vault_is_set_aside),
+        TEST(one_agent_for_each_vault),
         TEST(keeps_store_and_welcome),
         TEST(versions_never_go_back),
         TEST(transactions_are_whole),
