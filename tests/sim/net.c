@@ -170,13 +170,20 @@ void net_publish(struct net *net, const char *topic, const void *payload, size_t
     net_to_agent(net, topic, payload, len, false, 0);
 }
 
+/* What is retained under this topic; NULL: under any. */
+static void say_retained(struct net *net, const char *topic)
+{
+    for (size_t i = 0; i < RETAINED_MAX; i++)
+        if (net->retained[i].topic && net->retained[i].payload.len > 0 &&
+            (!topic || strcmp(topic, net->retained[i].topic) == 0))
+            net_to_agent(net, net->retained[i].topic, net->retained[i].payload.data, net->retained[i].payload.len, true,
+                         0);
+}
+
 void net_online(struct net *net)
 {
     net_answer(net, POST_ONLINE, 0, NULL, NULL, 0);
-    for (size_t i = 0; i < RETAINED_MAX; i++)
-        if (net->retained[i].topic && net->retained[i].payload.len > 0)
-            net_to_agent(net, net->retained[i].topic, net->retained[i].payload.data, net->retained[i].payload.len, true,
-                         0);
+    say_retained(net, NULL);
 }
 
 /* --- the agent --- */
@@ -202,6 +209,11 @@ static void on_gone(void *arg)
     free(net->will_topic);
     free(net->will);
     net->will_topic = net->will = NULL;
+}
+
+static void on_subscribed(void *arg, const char *topic)
+{
+    say_retained(arg, topic);
 }
 
 static bool is_record(const char *topic)
@@ -278,8 +290,11 @@ void net_latency(struct net *net, int64_t latency_ms)
 struct net *net_new(uv_loop_t *loop, const char *socket_path, const char *spool, struct centre **centre)
 {
     struct net *net = xcalloc(1, sizeof(*net));
-    struct postman_events events = {
-        .attached = on_attached, .published = on_published, .fetch = on_fetch, .gone = on_gone};
+    struct postman_events events = {.attached = on_attached,
+                                    .subscribed = on_subscribed,
+                                    .published = on_published,
+                                    .fetch = on_fetch,
+                                    .gone = on_gone};
     net->loop = loop;
     net->centre = centre;
     net->spool = xstrdup(spool);

@@ -139,6 +139,8 @@ static void take(struct postman *postman, const struct frame *frame)
 {
     if (frame->type == POST_ATTACH)
         attach(postman, frame);
+    else if (frame->type == POST_SUBSCRIBE)
+        postman->events.subscribed(postman->arg, frame->name);
     else if (frame->type == POST_PUBLISH)
         postman->events.published(postman->arg, frame->id, frame->name, frame->body, frame->body_len,
                                   frame->flags & POST_RETAIN);

@@ -10,6 +10,7 @@ struct postman;
 /* What the agent does. Bytes are borrowed for the call. */
 struct postman_events {
     void (*attached)(void *arg, const char *will_topic, const char *will, size_t will_len);
+    void (*subscribed)(void *arg, const char *topic); /* once more, after attaching */
     void (*published)(void *arg, uint32_t id, const char *topic, const void *payload, size_t len, bool retain);
     void (*fetch)(void *arg, uint32_t id, const char *hash);
     void (*gone)(void *arg); /* the attached client's socket ended, by whomever */

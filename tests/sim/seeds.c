@@ -6,6 +6,8 @@
  * LOA_SIM_LOG=6 shows the agent's own lines; a seed that failed fails again, step by step the same. */
 #include "tests/sim/hostile.h"
 
+#include "playlists/base/log.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -141,6 +143,7 @@ static void something(struct run *run)
 {
     struct centre *centre = run->world->centre;
     uint32_t what = chance_below(&run->chance, 100);
+    log_info("run", "true time %lld, event %u", (long long)sim_true_ms(), what);
     if (what < 40) {
         add_items(run, sim_true_ms() + ITEMS_AHEAD_MS);
         publish_playlist(run);
