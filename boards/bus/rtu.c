@@ -90,6 +90,14 @@ bool rtu_owes(struct rtu_debts *debts, uint8_t unit, uint8_t function, int64_t n
     return debt->functions >> (function % FUNCTIONS) & 1;
 }
 
+void rtu_doubt_all(struct rtu_debts *debts, int64_t now_ns)
+{
+    for (size_t i = 0; i < sizeof(debts->units) / sizeof(debts->units[0]); i++) {
+        debts->units[i].functions = UINT32_MAX;
+        debts->units[i].since_ns = now_ns;
+    }
+}
+
 void rtu_settle(struct rtu_debts *debts, uint8_t unit)
 {
     debts->units[unit].functions = 0;

@@ -6,7 +6,8 @@
  * belong to a later request: one of a function that is not owed, or the echo of a probe. A probe is function 8
  * sub-function 0 (return query data) with a number of its own, the transaction number that RTU lacks. A slave that does
  * not know function 8 answers it with an exception, which serves as well; for one that does not answer it at all only
- * time is left: RTU_FORGET_MS of silence. */
+ * time is left: RTU_FORGET_MS of silence. A bus that has just been opened knows of no debts, so everybody owes
+ * everything: the program before us may have asked. */
 #ifndef LOA_RTU_H
 #define LOA_RTU_H
 
@@ -49,6 +50,8 @@ struct rtu_debts {
 
 void rtu_owe(struct rtu_debts *debts, uint8_t unit, uint8_t function, int64_t now_ns);
 bool rtu_owes(struct rtu_debts *debts, uint8_t unit, uint8_t function, int64_t now_ns);
+/* Nobody knows what was asked before: any unit may owe any answer. */
+void rtu_doubt_all(struct rtu_debts *debts, int64_t now_ns);
 /* Everything that was asked of this unit has been answered, or never will be. */
 void rtu_settle(struct rtu_debts *debts, uint8_t unit);
 

@@ -124,6 +124,7 @@ static int open_rtu(struct wire *wire, const struct sockaddr_storage *to, bool u
     }
     rtu->pause_ms = OPEN_MIN_MS / 2;
     rtu->free_ns = now;
+    rtu_doubt_all(&rtu->debts, now);
     return 0;
 }
 

@@ -1,10 +1,12 @@
 /* loa-point: read, write and try one device on a Modbus bus by the names of its profile. For technicians and tests. */
 #include "boards/bus/amplifier.h"
 #include "boards/bus/points.h"
+#include "boards/bus/rtu.h"
 #include "boards/bus/sign.h"
+#include "playlists/base/clock.h"
+#include "tools/modbus-sim/point_options.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <jansson.h>
 #include <signal.h>
@@ -12,32 +14,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char help[] =
-    "loa-point --profile FILE [--host H] [--port P] [--unit U] [--json] [--within-ms N] COMMAND\n"
-    "loa-point --profile FILE --tty DEVICE [--baud B] [--parity none|even|odd] [--stop-bits N] ... COMMAND\n"
-    "\n"
-    "Đọc, ghi và thử một thiết bị Modbus bằng tên điểm trong tệp mô tả.\n"
-    "Reads, writes and tries one Modbus device by the names in its profile.\n"
-    "  check             read the profile only, list its points\n"
-    "  read NAME         one point\n"
-    "  write NAME VALUE  one point, and prove it if the profile says how\n"
-    "  show TEXT         sign: run the sequence, read back and compare; \\n begins a line\n"
-    "  blank             sign: blank, and prove it\n"
-    "  on GAIN_DB [ZONES]  amplifier: power, zones (like 1,3; all), gain, unmute; wait until all is proven\n"
-    "  off               amplifier: mute and switch off\n"
-    "  silence           the profile's one silence write\n"
-    "  status            read every readable point once\n"
-    "With --watch, show, blank, on and off go on holding what is wanted and print each change of status as a line of\n"
-    "JSON, until --within-ms or a signal ends it.\n"
-    "Defaults: --host 127.0.0.1 --port 502 --unit 1 --within-ms 10000; --baud 9600 --parity none --stop-bits 1. Exit "
-    "code: 0 done, 1 not, 2 wrong call.\n";
-
 struct call {
-    const char *profile_path;
-    struct bus_config bus_config;
-    long unit, within_ms;
-    bool json, watch;
-    const char *verb, *first, *second;
+    struct point_options o;
+    int64_t began_ms;
     const struct profile *profile;
     uv_loop_t loop;
     uv_timer_t limit;
@@ -79,7 +58,7 @@ static void on_limit(uv_timer_t *timer)
 {
     struct call *call = timer->data;
     char why[300] = "not done in time";
-    if (call->watch) {
+    if (call->o.watch) {
         end(call, 0, "");
         return;
     }
@@ -109,9 +88,20 @@ static void on_done(void *arg, int result, const char *why)
     end(arg, result, why);
 }
 
+/* On a serial line a unit that knows no loop-back is not believed at once (rtu.h): have patience. */
+static bool try_again(const struct call *call, int result)
+{
+    return call->o.bus_config.transport == BUS_RTU && result == -ETIMEDOUT &&
+           clock_elapsed_ms() - call->began_ms < RTU_FORGET_MS + BUS_LIMIT_MS;
+}
+
 static void on_point_read(void *arg, int result, const char *why)
 {
     struct call *call = arg;
+    if (try_again(call, result)) {
+        points_get(call->points, call->index, on_point_read, call);
+        return;
+    }
     if (result == 0)
         put_reading(call, call->index);
     end(call, result, why);
@@ -122,6 +112,10 @@ static void read_next(struct call *call);
 static void on_status_read(void *arg, int result, const char *why)
 {
     struct call *call = arg;
+    if (try_again(call, result)) {
+        read_next(call);
+        return;
+    }
     if (result < 0 && result != ERR_LIMIT && result != ERR_FORMAT) {
         end(call, result, why);
         return;
@@ -145,7 +139,7 @@ static void read_next(struct call *call)
 static void on_shown(void *arg, const struct sign_result *result)
 {
     struct call *call = arg;
-    if (result->code == -ECANCELED || call->watch)
+    if (result->code == -ECANCELED || call->o.watch)
         return;
     json_object_set_new(call->out, "written", json_boolean(result->written));
     json_object_set_new(call->out, "read_back_equal", json_boolean(result->read_back_equal));
@@ -168,7 +162,7 @@ static void on_sign(void *arg, const struct sign_status *s)
 {
     static const char *const phases[] = {"unknown", "blank", "writing", "shown", "failed"};
     const struct call *call = arg;
-    if (call->watch)
+    if (call->o.watch)
         print_line(json_pack("{s:b, s:s, s:b, s:s, s:b, s:b, s:i, s:i, s:s}", "reachable", s->reachable, "phase",
                              phases[s->phase], "want_blank", s->want_blank, "shown", s->shown, "read_back_equal",
                              s->read_back_equal, "cut", s->cut, "times_lost", (int)s->times_lost, "faults",
@@ -186,9 +180,9 @@ static void watch_amplifier(const struct amplifier_status *s)
 static void on_amplifier(void *arg, const struct amplifier_status *status)
 {
     struct call *call = arg;
-    if (call->watch)
+    if (call->o.watch)
         watch_amplifier(status);
-    if (call->watch || !call->amplifier || !status->settled || call->ended)
+    if (call->o.watch || !call->amplifier || !status->settled || call->ended)
         return;
     json_object_set_new(call->out, "power_proven", json_boolean(status->power_proven));
     json_object_set_new(call->out, "mute_proven", json_boolean(status->mute_proven));
@@ -199,19 +193,11 @@ static void on_amplifier(void *arg, const struct amplifier_status *status)
     end(call, 0, "");
 }
 
-static int wrong(const char *fmt, const char *what)
-{
-    fprintf(stderr, "loa-point: ");
-    fprintf(stderr, fmt, what);
-    fprintf(stderr, "; see --help\n");
-    return 2;
-}
-
 static int to_real(const char *text, double *ret)
 {
     char *rest;
     *ret = text ? strtod(text, &rest) : 0;
-    return text && *text && *rest == '\0' ? 0 : wrong("'%s' is not a number", text ? text : "");
+    return text && *text && *rest == '\0' ? 0 : point_wrong("'%s' is not a number", text ? text : "");
 }
 
 static int zones_of(const char *text, uint32_t *ret_zones)
@@ -225,7 +211,7 @@ static int zones_of(const char *text, uint32_t *ret_zones)
         if (*p >= '1' && *p <= '8')
             *ret_zones |= 1U << (*p - '1');
         else if (*p != ',')
-            return wrong("'%s' is no list of zones like 1,3", text);
+            return point_wrong("'%s' is no list of zones like 1,3", text);
     }
     return 0;
 }
@@ -233,38 +219,38 @@ static int zones_of(const char *text, uint32_t *ret_zones)
 static void open_points(struct call *call)
 {
     static const struct points_events none;
-    call->points = points_new(call->bus, call->profile, (uint8_t)call->unit, call->profile->model, &none, NULL);
+    call->points = points_new(call->bus, call->profile, (uint8_t)call->o.unit, call->profile->model, &none, NULL);
 }
 
 /* Point commands. 0: under way; 2: wrong. */
 static int begin_point(struct call *call)
 {
     double value = 0;
-    if (strcmp(call->verb, "silence") == 0) {
+    if (strcmp(call->o.verb, "silence") == 0) {
         open_points(call);
         points_put(call->points, call->profile->silence, call->profile->silence_value, true, on_done, call);
         return 0;
     }
-    if (strcmp(call->verb, "status") == 0) {
+    if (strcmp(call->o.verb, "status") == 0) {
         open_points(call);
         read_next(call);
         return 0;
     }
-    call->index = call->first ? profile_find(call->profile, call->first) : -1;
+    call->index = call->o.first ? profile_find(call->profile, call->o.first) : -1;
     if (call->index < 0)
-        return wrong("the profile has no point '%s'", call->first ? call->first : "");
+        return point_wrong("the profile has no point '%s'", call->o.first ? call->o.first : "");
     bool text = call->profile->points[call->index].type == POINT_TEXT;
-    bool write = strcmp(call->verb, "write") == 0;
+    bool write = strcmp(call->o.verb, "write") == 0;
     unsigned access = write ? POINT_WRITE : POINT_READ;
     if (!(call->profile->points[call->index].access & access))
-        return wrong(write ? "point '%s' cannot be written" : "point '%s' cannot be read", call->first);
-    if (write && !text && to_real(call->second, &value))
+        return point_wrong(write ? "point '%s' cannot be written" : "point '%s' cannot be read", call->o.first);
+    if (write && !text && to_real(call->o.second, &value))
         return 2;
     open_points(call);
     if (!write)
         points_get(call->points, call->index, on_point_read, call);
     else if (text)
-        points_put_text(call->points, call->index, call->second ? call->second : "", on_done, call);
+        points_put_text(call->points, call->index, call->o.second ? call->o.second : "", on_done, call);
     else
         points_set(call->points, call->index, value, on_done, call);
     return 0;
@@ -273,13 +259,13 @@ static int begin_point(struct call *call)
 static int begin_sign(struct call *call)
 {
     struct complaint why = {0};
-    if (sign_new(call->bus, call->profile, (uint8_t)call->unit, call->profile->model, on_sign, call, &call->sign) < 0)
-        return wrong("'%s' is for signs, and this profile is none", call->verb);
-    if (strcmp(call->verb, "blank") == 0) {
+    if (sign_new(call->bus, call->profile, (uint8_t)call->o.unit, call->profile->model, on_sign, call, &call->sign) < 0)
+        return point_wrong("'%s' is for signs, and this profile is none", call->o.verb);
+    if (strcmp(call->o.verb, "blank") == 0) {
         sign_blank(call->sign, on_shown, call);
         return 0;
     }
-    char *text = strdup(call->first ? call->first : "");
+    char *text = strdup(call->o.first ? call->o.first : "");
     for (char *p = text; p && (p = strstr(p, "\\n"));) {
         *p = '\n';
         memmove(p + 1, p + 2, strlen(p + 2) + 1);
@@ -294,9 +280,9 @@ static int begin_sign(struct call *call)
 static int begin_amplifier(struct call *call)
 {
     struct amplifier_want want = {.mute = true};
-    if (strcmp(call->verb, "on") == 0) {
+    if (strcmp(call->o.verb, "on") == 0) {
         double gain;
-        if (to_real(call->first, &gain) || zones_of(call->second, &want.zones))
+        if (to_real(call->o.first, &gain) || zones_of(call->o.second, &want.zones))
             return 2;
         want.power = true;
         want.mute = false;
@@ -305,9 +291,9 @@ static int begin_amplifier(struct call *call)
     for (int i = 0; i < PROFILE_ZONES_MAX; i++)
         if (call->profile->zones[i] < 0)
             want.zones &= ~(1U << i);
-    if (amplifier_new(call->bus, call->profile, (uint8_t)call->unit, call->profile->model, on_amplifier, call,
+    if (amplifier_new(call->bus, call->profile, (uint8_t)call->o.unit, call->profile->model, on_amplifier, call,
                       &call->amplifier) < 0)
-        return wrong("'%s' is for amplifiers, and this profile is none", call->verb);
+        return point_wrong("'%s' is for amplifiers, and this profile is none", call->o.verb);
     amplifier_want(call->amplifier, &want);
     return 0;
 }
@@ -320,14 +306,14 @@ static int begin(struct call *call)
     } verbs[] = {{"read", begin_point}, {"write", begin_point}, {"status", begin_point}, {"silence", begin_point},
                  {"show", begin_sign},  {"blank", begin_sign},  {"on", begin_amplifier}, {"off", begin_amplifier}};
     for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
-        if (strcmp(verbs[i].verb, call->verb) == 0)
+        if (strcmp(verbs[i].verb, call->o.verb) == 0)
             return verbs[i].begin(call);
-    return wrong("'%s' is not a command", call->verb);
+    return point_wrong("'%s' is not a command", call->o.verb);
 }
 
 static void print_out(const struct call *call)
 {
-    if (call->json) {
+    if (call->o.json) {
         json_object_set_new(call->out, "result", json_string(call->result < 0 ? err_name(call->result) : "ok"));
         if (call->why[0])
             json_object_set_new(call->out, "why", json_string(call->why));
@@ -364,7 +350,7 @@ static int run(struct call *call)
 {
     struct complaint why = {0};
     uv_loop_init(&call->loop);
-    int r = bus_new(&call->loop, &call->bus_config, &call->bus, &why);
+    int r = bus_new(&call->loop, &call->o.bus_config, &call->bus, &why);
     if (r < 0) {
         fprintf(stderr, "loa-point: %s\n", why.text);
         return 1;
@@ -375,119 +361,34 @@ static int run(struct call *call)
     call->limit.data = call->sigint.data = call->sigterm.data = call;
     uv_signal_start(&call->sigint, on_signal, SIGINT);
     uv_signal_start(&call->sigterm, on_signal, SIGTERM);
-    uv_timer_start(&call->limit, on_limit, (uint64_t)call->within_ms, 0);
+    uv_timer_start(&call->limit, on_limit, (uint64_t)call->o.within_ms, 0);
     int usage = begin(call);
     if (usage)
         end(call, ERR_FORMAT, "");
     uv_run(&call->loop, UV_RUN_DEFAULT);
     uv_loop_close(&call->loop);
-    if (usage || call->watch)
+    if (usage || call->o.watch)
         return usage;
     print_out(call);
     return call->result < 0 ? 1 : 0;
 }
 
-static int number(const char *name, const char *text, long low, long high, long *ret)
-{
-    char *rest;
-    *ret = strtol(text, &rest, 10);
-    if (*text && *rest == '\0' && *ret >= low && *ret <= high)
-        return 0;
-    fprintf(stderr, "loa-point: --%s is \"%s\", it must be %ld to %ld\n", name, text, low, high);
-    return 2;
-}
-
-static int parity_of(const char *word, char *ret)
-{
-    *ret = strcmp(word, "none") == 0 ? 'N' : strcmp(word, "even") == 0 ? 'E' : strcmp(word, "odd") == 0 ? 'O' : '?';
-    return *ret == '?' ? wrong("'%s' is no parity: none, even or odd", word) : 0;
-}
-
-/* Where the device is. 0, or 2: wrong. */
-static int read_place(int c, struct bus_config *config)
-{
-    long value = 0;
-    int r = 0;
-    if (c == 'H' || c == 't')
-        config->host = optarg;
-    if (c == 't')
-        config->transport = BUS_RTU;
-    if (c == 'p' && (r = number("port", optarg, 1, 65535, &value)) == 0)
-        config->port = (uint16_t)value;
-    if (c == 'b' && (r = number("baud", optarg, 1200, 115200, &value)) == 0)
-        config->baud = (uint32_t)value;
-    if (c == 's' && (r = number("stop-bits", optarg, 1, 2, &value)) == 0)
-        config->stop_bits = (uint8_t)value;
-    return c == 'P' ? parity_of(optarg, &config->parity) : r;
-}
-
-/* 0: go on, -1: help, 2: wrong. */
-static int read_options(int argc, char **argv, struct call *call)
-{
-    static const struct option known[] = {
-        {"profile", 1, NULL, 'f'}, {"host", 1, NULL, 'H'},   {"port", 1, NULL, 'p'},      {"unit", 1, NULL, 'u'},
-        {"json", 0, NULL, 'j'},    {"tty", 1, NULL, 't'},    {"within-ms", 1, NULL, 'w'}, {"baud", 1, NULL, 'b'},
-        {"watch", 0, NULL, 'W'},   {"parity", 1, NULL, 'P'}, {"stop-bits", 1, NULL, 's'}, {"help", 0, NULL, 'h'},
-        {NULL, 0, NULL, 0}};
-    int r = 0;
-    for (int c; r == 0 && (c = getopt_long(argc, argv, "+h", known, NULL)) >= 0;) {
-        if (c == 'f')
-            call->profile_path = optarg;
-        else if (c == 'u')
-            r = number("unit", optarg, 0, 255, &call->unit);
-        else if (c == 'w')
-            r = number("within-ms", optarg, 1, 600000, &call->within_ms);
-        else if (c == 'W')
-            call->watch = true;
-        else if (c == 'j')
-            call->json = true;
-        else if (strchr("HtpbsP", c))
-            r = read_place(c, &call->bus_config);
-        else
-            r = c == 'h' ? -1 : 2;
-    }
-    return r;
-}
-
-static void take_words(int argc, char **argv, struct call *call)
-{
-    /* options may also stand behind the command; a negative number is not one */
-    const char *words[3] = {NULL, NULL, NULL};
-    size_t n = 0;
-    for (int i = optind; i < argc; i++) {
-        if (strcmp(argv[i], "--json") == 0)
-            call->json = true;
-        else if (n < 3)
-            words[n++] = argv[i];
-    }
-    call->verb = words[0];
-    call->first = words[1];
-    call->second = words[2];
-}
-
 int main(int argc, char **argv)
 {
-    struct call call = {.unit = 1, .within_ms = 10000};
-    call.bus_config =
-        (struct bus_config){.host = "127.0.0.1", .port = 502, .baud = 9600, .parity = 'N', .stop_bits = 1};
-    int r = read_options(argc, argv, &call);
-    if (r < 0)
-        fputs(help, stdout);
+    struct call call = {.began_ms = clock_elapsed_ms()};
+    int r = point_options_read(argc, argv, &call.o);
     if (r != 0)
         return r < 0 ? 0 : 2;
-    take_words(argc, argv, &call);
-    if (!call.profile_path || !call.verb)
-        return wrong("%s", "--profile FILE and a command are needed");
     struct profile *profile = NULL;
     struct complaint why = {0};
-    if (profile_open(call.profile_path, &profile, &why) < 0) {
+    if (profile_open(call.o.profile_path, &profile, &why) < 0) {
         fprintf(stderr, "loa-point: %s\n", why.text);
         return 1;
     }
     signal(SIGPIPE, SIG_IGN);
     call.profile = profile;
     call.out = json_object();
-    if (strcmp(call.verb, "check") == 0) {
+    if (strcmp(call.o.verb, "check") == 0) {
         list_points(&call);
         print_out(&call);
     } else {
