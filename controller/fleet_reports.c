@@ -6,6 +6,7 @@
 #include "controller/mandate.h"
 #include "controller/publisher.h"
 #include "controller/records.h"
+#include "controller/survey.h"
 #include "controller/vaults.h"
 #include "playlists/base/clock.h"
 #include "playlists/base/log.h"
@@ -14,12 +15,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { RECORDED_MS = 500, HOUR_MS = 3600 * 1000 };
+enum { RECORDED_MS = 500, HOUR_MS = 3600 * 1000, SOUGHT_EVERY_MS = 10 * 1000 };
 
-static void seen(struct fleet *f, const char *device)
+/* It speaks, but its session is not known: its state was lost on its way, and the broker keeps it. */
+static void seen(struct fleet *f, struct guest *g)
 {
-    if (store_run(f->c->store, "UPDATE states SET seen_ms = ? WHERE device = ?", "is", clock_wall_ms(), device) < 0)
-        log_warn("fleet", "device=%s last contact not noted", device);
+    int n = store_run(f->c->store, "UPDATE states SET seen_ms = ? WHERE device = ? AND up = 1", "is", clock_wall_ms(),
+                      g->id);
+    if (n < 0)
+        log_warn("fleet", "device=%s last contact not noted", g->id);
+    if (n == 0 && fleet_event_due(&g->sought_at_ms, SOUGHT_EVERY_MS))
+        survey_add(f->survey, g->id);
 }
 
 /* --- states --- */
@@ -155,7 +161,7 @@ static void take_record(struct fleet *f, struct guest *g, enum doc_type type, co
         return;
     int found = receipt ? record_receipt(f->c->store, r, now_ms) : record_event(f->c->store, e, now_ms);
     if (found >= 0)
-        seen(f, g->id);
+        seen(f, g);
     store_leave(f->c->store);
     if (found < 0)
         return;
@@ -180,7 +186,7 @@ static void take_reply(struct fleet *f, const struct reply *reply)
     json_decref(row);
 }
 
-static void take_health(struct fleet *f, const struct health *health)
+static void take_health(struct fleet *f, struct guest *g, const struct health *health)
 {
     json_t *body = doc_json(DOC_HEALTH, health);
     json_t *told = json_pack("{s:o, s:O, s:O}", "at", json_instant(health->at_ms), "parts",
@@ -195,7 +201,7 @@ static void take_health(struct fleet *f, const struct health *health)
             " ver = excluded.ver, body = excluded.body WHERE excluded.ver > ver",
             "siij", health->device, health->at_ms, health->head.ver, told);
         if (r > 0)
-            seen(f, health->device);
+            seen(f, g);
         store_leave(f->c->store);
     }
     if (r > 0) {
@@ -235,7 +241,7 @@ void report_take(struct fleet *f, struct guest *g, enum doc_type type, const voi
     else if (type == DOC_REPLY)
         take_reply(f, doc);
     else if (type == DOC_HEALTH)
-        take_health(f, doc);
+        take_health(f, g, doc);
     else
         take_record(f, g, type, doc);
 }

@@ -17,6 +17,7 @@ struct guest {
     int64_t twin_at_ms;    /* a record that came twice, */
     int64_t twins_at_ms;   /* two boxes with one identity, */
     int64_t beyond_at_ms;  /* a version that cannot be */
+    int64_t sought_at_ms;  /* and when its state was looked for at the broker */
 };
 
 struct guests;

@@ -19,7 +19,7 @@ enum {
     FIRST_MS = 30000,
     SWEEP_MS = 10 * 60 * 1000,
     SWEEP_PART_MIN_MS = 1000,
-    RARE = 8, /* devices that are new, waiting to be read */
+    SOON_MS = 50,
 };
 #define SURVEY_ID UINT32_MAX /* of the echo; nobody else's */
 enum found { FOUND_OURS = 1, FOUND_OTHER = 2 };
@@ -111,7 +111,9 @@ static int begin_part(struct survey *s)
     s->n_part = 0;
     if (s->first && !s->head_read)
         r = begin_head(s);
-    else
+    else if (s->next >= json_array_size(s->ids))
+        load_ids(s); /* the next pass */
+    if (!s->first || s->head_read)
         while (r >= 0 && s->n_part < PART_MAX && s->next < json_array_size(s->ids)) {
             struct surveyed *d = &s->part[s->n_part++];
             *d = (struct surveyed){0};
@@ -155,8 +157,6 @@ static void end_part(struct survey *s, bool whole)
     }
     if (s->first)
         may_send(s);
-    if (s->next >= json_array_size(s->ids))
-        load_ids(s);
     size_t parts = json_array_size(s->ids) / PART_MAX + 1;
     uint64_t each_ms = SWEEP_MS / parts;
     again_in(s, each_ms > SWEEP_PART_MIN_MS ? each_ms : SWEEP_PART_MIN_MS);
@@ -227,8 +227,8 @@ void survey_add(struct survey *s, const char *device)
 {
     if (s->ids)
         json_array_append_new(s->ids, json_string(device));
-    if (s->online && !s->reading && json_array_size(s->ids) - s->next <= RARE)
-        again_in(s, 0);
+    if (s->online && !s->reading && uv_timer_get_due_in(&s->timer) > SOON_MS)
+        again_in(s, SOON_MS); /* many that are new are read together */
 }
 
 static void note_restored(struct survey *s, const char *what)

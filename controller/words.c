@@ -105,6 +105,8 @@ static const struct {
                     "The id of %s \"%s\" is taken with other content; choose another id."},
     [WORD_BOX_ELSEWHERE] = {"Khóa này thuộc hộp thiết bị đang đặt tại \"%s\"; mỗi hộp chỉ ở một nơi.",
                             "This key belongs to the box at \"%s\"; a box stands at one place only."},
+    [WORD_NO_STORE] = {"Thiết bị \"%s\" chưa báo kho lưu nào; hãy ghi store (mã kho) hoặc chờ thiết bị kết nối.",
+                       "The device \"%s\" has named no store yet; name the store, or wait until it connects."},
     [WORD_DOCUMENT] = {"Tài liệu bị từ chối (%s): %s.", "The document is refused (%s): %s."},
     [WORD_NOT_APPROVER] = {"Khóa %s không có vai trò người duyệt (approver) trong danh sách khóa hiện hành.",
                            "The key %s has no role approver in the keys in force."},

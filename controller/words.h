@@ -58,6 +58,7 @@ enum word {
     WORD_BULLETIN,       /* why */
     WORD_TAKEN,          /* what, id */
     WORD_BOX_ELSEWHERE,  /* device */
+    WORD_NO_STORE,       /* device */
     WORD_DOCUMENT,       /* refusal, why */
     WORD_NOT_APPROVER,   /* kid */
     WORD_RULE_STRAY,     /* member, when */

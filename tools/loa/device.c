@@ -2,6 +2,7 @@
 #include "playlists/base/clock.h"
 #include "tools/loa/answer.h"
 #include "tools/loa/sealing.h"
+#include "tools/loa/sentences.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -152,14 +153,16 @@ static int wait_answer(struct client *client, const char *path, json_t **command
     return 0;
 }
 
-static int device_restart(struct call *call)
+/* Give the command, and wait for its answer unless that is not wanted. Consumes body. */
+static int give(struct call *call, json_t *body)
 {
     struct client *client;
     struct complaint why = {0};
     int r = client_new(call, &client);
-    if (r != EXIT_OK)
+    if (r != EXIT_OK) {
+        json_decref(body);
         return r;
-    json_t *body = json_pack("{s:s}", "command", "restart");
+    }
     json_t *command = NULL;
     char *path = device_path(call, "/commands");
     if (client_send(client, "POST", path, body, &command, &why) < 0 ||
@@ -168,12 +171,34 @@ static int device_restart(struct call *call)
     else
         print_value(call, command);
     if (r == EXIT_OK && !call_option(call, "no-wait") && !json_is_true(answer_at(command, "ok")))
-        r = refuse(call, "%s: restart: %s", call->args[0], answer_text(command, "detail", "no answer came"));
+        r = refuse(call, "%s: the command was not carried out: %s", call->args[0],
+                   answer_text(command, "detail", sentence_in(call->lang, "no answer came")));
     free(path);
     json_decref(command);
     json_decref(body);
     client_free(client);
     return r;
+}
+
+static int device_restart(struct call *call)
+{
+    return give(call, json_pack("{s:s}", "command", "restart"));
+}
+
+static int device_send_again(struct call *call)
+{
+    const char *kind = call_option(call, "kind"), *store = call_option(call, "store");
+    int64_t from = 0;
+    int code = call_number(call, "from", 1, INT64_C(9007199254740991), &from);
+    if (code != EXIT_OK)
+        return code;
+    json_t *body = json_pack("{s:s, s:s, s:I}", "command", "send_again", "kind", kind ? kind : "receipt", "from",
+                             (json_int_t)from);
+    if (!body)
+        return misused(call, "--kind is not UTF-8 text");
+    if (store)
+        json_object_set_new(body, "store", json_string(store));
+    return give(call, body);
 }
 
 static const struct option_spec add_options[] = {
@@ -206,6 +231,14 @@ static const struct option_spec restart_options[] = {
     {0},
 };
 
+static const struct option_spec again_options[] = {
+    {"from", "N", "from this number on", true, false},
+    {"kind", "KIND", "receipt (else) or event", false, false},
+    {"store", "STORE", "store id the numbers count in (else that of the device's last state)", false, false},
+    {"no-wait", NULL, "do not wait for the device's answer", false, false},
+    {0},
+};
+
 const struct cli_command device_commands[] = {
     {"device", "add", "DEVICE", 1, 1, "Thêm thiết bị", "Add a device", add_options, device_add},
     {"device", "list", "", 0, 0, "Danh sách thiết bị", "List devices", list_options, device_list},
@@ -215,5 +248,7 @@ const struct cli_command device_commands[] = {
     {"device", "box", "DEVICE", 1, 1, "Thay hộp thiết bị", "Say which box is there now", box_options, device_box},
     {"device", "restart", "DEVICE", 1, 1, "Khởi động lại thiết bị, chờ trả lời",
      "Restart a device, wait for its answer", restart_options, device_restart},
+    {"device", "send-again", "DEVICE", 1, 1, "Yêu cầu thiết bị gửi lại nhật ký từ số N",
+     "Have a device send its receipts or events again from number N", again_options, device_send_again},
     {0},
 };
