@@ -25,11 +25,20 @@ struct names {
     size_t n;
 };
 
-/* One file or folder, also after its last name is gone: a name that is safe may still lead to it. */
-struct node {
+/* Which file this is. The number of a file that is gone is soon given to another one, while the thread that removed it
+ * has not been seen to return; a file handle tells the two apart, where the file system makes them. */
+struct identity {
     dev_t dev;
     ino_t ino;
-    bool live; /* the numbers above are still its own */
+    int handle_type; /* 0: the file system makes none */
+    unsigned handle_len;
+    unsigned char handle[MAX_HANDLE_SZ];
+};
+
+/* One file or folder, also after its last name is gone: a name that is safe may still lead to it. */
+struct node {
+    struct identity identity;
+    bool live; /* the identity is still its own */
     bool is_dir;
     mode_t mode;
     char *bytes; /* safe ones */
@@ -60,19 +69,47 @@ static void *grown(void *old, size_t n, size_t size)
     return more;
 }
 
-/* The node of a file that is there. */
-static size_t node_of(struct image *image, const struct stat *st)
+static struct identity identity_of(int dir, const char *path, bool through, const struct stat *st)
 {
-    for (size_t i = 0; i < image->n_nodes; i++)
-        if (image->nodes[i].live && image->nodes[i].ino == st->st_ino && image->nodes[i].dev == st->st_dev)
-            return i;
+    struct identity identity = {.dev = st->st_dev, .ino = st->st_ino};
+    union {
+        struct file_handle handle;
+        char room[sizeof(struct file_handle) + MAX_HANDLE_SZ];
+    } u = {.handle = {.handle_bytes = MAX_HANDLE_SZ}};
+    int mount;
+    if (name_to_handle_at(dir, path, &u.handle, &mount, through ? AT_SYMLINK_FOLLOW : 0) == 0) {
+        identity.handle_type = u.handle.handle_type;
+        identity.handle_len = u.handle.handle_bytes;
+        memcpy(identity.handle, u.handle.f_handle, u.handle.handle_bytes);
+    }
+    return identity;
+}
+
+static bool same(const struct identity *a, const struct identity *b)
+{
+    return a->dev == b->dev && a->ino == b->ino && a->handle_type == b->handle_type && a->handle_len == b->handle_len &&
+           memcmp(a->handle, b->handle, a->handle_len) == 0;
+}
+
+/* The node of a file that is there. `through`: what a link leads to. False: it is not there. */
+static bool find_node(struct image *image, int dir, const char *path, bool through, size_t *ret)
+{
+    struct stat st;
+    if (fstatat(dir, path, &st, through ? 0 : AT_SYMLINK_NOFOLLOW) < 0 ||
+        (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)))
+        return false;
+    struct identity identity = identity_of(dir, path, through, &st);
+    for (size_t i = 0; i < image->n_nodes; i++) {
+        if (image->nodes[i].live && same(&image->nodes[i].identity, &identity)) {
+            *ret = i;
+            return true;
+        }
+    }
     image->nodes = grown(image->nodes, image->n_nodes + 1, sizeof(*image->nodes));
-    image->nodes[image->n_nodes] = (struct node){.dev = st->st_dev,
-                                                 .ino = st->st_ino,
-                                                 .live = true,
-                                                 .is_dir = S_ISDIR(st->st_mode),
-                                                 .mode = st->st_mode & 07777};
-    return image->n_nodes++;
+    image->nodes[image->n_nodes] =
+        (struct node){.identity = identity, .live = true, .is_dir = S_ISDIR(st.st_mode), .mode = st.st_mode & 07777};
+    *ret = image->n_nodes++;
+    return true;
 }
 
 static char *read_bytes(const char *path, size_t *ret_len)
@@ -96,14 +133,13 @@ static struct names read_names(struct image *image, const char *path)
     struct names names = {0};
     DIR *dir = opendir(path);
     for (struct dirent *entry; dir && (entry = readdir(dir));) {
-        struct stat st;
+        size_t node;
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
-            fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
-            (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)))
+            !find_node(image, dirfd(dir), entry->d_name, false, &node))
             continue;
         names.all = grown(names.all, names.n + 1, sizeof(*names.all));
         snprintf(names.all[names.n].text, sizeof(names.all[names.n].text), "%s", entry->d_name);
-        names.all[names.n++].node = node_of(image, &st);
+        names.all[names.n++].node = node;
     }
     if (dir)
         closedir(dir);
@@ -118,11 +154,10 @@ static bool join(char ret[CALL_PATH_MAX], const char *dir, const char *name)
 /* All that is there is safe. */
 static void take_all(struct image *image, const char *path)
 {
-    struct stat st;
-    if (lstat(path, &st) < 0)
+    size_t node;
+    if (!find_node(image, AT_FDCWD, path, false, &node))
         return;
-    size_t node = node_of(image, &st);
-    if (!S_ISDIR(st.st_mode)) {
+    if (!image->nodes[node].is_dir) {
         image->nodes[node].bytes = read_bytes(path, &image->nodes[node].len);
         return;
     }
@@ -170,14 +205,12 @@ static bool below(const struct image *image, const char *path)
 /* By descriptor, so that a file is found also when its name has changed. */
 static void note_sync(struct image *image, pid_t tid, const struct call *call, struct image_note *note)
 {
-    struct stat st;
     char through[64];
     snprintf(through, sizeof(through), "/proc/%d/fd/%d", (int)tid, (int)call->args[0]);
-    if (!below(image, call->path) || stat(through, &st) < 0)
+    if (!below(image, call->path) || !find_node(image, AT_FDCWD, through, true, &note->node))
         return;
     note->any = true;
-    note->node = node_of(image, &st);
-    if (S_ISDIR(st.st_mode))
+    if (image->nodes[note->node].is_dir)
         note->names = read_names(image, through);
     else
         note->bytes = read_bytes(through, &note->len);
@@ -187,10 +220,8 @@ static void note_sync(struct image *image, pid_t tid, const struct call *call, s
 static void note_gone(struct image *image, const char *path, struct image_note *note)
 {
     struct stat st;
-    if (lstat(path, &st) < 0 || (!S_ISDIR(st.st_mode) && st.st_nlink > 1))
-        return;
-    note->any = true;
-    note->node = node_of(image, &st);
+    note->any = lstat(path, &st) == 0 && (S_ISDIR(st.st_mode) || st.st_nlink == 1) &&
+                find_node(image, AT_FDCWD, path, false, &note->node);
 }
 
 struct image_note *image_enter(struct image *image, pid_t tid, const struct call *call)
@@ -220,7 +251,7 @@ void image_leave(struct image *image, struct image_note *note, int64_t result)
         note->bytes = old_bytes;
         note->names.all = old_names;
     } else if (node && result == 0) {
-        node->live = false; /* its number may be given to another file */
+        node->live = false;
     }
     free(note->bytes);
     free(note->names.all);
@@ -285,8 +316,8 @@ static bool put_dir(struct writing *w, size_t index, const char *live_path, cons
 /* A path of this very node, or NULL: its name leads elsewhere by now. */
 static const char *same_live(struct image *image, size_t index, const char *path)
 {
-    struct stat st;
-    return path && lstat(path, &st) == 0 && node_of(image, &st) == index ? path : NULL;
+    size_t node;
+    return path && find_node(image, AT_FDCWD, path, false, &node) && node == index ? path : NULL;
 }
 
 static bool put_names(struct writing *w, const struct names *names, const char *live_path, const char *to)
