@@ -32,6 +32,7 @@ struct sqlite3 *vault_db(struct vault *vault)
 
 static void note_trouble(struct vault *vault)
 {
+    vault->ill = true;
     snprintf(vault->trouble, sizeof(vault->trouble), "%s", sqlite3_errmsg(vault->db));
     int code = sqlite3_errcode(vault->db);
     if (vault->damaged || (code != SQLITE_CORRUPT && code != SQLITE_NOTADB))
@@ -55,8 +56,10 @@ int vault_commit(struct vault *vault)
 {
     if (--vault->depth > 0)
         return vault->abandoned ? ERR_STORE : 0;
-    if (!vault->abandoned && sql_run(vault->db, "COMMIT", "") == 0)
+    if (!vault->abandoned && sql_run(vault->db, "COMMIT", "") == 0) {
+        vault->ill = false;
         return 0;
+    }
     if (!vault->abandoned)
         note_trouble(vault);
     if (!sqlite3_get_autocommit(vault->db))
@@ -88,7 +91,7 @@ int vault_set_welcomed(struct vault *vault)
 int64_t vault_up_version(struct vault *vault, int64_t now_ms)
 {
     int64_t ver = vault->up_last + 1 > now_ms ? vault->up_last + 1 : now_ms;
-    if (ver >= vault->up_reserved) {
+    if (ver >= vault->up_reserved && !vault->ill) {
         /* Reserved ahead, so that not every document costs a write and none is used twice after a power cut. */
         int64_t reserve = ver + UP_RESERVE_MS;
         if (sql_run(vault->db, "UPDATE meta SET value=? WHERE name='up'", "i", reserve) == 0)
@@ -313,6 +316,8 @@ void vault_load_ledger(struct vault *vault, struct ledger *ret_ledger)
 int vault_save_timekeeper(struct vault *vault, const struct timekeeper *tk)
 {
     struct buf bytes = {0};
+    if (vault->ill)
+        return ERR_STORE;
     timekeeper_write(tk, &bytes);
     return save_value(vault, "timekeeper", &bytes);
 }

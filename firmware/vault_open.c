@@ -108,6 +108,9 @@ static int open_file(const char *path, bool suspect, sqlite3 **ret_db, struct co
                          NULL, NULL, NULL);
     if (r == SQLITE_OK)
         r = sqlite3_exec(db, schema, NULL, NULL, NULL);
+    /* What was opened for reading only stays so for all of this process while it is open: it could never be mended. */
+    if (r == SQLITE_OK && sqlite3_db_readonly(db, "main"))
+        r = SQLITE_READONLY;
     if (r != SQLITE_OK)
         complain(why, ERR_STORE, "%s: cannot be opened: %s", path, db ? sqlite3_errmsg(db) : "no memory");
     else if ((r = check_whole(db, suspect)) != SQLITE_OK)
@@ -219,7 +222,7 @@ static int open_copy(struct vault *vault, const char *path, struct complaint *wh
         r = open_copy_in(memory[i], path, &vault->db, why);
     if (r < 0)
         return r;
-    vault->copy = true;
+    vault->copy = vault->ill = true;
     snprintf(vault->trouble, sizeof(vault->trouble), "the disk below %s cannot be written", vault->dir);
     log_err("vault", "%s; plays what is there, from a copy in memory", vault->trouble);
     return 0;
@@ -302,8 +305,10 @@ int vault_mend(struct vault *vault)
 {
     if (!vault->copy) {
         sqlite3_wal_checkpoint_v2(vault->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
-        if (can_be_written(vault->db))
+        if (can_be_written(vault->db)) {
+            vault->ill = false;
             return 0;
+        }
     }
     struct complaint why = {0};
     sqlite3 *db = NULL;
@@ -317,7 +322,7 @@ int vault_mend(struct vault *vault)
     }
     sqlite3_close(vault->db);
     vault->db = db;
-    vault->copy = false;
+    vault->copy = vault->ill = false;
     return 0;
 }
 

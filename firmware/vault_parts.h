@@ -18,6 +18,7 @@ struct vault {
     int64_t up_last, up_reserved;
     int depth;          /* of nested transactions */
     bool abandoned;     /* an inner one failed: the outermost must not commit */
+    bool ill;           /* the last change failed; what is not needed is not tried until one holds */
     bool copy;          /* a copy is read, the file itself cannot be written */
     bool damaged;       /* the store found its own file damaged */
     char trouble[200];  /* why the last transaction failed */

@@ -51,6 +51,8 @@ class Bench:
     def __init__(self, keeper, folder):
         self.keeper, self.folder = keeper, folder
         self.centre = Centre(folder, DEVICE)
+        self.vault = self.path("vault")
+        self.more = ""  # further lines of agent.cfg
         self.ports = {}
         self.simulators = {}
         for name, profile in (("amp", "amplifier-sim-a100.cfg"), ("sign", "sign-sim-t4.cfg")):
@@ -92,8 +94,9 @@ class Bench:
         with open(os.open(self.path("box.jwk"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
             json.dump(box, file)
         with open(self.path("agent.cfg"), "w") as file:
-            file.write(f'''device = "{DEVICE}"; serial = "T-1"; vault = "{self.path("vault")}"; link = "{c.path}";
+            file.write(f'''device = "{DEVICE}"; serial = "T-1"; vault = "{self.vault}"; link = "{c.path}";
 roots = ["{c.root.x}", "{c.spare.x}"]; key = "{self.path("box.jwk")}"; spool = "{c.spool}"; log = "debug";
+{self.more}
 ''')
         with open(self.path("site.cfg"), "w") as file:
             file.write(f'''sound = {{ device = "loa"; alsa_config = "asound.conf"; }};

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import subprocess
 import tempfile
 import time
 import unittest
@@ -55,6 +56,120 @@ class StoreTest(unittest.TestCase):
             self.assertFalse(answer["ok"])
             self.assertIn(says, answer["detail"])
         self.assertEqual(len(self.centre.seen("event", code="started", n=1)), 2, "done once")
+
+    # --- a disk that fails ---
+
+    def small_disk(self):
+        """The vault on a file system of 1 MiB."""
+        if os.geteuid() != 0:
+            self.skipTest("only root can mount")
+        mount = os.path.join(self.folder, "disk")
+        os.mkdir(mount)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m,mode=700", "loa-test", mount], check=True)
+        self.addCleanup(subprocess.run, ["umount", "-l", mount], check=True)
+        self.bench.vault = os.path.join(mount, "vault")
+        return mount
+
+    def remount(self, mount, how):
+        subprocess.run(["mount", "-o", f"remount,{how},size=1m", mount], check=True)
+
+    def fill(self, mount):
+        with open(os.path.join(mount, "ballast"), "wb", buffering=0) as file:
+            try:
+                while file.write(bytes(4096)):
+                    pass
+            except OSError:
+                pass
+
+    def items(self, starts, seconds=1):
+        """Approved items of one short bulletin at these moments."""
+        _, media = self.bench.media(seconds, seed=3)
+        bulletin = self.centre.bulletin([{"lang": "vi", "audio": media}])
+        self.centre.publish("playlist", self.centre.playlist(
+            [(bulletin, [self.centre.approval(bulletin)])],
+            [self.bench.item(f"r{i}", 0, at, seconds, end_ms=int((at + seconds + 3) * 1000)) for i, at in enumerate(starts)]))
+        return [f"r{i}.{at}" for i, at in enumerate(starts)]
+
+    def health(self):
+        seen = self.centre.seen("health")
+        return {p["name"]: (p["state"], p.get("detail", "")) for p in seen[-1]["parts"]} if seen else {}
+
+    def begun(self, occurrence):
+        with open(self.bench.path("agent.log")) as log:
+            return log.read().count(f'{occurrence} "')
+
+    def fails_and_recovers(self, break_it, mend):
+        self.bench.start()
+        self.centre.begin()
+        at = int(time.time()) + 6
+        names = self.items([at, at + 5, at + 10, at + 24])
+        self.bench.wait_receipt(names[0])
+        break_it()
+        wait_until(lambda: time.time() > at + 6, 10, "the second item")
+        self.assertEqual(self.begun(names[1]), 1, "it plays from what is there")
+        wait_until(lambda: self.health().get("disk", ("", ""))[0] == "fault", 5, "health says it")
+        self.assertIn("vault cannot be written", self.health()["disk"][1])
+        self.assertNotIn(names[1], self.centre.receipts(), "nothing is told before it is on disk")
+        self.bench.agent.kill()  # the worst moment: begun, ended, nothing written
+        self.bench.agent.start()
+        wait_until(lambda: time.time() > at + 12, 20, "the third item")
+        self.assertEqual((self.begun(names[1]), self.begun(names[2])), (1, 1), "no second play; a start after this one is fine")
+        mend()
+        self.bench.wait_event("vault_trouble", 20)
+        self.bench.wait_event("vault_back", 20)
+        self.assertEqual(self.bench.wait_receipt(names[2])["reason"], "on_time")
+        playlist = self.centre.playlist([], [])
+        self.centre.publish("playlist", playlist)
+        wait_until(lambda: any(h["ver"] == playlist["ver"] for s in self.centre.seen("state", on=True)[-1:]
+                               for h in s.get("held", [])), 15, "documents are adopted again")
+        self.assertEqual(self.begun(names[2]), 1)
+
+    def test_full_disk(self):
+        mount = self.small_disk()
+        self.fails_and_recovers(lambda: self.fill(mount), lambda: os.remove(os.path.join(mount, "ballast")))
+
+    def test_read_only_disk(self):
+        """The kernel takes no file system away from who writes to it: the agent is killed, and finds it so."""
+        mount = self.small_disk()
+
+        def break_it():
+            self.bench.agent.kill()
+            self.remount(mount, "ro")
+            self.bench.agent.start()
+
+        self.fails_and_recovers(break_it, lambda: self.remount(mount, "rw"))
+
+    # --- a vault that is damaged, or taken ---
+
+    def test_damaged_vault(self):
+        """Not a dead agent: silence until welcomed, under a new store id, and an event says it."""
+        self.bench.start()
+        self.centre.begin()
+        old = self.bench.wait_event("started")["store"]
+        self.bench.agent.kill()
+        for suffix in ("-wal", "-shm"):
+            if os.path.exists(self.bench.path("vault", "vault.db" + suffix)):
+                os.remove(self.bench.path("vault", "vault.db" + suffix))
+        with open(self.bench.path("vault", "vault.db"), "r+b") as file:
+            file.write(os.urandom(8192))
+        self.bench.agent.start()
+        event = self.bench.wait_event("vault_damaged")
+        self.assertNotEqual(event["store"], old)
+        self.assertEqual(event["n"], 1, "numbers begin at 1 with the new store id")
+        self.assertTrue([f for f in os.listdir(self.bench.path("vault")) if f.startswith("vault.db.damaged-")])
+        at = int(time.time()) + 5
+        name, = self.items([at])
+        self.assertEqual(self.bench.wait_receipt(name)["reason"], "on_time")
+        self.assertEqual({e["n"] for e in self.centre.seen("event", store=old)} & {1}, {1}, "the old store's rows stay what they were")
+
+    def test_second_agent_on_one_vault(self):
+        self.bench.start()
+        self.centre.begin()
+        self.bench.wait_event("started")
+        second = subprocess.run(self.bench.agent.argv, capture_output=True, text=True, timeout=30)
+        self.assertEqual(second.returncode, 1)
+        self.assertIn("another loa-agent uses this vault", second.stderr)
+        self.assertTrue(self.bench.agent.alive())
 
 
 if __name__ == "__main__":
