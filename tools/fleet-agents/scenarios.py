@@ -143,7 +143,7 @@ def rule_change(crowd, say, changes=25):
             answers += [answered, again]
         cost = spent(before, crowd.cost(), time.monotonic() - began, crowd.n)
         figures[what] = {"changes": 2 * times, "adopted_ms": spread(latencies), "answered_ms": spread([round(a, 1) for a in answers]),
-                         "controller_cpu_ms_a_change": round(1000 * cost["controller"]["cpu_s"] / (2 * times), 1),
+                         "cpu_ms_a_change": {part: round(1000 * c["cpu_s"] / (2 * times), 1) for part, c in cost.items()},
                          "controller_rss_mib": cost["controller"]["rss_mib"]}
         say(f"  {what}: {figures[what]}")
     return figures
