@@ -17,8 +17,8 @@
  * - SPREAD: body JSON {"spread_s": 0 to 86400}: the window of the first try to reconnect, in place of the configured
  *   one; more than POST_SPREAD_MAX_S counts as that. Outlives the connection.
  *
- * A frame that breaks these rules, or a 257th subscription, ends the connection. One client at a time: a new
- * connection takes the place of the old one, which is closed. Link to client:
+ * A frame that breaks these rules, or one subscription more than POST_FILTERS_MAX, ends the connection. One client at a
+ * time: a new connection takes the place of the old one, which is closed. Link to client:
  * - ONLINE: the session stands and all subscriptions are acknowledged.
  * - OFFLINE: body = why, one sentence; the link goes on trying by itself. Told when a session ends and when an attempt
  *   fails for another reason than the last; comes before the NACKs of what the session took with it.
@@ -59,7 +59,12 @@ enum post_type {
 };
 
 enum { POST_RETAIN = 1, POST_QOS0 = 2, POST_URGENT = 4 };
-enum { POST_PAYLOAD_MAX = 64 * 1024, POST_SUBSCRIPTIONS_MAX = 256, POST_SPREAD_MAX_S = 3600 };
+enum {
+    POST_PAYLOAD_MAX = 64 * 1024,
+    POST_SUBSCRIPTIONS_MAX = 256,
+    POST_FILTERS_MAX = 131072,
+    POST_SPREAD_MAX_S = 3600
+};
 
 /* What the client is told. Any member may be NULL. Texts and bytes are borrowed for the call. */
 struct post_events {

@@ -15,7 +15,6 @@
 enum {
     MQTT_CONNECT_MS = 15 * 1000,   /* from the first packet to the broker's welcome, per address */
     MQTT_PACKET_MAX = 1024 * 1024, /* a broker that sends a larger packet is left: libmosquitto knows no limit */
-    MQTT_SUBSCRIBE_BATCH = 64,     /* filters in one SUBSCRIBE */
 };
 
 struct mqtt_will {

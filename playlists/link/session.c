@@ -6,6 +6,7 @@
 #include "playlists/base/log.h"
 #include "playlists/base/post.h"
 #include "playlists/link/backoff.h"
+#include "playlists/link/filters.h"
 #include "playlists/link/pubqueue.h"
 
 #include <errno.h>
@@ -17,12 +18,6 @@
 /* A session that stood this long was a good one: the next try is a first try again. */
 enum { STEADY_MS = 30 * 1000, BACKOFF_BASE_MS = 1000 };
 
-struct subscription {
-    char *filter; /* owned */
-    int mid, pos; /* SUBSCRIBE packet that waits for its answer, and the place in it; mid 0: none */
-    bool acked, gone;
-};
-
 struct session {
     uv_loop_t *loop;
     const struct settings *settings;
@@ -32,10 +27,9 @@ struct session {
     char *client_id;       /* owned; the same for all connections of this attach, so that a half-open one is replaced */
     link_send_fn send;
     void *arg;
-    struct mqtt *mqtt; /* owned; NULL while waiting */
-    uv_timer_t *retry; /* owned */
-    struct subscription subs[POST_SUBSCRIPTIONS_MAX];
-    size_t n_subs;
+    struct mqtt *mqtt;       /* owned; NULL while waiting */
+    uv_timer_t *retry;       /* owned */
+    struct filters *filters; /* owned */
     struct pubqueue queue;
     unsigned attempt;           /* tries since the last steady session */
     int64_t online_since_ms;    /* elapsed time */
@@ -54,48 +48,27 @@ static void tell(struct session *s, uint8_t type, uint32_t id, const char *text)
     s->send(s->arg, &frame);
 }
 
-static void forget_subscription(struct session *s, size_t i)
-{
-    free(s->subs[i].filter);
-    s->subs[i] = s->subs[--s->n_subs];
-}
-
 static void check_online(struct session *s)
 {
-    if (!s->up || s->online)
+    if (!s->up || s->online || filters_waiting(s->filters) > 0)
         return;
-    for (size_t i = 0; i < s->n_subs; i++)
-        if (!s->subs[i].acked && !s->subs[i].gone)
-            return;
     s->online = true;
     s->told = false;
     s->online_since_ms = clock_elapsed_ms();
     log_info("session", "client=%s broker=%s:%d online, %zu subscriptions", s->client_id, s->settings->broker.host,
-             s->settings->broker.port, s->n_subs);
+             s->settings->broker.port, filters_count(s->filters));
     tell(s, POST_ONLINE, 0, NULL);
 }
 
 /* Send SUBSCRIBE for all that were not asked for on this connection. */
 static void subscribe_pending(struct session *s)
 {
-    for (size_t i = 0; i < s->n_subs;) {
-        char *filters[MQTT_SUBSCRIBE_BATCH];
-        struct subscription *batch[MQTT_SUBSCRIBE_BATCH];
-        int n = 0;
-        for (; i < s->n_subs && n < MQTT_SUBSCRIBE_BATCH; i++) {
-            struct subscription *sub = &s->subs[i];
-            if (sub->acked || sub->gone || sub->mid)
-                continue;
-            filters[n] = sub->filter;
-            batch[n++] = sub;
-        }
+    char *texts[FILTERS_BATCH_MAX];
+    for (int n; (n = filters_take(s->filters, texts)) > 0;) {
         int mid = 0;
-        if (n == 0 || mqtt_subscribe(s->mqtt, filters, n, &mid) < 0)
+        if (mqtt_subscribe(s->mqtt, texts, n, &mid) < 0)
             return;
-        for (int k = 0; k < n; k++) {
-            batch[k]->mid = mid;
-            batch[k]->pos = k;
-        }
+        filters_asked(s->filters, mid);
     }
 }
 
@@ -112,21 +85,12 @@ static void end_connection(struct session *s, const char *why);
 static void on_subscribed(void *arg, int mid, const int *granted, int count)
 {
     struct session *s = arg;
-    for (size_t i = s->n_subs; i-- > 0;) {
-        struct subscription *sub = &s->subs[i];
-        if (sub->mid != mid || sub->pos >= count)
-            continue;
-        sub->mid = 0;
-        if (sub->gone) {
-            forget_subscription(s, i);
-        } else if (granted[sub->pos] > 2) { /* 0x80: failure (MQTT 3.1.1, 3.9.3) */
-            char *why = xasprintf("the broker refused the subscription to %s", sub->filter);
-            end_connection(s, why);
-            free(why);
-            return;
-        } else {
-            sub->acked = true;
-        }
+    const char *refused = filters_answered(s->filters, mid, granted, count);
+    if (refused) {
+        char *why = xasprintf("the broker refused the subscription to %s", refused);
+        end_connection(s, why);
+        free(why);
+        return;
     }
     check_online(s);
 }
@@ -193,12 +157,7 @@ static void end_connection(struct session *s, const char *why)
     s->time_refused = tls_refusal_is_time(tls_refusal(s->tls));
     mqtt_stop(s->mqtt);
     s->mqtt = NULL;
-    for (size_t i = s->n_subs; i-- > 0;) {
-        s->subs[i].acked = false;
-        s->subs[i].mid = 0;
-        if (s->subs[i].gone)
-            forget_subscription(s, i);
-    }
+    filters_begin_anew(s->filters);
     if (was_online && clock_elapsed_ms() - s->online_since_ms >= STEADY_MS)
         s->attempt = 0;
     else
@@ -246,6 +205,7 @@ struct session *session_new(uv_loop_t *loop, const struct settings *settings, st
     uint32_t tail;
     random_bytes(&tail, sizeof(tail));
     s->client_id = xasprintf("%s-%08x", settings->client_id, (unsigned)tail);
+    s->filters = filters_new();
     pubqueue_init(&s->queue);
     s->retry = xcalloc(1, sizeof(*s->retry));
     uv_timer_init(loop, s->retry);
@@ -266,52 +226,32 @@ void session_free(struct session *s)
     mqtt_stop(s->mqtt);
     uv_close((uv_handle_t *)s->retry, free_handle);
     pubqueue_done(&s->queue);
-    for (size_t i = 0; i < s->n_subs; i++)
-        free(s->subs[i].filter);
+    filters_free(s->filters);
     free(s->will.topic);
     free(s->will.payload);
     free(s->client_id);
     free(s);
 }
 
-static struct subscription *find_subscription(struct session *s, const char *filter)
-{
-    for (size_t i = 0; i < s->n_subs; i++)
-        if (strcmp(s->subs[i].filter, filter) == 0)
-            return &s->subs[i];
-    return NULL;
-}
-
 int session_subscribe(struct session *s, const char *filter)
 {
     if (filter[0] == '\0' || mosquitto_sub_topic_check(filter) != MOSQ_ERR_SUCCESS)
         return ERR_FORMAT;
-    struct subscription *sub = find_subscription(s, filter);
-    if (!sub) {
-        if (s->n_subs == POST_SUBSCRIPTIONS_MAX)
-            return ERR_LIMIT;
-        sub = &s->subs[s->n_subs++];
-        *sub = (struct subscription){.filter = xstrdup(filter)};
-    }
-    /* Asked for again: the broker sends the retained messages again. */
-    sub->acked = sub->gone = false;
-    sub->mid = 0;
-    if (s->mqtt)
+    int r = filters_want(s->filters, filter, POST_FILTERS_MAX);
+    if (r == 0 && s->mqtt)
         subscribe_pending(s);
-    return 0;
+    return r;
 }
 
 void session_unsubscribe(struct session *s, const char *filter)
 {
-    struct subscription *sub = find_subscription(s, filter);
-    if (!sub)
+    struct filter *found = filters_find(s->filters, filter);
+    if (!found)
         return;
-    if (s->mqtt && (sub->acked || sub->mid) && mqtt_unsubscribe(s->mqtt, filter) < 0)
-        return; /* the connection broke: `down` comes, and forgets it if it is marked */
-    if (sub->mid)
-        sub->gone = true;
-    else
-        forget_subscription(s, (size_t)(sub - s->subs));
+    if (s->mqtt && filter_asked(found) && mqtt_unsubscribe(s->mqtt, filter) < 0)
+        log_debug("session", "the connection broke before %s was unsubscribed",
+                  filter); /* the next knows nothing of it */
+    filters_drop(s->filters, found);
     check_online(s);
 }
 

@@ -19,7 +19,7 @@ struct session *session_new(uv_loop_t *loop, const struct settings *settings, st
                             link_send_fn send, void *arg);
 void session_free(struct session *session); /* NULL is fine */
 
-/* ERR_FORMAT: no valid filter. ERR_LIMIT: more than POST_SUBSCRIPTIONS_MAX. */
+/* ERR_FORMAT: no valid filter. ERR_LIMIT: more than POST_FILTERS_MAX. */
 MUST_USE int session_subscribe(struct session *session, const char *filter);
 void session_unsubscribe(struct session *session, const char *filter);
 /* Answered by ACK or NACK through `send`. */
