@@ -117,6 +117,8 @@ static int subscribe_all(struct session *session, json_t *list)
 {
     size_t i;
     json_t *item;
+    if (json_array_size(list) > POST_SUBSCRIPTIONS_MAX)
+        return ERR_LIMIT;
     json_array_foreach(list, i, item)
     {
         const char *filter = json_string_value(item);

@@ -403,6 +403,30 @@ class LinkTest(unittest.TestCase):
         tap.publish(topics[255], b"last")
         client.expect(MESSAGE, topics[255])
 
+    def test_as_many_subscriptions_as_a_centre_has_devices(self):
+        """Thousands, before and after ONLINE; all are there again after the broker came back."""
+        broker = self.broker()
+        tap = self.tap(broker)
+        self.link(broker.port)
+        client = self.client()
+        client.attach("loa/1/keys")
+        for i in range(6000):
+            client.send(SUBSCRIBE, name=f"loa/1/dev/d-{i}/state")
+        client.expect(ONLINE)
+        for i in (0, 63, 64, 5999):
+            tap.publish(f"loa/1/dev/d-{i}/state", b"here")
+            client.expect(MESSAGE, f"loa/1/dev/d-{i}/state")
+        client.send(UNSUBSCRIBE, name="loa/1/dev/d-64/state")
+        broker.stop()
+        client.expect(OFFLINE)
+        broker.start()
+        client.expect(ONLINE)
+        tap = self.tap(broker)
+        for i in (64, 5999):
+            tap.publish(f"loa/1/dev/d-{i}/state", b"again")
+        client.expect(MESSAGE, "loa/1/dev/d-5999/state")
+        self.assertNotIn("loa/1/dev/d-64/state", [f[3] for f in client.seen if f[0] == MESSAGE and f[4] == b"again"])
+
     # --- TLS ----------------------------------------------------------------------------------------------------
 
     def test_the_window_of_a_welcome(self):
