@@ -58,24 +58,31 @@ static json_t *reported(struct drafts *d, const char *word, const char *device)
                      "ssii", word, device, mandate_era(d->own.mandate), clock_wall_ms() + VERSION_AHEAD_MS);
 }
 
-/* The highest version of this era that the broker showed us under a scheduler's seal; 0: none. */
-static int64_t seen(struct drafts *d, const char *word, const char *device)
+/* The highest version of this era that the broker showed us under a scheduler's seal; NULL: none. */
+static json_t *seen(struct drafts *d, const char *word, const char *device)
 {
-    return store_number(d->own.store, 0, "SELECT ver FROM seen WHERE word = ? AND device = ? AND era = ? AND ver <= ?",
-                        "ssii", word, device, mandate_era(d->own.mandate), clock_wall_ms() + VERSION_AHEAD_MS);
+    return store_one(d->own.store, "SELECT ver, hash FROM seen WHERE word = ? AND device = ? AND era = ? AND ver <= ?",
+                     "ssii", word, device, mandate_era(d->own.mandate), clock_wall_ms() + VERSION_AHEAD_MS);
+}
+
+/* `theirs` would not give way to ours: it is newer, or other content under our version. */
+static bool overtaken(const json_t *mine, const json_t *theirs)
+{
+    int64_t diff = member(theirs, "ver") - member(mine, "ver");
+    return theirs &&
+           (diff > 0 || (diff == 0 && !json_equal(json_object_get(mine, "hash"), json_object_get(theirs, "hash"))));
 }
 
 /* Ours stands: fresh enough, of this era, and nothing newer is with the device or the broker. */
 static bool standing(struct drafts *d, const char *word, const char *device, const json_t *mine)
 {
     if (!mine || member(mine, "era") != mandate_era(d->own.mandate) ||
-        clock_wall_ms() / 1000 - member(mine, "iat_s") >= RENEW_S || seen(d, word, device) > member(mine, "ver"))
+        clock_wall_ms() / 1000 - member(mine, "iat_s") >= RENEW_S)
         return false;
-    json_t *theirs = reported(d, word, device);
-    int64_t diff = member(theirs, "ver") - member(mine, "ver");
-    bool over = theirs && (diff > 0 ||
-                           (diff == 0 && !json_equal(json_object_get(mine, "hash"), json_object_get(theirs, "hash"))));
+    json_t *theirs = reported(d, word, device), *others = seen(d, word, device);
+    bool over = overtaken(mine, theirs) || overtaken(mine, others);
     json_decref(theirs);
+    json_decref(others);
     return !over;
 }
 
@@ -88,9 +95,10 @@ static struct doc_head new_head(struct drafts *d, const char *word, const char *
                                 char aud[64])
 {
     int64_t now_ms = clock_wall_ms();
-    json_t *theirs = reported(d, word, device);
-    int64_t ver = above(above(now_ms, seen(d, word, device)), member(theirs, "ver"));
+    json_t *theirs = reported(d, word, device), *others = seen(d, word, device);
+    int64_t ver = above(above(now_ms, member(others, "ver")), member(theirs, "ver"));
     json_decref(theirs);
+    json_decref(others);
     snprintf(aud, 64, "dev/%s", device);
     return (struct doc_head){.aud = aud,
                              .era = mandate_era(d->own.mandate),

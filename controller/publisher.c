@@ -271,17 +271,20 @@ static int send_row(struct publisher *p, const json_t *row)
     return r;
 }
 
-/* What the broker was seen to hold a newer version of is not sent: a newer one of ours is being made. */
+/* What waits, but for what the broker was seen to hold above it: a newer one of ours is being made. */
+static const char waiting[] =
+    "SELECT word, device, era, ver, rank FROM sent s WHERE acked_ms IS NULL AND NOT EXISTS (SELECT 1 FROM seen e"
+    " WHERE e.word = s.word AND e.device = s.device AND e.era = s.era AND e.ver <= ?1 AND (e.ver > s.ver OR (e.ver ="
+    " s.ver AND e.hash <> (SELECT hash FROM documents d WHERE d.word = s.word AND d.device = s.device AND d.era = s.era"
+    " AND d.ver = s.ver)))) ORDER BY rank, made_ms LIMIT ?2";
+
 static void on_send(uv_timer_t *timer)
 {
     struct publisher *p = timer->data;
     if (!p->online || !p->may_send)
         return;
-    json_t *rows = store_list(p->c->store,
-                              "SELECT word, device, era, ver, rank FROM sent s WHERE acked_ms IS NULL AND NOT EXISTS"
-                              " (SELECT 1 FROM seen e WHERE e.word = s.word AND e.device = s.device AND e.era = s.era"
-                              " AND e.ver > s.ver AND e.ver <= ?) ORDER BY rank, made_ms LIMIT ?",
-                              "ii", clock_wall_ms() + VERSION_AHEAD_MS, (int64_t)URGENT_IN_FLIGHT * 2),
+    json_t *rows = store_list(p->c->store, waiting, "ii", clock_wall_ms() + VERSION_AHEAD_MS,
+                              (int64_t)URGENT_IN_FLIGHT * 2),
            *row;
     size_t i;
     int r = 0;

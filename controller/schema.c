@@ -75,7 +75,7 @@ static const char step_3[] =
     "CREATE INDEX sent_device ON sent (device);"
     "ALTER TABLE documents DROP COLUMN acked_ms;"
     "CREATE TABLE seen (word TEXT NOT NULL, device TEXT NOT NULL, era INTEGER NOT NULL, ver INTEGER NOT NULL,"
-    " PRIMARY KEY (word, device)) WITHOUT ROWID;"
+    " hash TEXT NOT NULL, PRIMARY KEY (word, device)) WITHOUT ROWID;"
     "CREATE TABLE rule_targets (target TEXT NOT NULL, kind TEXT NOT NULL, rule TEXT NOT NULL,"
     " PRIMARY KEY (target, kind, rule)) WITHOUT ROWID;"
     "CREATE TRIGGER rule_placed AFTER INSERT ON rules BEGIN"

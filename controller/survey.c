@@ -269,12 +269,12 @@ static enum found compare(struct survey *s, const char *device, const char *word
     int order = doc_version_cmp(head->era, head->ver, era, json_integer_value(json_object_get(mine, "ver")));
     bool same = order == 0 && strcmp(json_string_value(json_object_get(mine, "hash")), hash) == 0;
     json_decref(mine);
-    if (order <= 0)
+    if (order < 0 || same)
         return same ? FOUND_OURS : FOUND_OTHER;
     if (store_run(s->c->store,
-                  "INSERT INTO seen VALUES (?, ?, ?, ?) ON CONFLICT (word, device) DO UPDATE SET era = excluded.era,"
-                  " ver = excluded.ver WHERE (excluded.era, excluded.ver) > (era, ver)",
-                  "ssii", word, device, head->era, head->ver) < 0)
+                  "INSERT INTO seen VALUES (?, ?, ?, ?, ?) ON CONFLICT (word, device) DO UPDATE SET era = excluded.era,"
+                  " ver = excluded.ver, hash = excluded.hash WHERE (excluded.era, excluded.ver) >= (era, ver)",
+                  "ssiis", word, device, head->era, head->ver, hash) < 0)
         log_warn("survey", "device=%s the newer %s that was seen is not noted", device, word);
     note_restored(s, word);
     publisher_touch(s->c->publisher, device);
