@@ -101,7 +101,7 @@ def idle(crowd, seconds, say):
 
 # --- a rule changes ---
 
-def adoption(crowd, indices, change, seconds=60):
+def adoption(crowd, indices, change, seconds):
     """Ms from the call of the API to the adoption by each of `indices`, and until the API had answered."""
     mark = len(crowd.adopted)
     wanted = set(indices)
@@ -125,7 +125,7 @@ def rule_change(crowd, say, changes=25):
     hash = bulletin(crowd)
     tomorrow = time.time() + 86400
     figures = {}
-    one_place = min(crowd.n, COMMUNES)
+    one_place, patience = min(crowd.n, COMMUNES), 60 + crowd.n / 10
     kinds = {
         "device": (changes, lambda k: {"devices": [name(k)]}, lambda k: [k]),
         "commune": (max(2, changes // 5), lambda k: {"areas": [commune(k)]}, lambda k: list(range(k % one_place, crowd.n, COMMUNES))),
@@ -137,8 +137,8 @@ def rule_change(crowd, say, changes=25):
         before, began = crowd.cost(), time.monotonic()
         for i in range(times):
             k = chance.randrange(crowd.n)
-            made, some, answered = adoption(crowd, who(k), lambda: rule(crowd, hash, tomorrow + 60 * i, **where(k)), 300)
-            _, more, again = adoption(crowd, who(k), lambda: crowd.caller.send("DELETE", f"/rules/{made['id']}"), 300)
+            made, some, answered = adoption(crowd, who(k), lambda: rule(crowd, hash, tomorrow + 60 * i, **where(k)), patience)
+            _, more, again = adoption(crowd, who(k), lambda: crowd.caller.send("DELETE", f"/rules/{made['id']}"), patience)
             latencies += some + more
             answers += [answered, again]
         cost = spent(before, crowd.cost(), time.monotonic() - began, crowd.n)
