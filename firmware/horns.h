@@ -1,4 +1,5 @@
-/* horns.h - all power amplifiers of this box together, as the stage wants them: ready, heard, muted, at rest.
+/* horns.h - all power amplifiers of this box together, with the relays and meters of their mains, as the stage wants
+ * them: ready, heard, muted, at rest.
  *
  * Zone masks are the site's; 0 is everything. An amplifier that takes part in none of the zones stays muted. Loop
  * thread. */
@@ -11,7 +12,8 @@
 struct horns;
 
 /* `site` and `buses` (by the site's order) are borrowed. Everything is muted and off until wanted. */
-MUST_USE int horns_new(const struct site *site, struct bus **buses, struct horns **ret_horns, struct complaint *why);
+MUST_USE int horns_new(uv_loop_t *loop, const struct site *site, struct bus **buses, struct horns **ret_horns,
+                       struct complaint *why);
 void horns_free(struct horns *horns); /* writes nothing; NULL is fine */
 
 void horns_ready(struct horns *horns, uint32_t zones);                                       /* power on, still muted */
@@ -32,7 +34,7 @@ uint32_t horns_lead_ms(const struct horns *horns);              /* from power wa
 void horns_mark(struct horns *horns, int32_t threshold_mb);
 void horns_evidence(struct horns *horns, uint32_t zones, struct airing_horns *ret);
 
-size_t horns_count(const struct horns *horns);
+size_t horns_count(const struct horns *horns); /* amplifiers, relays, meters */
 void horns_report(const struct horns *horns, size_t index, struct part_report *ret);
 
 #endif

@@ -1,96 +1,13 @@
 /* site.c - see site.h. */
 #include "firmware/site.h"
 
+#include "firmware/site_read.h"
+
 #include "boards/bus/rtu.h"
 #include "playlists/base/bytes.h"
-#include "playlists/base/cfg.h"
-#include "playlists/base/log.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-enum { PATH_MAX_LEN = 500, NAME_MAX_LEN = 40 };
-
-static const char *const log_words[] = {"error", "warning", "info", "debug", NULL};
-static const int log_levels[] = {LOG_LEVEL_ERR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG};
-
-static int read_id(const struct cfg_node *group, const char *setting, const char **ret, struct complaint *why)
-{
-    int r = cfg_text(group, setting, true, NAME_MAX_LEN, ret, why);
-    if (r < 0)
-        return r;
-    if (!id_valid(*ret))
-        return cfg_complain(group, why, "'%s' is \"%s\"; it must be 1 to 40 of a-z 0-9 - and not begin or end with -",
-                            setting, *ret);
-    return 0;
-}
-
-static int read_roots(const struct cfg_node *root, struct settings *settings, struct complaint *why)
-{
-    const struct cfg_node *list = NULL;
-    int r = cfg_list(root, "roots", true, 2, &list, why);
-    if (r < 0)
-        return r;
-    if (cfg_len(list) == 0)
-        return cfg_complain(list, why, "'roots' is empty; it must hold one or two root public keys");
-    for (size_t i = 0; i < cfg_len(list); i++) {
-        r = cfg_text_at(list, i, 43, &settings->roots[i], why);
-        if (r < 0)
-            return r;
-        uint8_t key[32];
-        if (b64url_decode(settings->roots[i], strlen(settings->roots[i]), key, sizeof(key)) != 32)
-            return cfg_complain(list, why, "'roots' item %zu is no Ed25519 public key (43 characters of base64url)",
-                                i + 1);
-    }
-    return 0;
-}
-
-static int read_settings(const struct cfg_node *root, struct settings *s, struct complaint *why)
-{
-    int log = 2;
-    int r = read_id(root, "device", &s->device, why);
-    if (r == 0)
-        r = cfg_text(root, "serial", true, 64, &s->serial, why);
-    if (r == 0)
-        r = cfg_text(root, "vault", true, PATH_MAX_LEN - 100, &s->vault_dir, why);
-    if (r == 0)
-        r = cfg_text(root, "link", true, 100, &s->link_path, why);
-    if (r == 0)
-        r = cfg_text(root, "key", true, PATH_MAX_LEN, &s->key_path, why);
-    if (r == 0)
-        r = cfg_text(root, "spool", true, PATH_MAX_LEN, &s->spool_dir, why);
-    if (r == 0)
-        r = cfg_text(root, "zones", false, PATH_MAX_LEN, &s->zone_dir, why);
-    if (r == 0)
-        r = cfg_choice(root, "log", false, log_words, &log, why);
-    if (r == 0)
-        r = read_roots(root, s, why);
-    s->log_level = log_levels[log];
-    return r;
-}
-
-int settings_open(const char *path, struct settings *ret, struct complaint *why)
-{
-    struct settings s = {0};
-    int r = cfg_open(path, &s.cfg, why);
-    if (r < 0)
-        return r;
-    r = read_settings(cfg_root(s.cfg), &s, why);
-    if (r == 0)
-        r = cfg_finish(s.cfg, why);
-    if (r < 0) {
-        settings_done(&s);
-        return r;
-    }
-    *ret = s;
-    return 0;
-}
-
-void settings_done(struct settings *settings)
-{
-    cfg_close(settings->cfg);
-    memset(settings, 0, sizeof(*settings));
-}
 
 /* A path of the file, taken from the file's own folder unless absolute. Heap. */
 static char *beside(const char *file, const char *path)
@@ -214,7 +131,7 @@ static int read_bus(struct site *site, const struct cfg_node *group, struct comp
     static const char *const transports[] = {"tcp", "rtu", NULL};
     struct site_bus bus = {0};
     int transport = BUS_TCP;
-    int r = read_id(group, "name", &bus.name, why);
+    int r = site_read_id(group, "name", &bus.name, why);
     if (r == 0)
         r = cfg_choice(group, "transport", true, transports, &transport, why);
     if (r == 0)
@@ -233,6 +150,15 @@ static int read_bus(struct site *site, const struct cfg_node *group, struct comp
     return 0;
 }
 
+/* Index of the part of this name, or -1. */
+static int part_named(const struct site_part *parts, size_t n, const char *name)
+{
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(parts[i].name, name) == 0)
+            return (int)i;
+    return -1;
+}
+
 static bool name_taken(const struct site *site, const char *name)
 {
     for (size_t i = 0; i < site->n_amplifiers; i++)
@@ -241,17 +167,17 @@ static bool name_taken(const struct site *site, const char *name)
     for (size_t i = 0; i < site->n_signs; i++)
         if (strcmp(site->signs[i].name, name) == 0)
             return true;
-    return false;
+    return part_named(site->relays, site->n_relays, name) >= 0 || part_named(site->meters, site->n_meters, name) >= 0;
 }
 
-/* What amplifiers and signs have in common. */
+/* What amplifiers, signs, relays and meters have in common. */
 static int read_part(const struct site *site, const struct cfg_node *group, const char *file, enum profile_kind kind,
                      const char **ret_name, size_t *ret_bus, uint8_t *ret_unit, struct profile **ret_profile,
                      struct complaint *why)
 {
     const char *bus = NULL, *path = NULL;
     int64_t unit = 0;
-    int r = read_id(group, "name", ret_name, why);
+    int r = site_read_id(group, "name", ret_name, why);
     if (r == 0)
         r = cfg_text(group, "bus", true, NAME_MAX_LEN, &bus, why);
     if (r == 0)
@@ -275,16 +201,89 @@ static int read_part(const struct site *site, const struct cfg_node *group, cons
     if (r < 0)
         return r;
     if ((*ret_profile)->kind != kind)
-        return cfg_complain(group, why, "profile \"%s\" is not one of %s", path,
-                            kind == PROFILE_AMPLIFIER ? "an amplifier" : "a sign");
+        return cfg_complain(group, why, "profile \"%s\" is not one of %s %s", path,
+                            kind == PROFILE_AMPLIFIER ? "an" : "a", profile_kind_name(kind));
     return 0;
+}
+
+static int read_mains(const struct site *site, const struct cfg_node *group, struct site_amplifier *amp,
+                      struct complaint *why)
+{
+    const struct cfg_node *mains = NULL;
+    const char *relay = NULL;
+    int64_t channel = 0, up_ms = 2000;
+    amp->relay = -1;
+    int r = cfg_group(group, "mains", false, &mains, why);
+    if (r < 0 || !mains)
+        return r;
+    r = cfg_text(mains, "relay", true, NAME_MAX_LEN, &relay, why);
+    if (r == 0)
+        r = cfg_int(mains, "channel", true, 1, PROFILE_ZONES_MAX, &channel, why);
+    if (r == 0)
+        r = cfg_int(mains, "up_ms", false, 0, 120000, &up_ms, why);
+    if (r < 0)
+        return r;
+    amp->relay = part_named(site->relays, site->n_relays, relay);
+    amp->channel = (unsigned)channel;
+    amp->mains_up_ms = (uint32_t)up_ms;
+    if (amp->relay < 0)
+        return cfg_complain(mains, why, "'relay' is \"%s\", but there is no such relay board in this file", relay);
+    if (site->relays[amp->relay].profile->zones[channel - 1] < 0)
+        return cfg_complain(mains, why, "'channel' is %d, which the relay board \"%s\" does not have", (int)channel,
+                            relay);
+    return 0;
+}
+
+static int read_meter_of(const struct site *site, const struct cfg_node *group, struct site_amplifier *amp,
+                         struct complaint *why)
+{
+    const struct cfg_node *meter = NULL;
+    const char *name = NULL;
+    amp->meter = -1;
+    int r = cfg_group(group, "meter", false, &meter, why);
+    if (r < 0 || !meter)
+        return r;
+    r = cfg_text(meter, "name", true, NAME_MAX_LEN, &name, why);
+    if (r == 0)
+        r = cfg_real(meter, "off_w", true, 0, 100000, &amp->off_w, why);
+    if (r == 0)
+        r = cfg_real(meter, "on_w", true, 0, 100000, &amp->on_w, why);
+    if (r < 0)
+        return r;
+    amp->meter = part_named(site->meters, site->n_meters, name);
+    if (amp->meter < 0)
+        return cfg_complain(meter, why, "'name' is \"%s\", but there is no such meter in this file", name);
+    if (amp->on_w <= amp->off_w)
+        return cfg_complain(meter, why, "'on_w' must be more than 'off_w'");
+    for (size_t i = 0; i < site->n_amplifiers; i++)
+        if (site->amplifiers[i].meter == amp->meter)
+            return cfg_complain(meter, why, "meter \"%s\" sees \"%s\" already; one sees one amplifier", name,
+                                site->amplifiers[i].name);
+    return 0;
+}
+
+/* Channels that no amplifier hangs on are somebody else's: they are not touched. */
+static void leave_foreign_channels(struct site *site)
+{
+    for (size_t k = 0; k < site->n_relays; k++)
+        for (unsigned channel = 1; channel <= PROFILE_ZONES_MAX; channel++) {
+            bool ours = false;
+            for (size_t i = 0; i < site->n_amplifiers; i++)
+                ours = ours || (site->amplifiers[i].relay == (int)k && site->amplifiers[i].channel == channel);
+            if (!ours)
+                site->relays[k].profile->zones[channel - 1] = -1;
+        }
 }
 
 static int read_amplifier(struct site *site, const struct cfg_node *group, const char *file, struct complaint *why)
 {
-    struct site_amplifier amp = {0};
+    struct site_amplifier amp = {.relay = -1, .meter = -1};
     size_t n = 0;
     int r = read_part(site, group, file, PROFILE_AMPLIFIER, &amp.name, &amp.bus, &amp.unit, &amp.profile, why);
+    if (r == 0)
+        r = read_mains(site, group, &amp, why);
+    if (r == 0)
+        r = read_meter_of(site, group, &amp, why);
     if (r == 0)
         r = read_zones(site, group, PROFILE_ZONES_MAX, amp.zone_bits, &n, why);
     for (size_t i = 0; r == 0 && i < n; i++) {
@@ -313,13 +312,26 @@ static int read_sign(struct site *site, const struct cfg_node *group, const char
     return 0;
 }
 
-enum part_kind { PART_BUS, PART_AMPLIFIER, PART_SIGN };
+static int read_plain(const struct site *site, const struct cfg_node *group, const char *file, enum profile_kind kind,
+                      struct site_part *parts, size_t *n, struct complaint *why)
+{
+    struct site_part part = {0};
+    int r = read_part(site, group, file, kind, &part.name, &part.bus, &part.unit, &part.profile, why);
+    if (r < 0) {
+        profile_free(part.profile);
+        return r;
+    }
+    parts[(*n)++] = part;
+    return 0;
+}
+
+enum part_kind { PART_BUS, PART_AMPLIFIER, PART_SIGN, PART_RELAY, PART_METER };
 
 static int read_parts(struct site *site, const struct cfg_node *root, const char *name, enum part_kind kind,
                       const char *file, struct complaint *why)
 {
     const struct cfg_node *list = NULL;
-    int r = cfg_list(root, name, false, 8, &list, why);
+    int r = cfg_list(root, name, false, kind == PART_RELAY || kind == PART_METER ? 4 : 8, &list, why);
     for (size_t i = 0; r == 0 && i < cfg_len(list); i++) {
         const struct cfg_node *group = cfg_at(list, i);
         if (!group)
@@ -328,8 +340,12 @@ static int read_parts(struct site *site, const struct cfg_node *root, const char
             r = read_bus(site, group, why);
         else if (kind == PART_AMPLIFIER)
             r = read_amplifier(site, group, file, why);
-        else
+        else if (kind == PART_SIGN)
             r = read_sign(site, group, file, why);
+        else if (kind == PART_RELAY)
+            r = read_plain(site, group, file, PROFILE_RELAY, site->relays, &site->n_relays, why);
+        else
+            r = read_plain(site, group, file, PROFILE_METER, site->meters, &site->n_meters, why);
     }
     return r;
 }
@@ -345,6 +361,10 @@ int site_open(const char *path, struct site *ret, struct complaint *why)
     if (r == 0)
         r = read_parts(&s, root, "buses", PART_BUS, path, why);
     if (r == 0)
+        r = read_parts(&s, root, "relays", PART_RELAY, path, why);
+    if (r == 0)
+        r = read_parts(&s, root, "meters", PART_METER, path, why);
+    if (r == 0)
         r = read_parts(&s, root, "amplifiers", PART_AMPLIFIER, path, why);
     if (r == 0)
         r = read_parts(&s, root, "signs", PART_SIGN, path, why);
@@ -356,6 +376,7 @@ int site_open(const char *path, struct site *ret, struct complaint *why)
         site_done(&s);
         return r;
     }
+    leave_foreign_channels(&s);
     *ret = s;
     return 0;
 }
@@ -366,6 +387,10 @@ void site_done(struct site *site)
         profile_free(site->amplifiers[i].profile);
     for (size_t i = 0; i < site->n_signs; i++)
         profile_free(site->signs[i].profile);
+    for (size_t i = 0; i < site->n_relays; i++)
+        profile_free(site->relays[i].profile);
+    for (size_t i = 0; i < site->n_meters; i++)
+        profile_free(site->meters[i].profile);
     free(site->sound.alsa_config);
     cfg_close(site->cfg);
     memset(site, 0, sizeof(*site));

@@ -273,7 +273,7 @@ static int make_outputs(struct stage *stage, struct complaint *why)
             return r;
         }
     }
-    int r = horns_new(site, stage->buses, &stage->horns, why);
+    int r = horns_new(stage->loop, site, stage->buses, &stage->horns, why);
     if (r == 0)
         r = panels_new(site, stage->buses, &stage->panels, why);
     if (r < 0 || !site->sound.wired)
