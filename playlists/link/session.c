@@ -134,8 +134,9 @@ static int64_t next_delay_ms(struct session *s, bool lost)
 {
     if (s->time_refused && s->signed_ms_at_try != s->known->signed_ms)
         return 0;
-    struct backoff backoff = {
-        .spread_ms = s->spread_ms, .base_ms = BACKOFF_BASE_MS, .max_ms = s->settings->backoff_max_ms};
+    /* What spreads a crowd over a window must not hurry once its tries begin to fail: that is when it is too many. */
+    int64_t base_ms = s->spread_ms / 4 > BACKOFF_BASE_MS ? s->spread_ms / 4 : BACKOFF_BASE_MS;
+    struct backoff backoff = {.spread_ms = s->spread_ms, .base_ms = base_ms, .max_ms = s->settings->backoff_max_ms};
     uint32_t chance;
     random_bytes(&chance, sizeof(chance));
     int64_t again_ms = backoff_delay_ms(&backoff, s->attempt, chance);
