@@ -464,6 +464,9 @@ bool stage_closed(const struct stage *stage)
 
 const char *stage_stuck(const struct stage *stage)
 {
+    for (size_t i = 0; i < stage->site->n_buses; i++)
+        if (stage->buses[i] && bus_stuck(stage->buses[i]))
+            return bus_name(stage->buses[i]);
     return stage->player ? player_stuck(stage->player) : NULL;
 }
 

@@ -10,6 +10,7 @@
 #include "boards/bus/wire.h"
 #include "playlists/base/bytes.h"
 #include "playlists/base/clock.h"
+#include "playlists/base/pulse.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -44,6 +45,8 @@ struct bus {
     uv_thread_t thread; /* owns all below */
     struct wire *wire;
     int64_t last_exchange_ms;
+
+    struct pulse pulse; /* of the thread; read by the loop */
 };
 
 /* ---- the bus thread ---- */
@@ -97,8 +100,10 @@ static void perform(struct bus *bus, struct job *job)
     if (known) {
         int64_t deadline = clock_elapsed_ns() + limit_ms(bus, job) * 1000000;
         uv_mutex_unlock(&bus->mutex);
+        pulse_within(&bus->pulse, PULSE_STEP_MS);
         job->result = wire_do(bus->wire, &to, &job->request, deadline, job->values, &job->exception);
         job->at_elapsed_ms = bus->last_exchange_ms = clock_elapsed_ms();
+        pulse_rest(&bus->pulse);
         uv_mutex_lock(&bus->mutex);
     }
     bool unconnected = !known || wire_unconnected(bus->wire);
@@ -439,6 +444,11 @@ uint16_t bus_registers_max(const struct bus *bus)
         return BUS_VALUES_MAX;
     int64_t bytes = (int64_t)BUS_LIMIT_MS / 2 * 1000000 / rtu_chars_ns(bus->baud, 1) - 16;
     return (uint16_t)(bytes < 4 ? 2 : bytes / 2 < BUS_VALUES_MAX ? bytes / 2 : BUS_VALUES_MAX);
+}
+
+bool bus_stuck(const struct bus *bus)
+{
+    return pulse_missed(&bus->pulse);
 }
 
 const char *bus_name(const struct bus *bus)
