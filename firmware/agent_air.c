@@ -156,7 +156,7 @@ static int store_decision(struct agent *agent, const struct decision *decision, 
                           bool *ret_told)
 {
     int64_t since_ms = clock_elapsed_ms() - agent->ledger_saved_ms;
-    bool due = since_ms > (ledger->on != ON_NOTHING ? SAVE_ON_MS : SAVE_IDLE_MS);
+    bool due = since_ms >= (ledger->on != ON_NOTHING ? SAVE_ON_MS : SAVE_IDLE_MS);
     if (!decision->store && !decision->n_ended && !decision->begins && !due)
         return 0;
     size_t before = agent->deeds.n;
@@ -294,8 +294,9 @@ static void ask_again(struct agent *agent, int64_t next_ms)
     int64_t wait_ms = next_ms == INT64_MAX ? ASK_MAX_MS : next_ms - agent->time.now_ms;
     if (wait_ms < 0)
         wait_ms = 0;
-    if (wait_ms > ASK_MAX_MS)
-        wait_ms = ASK_MAX_MS;
+    int64_t most_ms = agent->ledger.on != ON_NOTHING ? SAVE_ON_MS : ASK_MAX_MS; /* what was heard is written down */
+    if (wait_ms > most_ms)
+        wait_ms = most_ms;
     uv_update_time(agent->loop);
     uv_timer_start(agent->ask_timer, on_ask_timer, (uint64_t)wait_ms, 0);
 }
