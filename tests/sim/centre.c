@@ -390,7 +390,7 @@ struct centre *centre_new(uv_loop_t *loop, const char *device, enum device_kind 
     centre->arena = arena_new();
     centre->era = 1;
     centre->life_ms = LIFE_DAYS * DAY_MS;
-    centre->config = (struct config){.kind = kind,
+    centre->config = (struct config){.kind = (int)kind,
                                      .zone = "Asia/Ho_Chi_Minh",
                                      .areas = {area, 1},
                                      .languages = {languages, 1},

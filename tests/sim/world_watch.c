@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The ledger of what is on is stored every ten seconds: after a crash so much may be heard again, if it resumes. */
-enum { HEARD_MS = 1000, AGAIN_MS = 11500 };
+/* The ledger of what is on is stored every five seconds: after a crash so much may be heard again, if it resumes. */
+enum { HEARD_MS = 1000, AGAIN_MS = 5500 };
 
 void world_note_fault(struct world *world, const char *fmt, ...)
 {
