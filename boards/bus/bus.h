@@ -106,7 +106,7 @@ void bus_counters(const struct bus *bus, uint8_t unit, struct bus_counters *ret_
 /* What it was backed off for is mended (its mains are back): try it at once. */
 void bus_revive(struct bus *bus, uint8_t unit);
 uint16_t
-bus_registers_max(const struct bus *bus);    /* that one answer can carry within the bound, at this line's speed */
+bus_registers_max(const struct bus *bus); /* that one answer can carry within the bound, at this line's speed */
 /* An exchange is under way for far longer than BUS_LIMIT_MS: the thread hangs in its device. */
 bool bus_stuck(const struct bus *bus);
 const char *bus_name(const struct bus *bus); /* "tcp:127.0.0.1:502", "rtu:/dev/ttyUSB0" */
