@@ -220,6 +220,8 @@ static void on_offline(void *arg, const char *why)
 static void on_message(void *arg, const char *topic, const void *payload, size_t len, bool retained)
 {
     struct agent *agent = arg;
+    if (agent->stopping)
+        return; /* nothing is decided any more: what the broker retains comes again with the next session */
     agent_look_at_time(agent);
     struct courier_now now = agent_courier_now(agent);
     courier_message(agent->courier, topic, payload, len, retained, &now);
