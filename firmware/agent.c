@@ -9,14 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-    TICK_MS = 1000,
-    STOP_MS = 3000,
-    SWEEP_TICKS = 3600,
-    WANTS_TICKS = 30,
-    FLOOR_TICKS = 5,
-    BLOB_KEEP_S = 14 * 86400
-};
+enum { TICK_MS = 1000, STOP_MS = 3000, SWEEP_TICKS = 3600, WANTS_TICKS = 30, FLOOR_TICKS = 5 };
 
 static struct clocks read_clocks(const struct agent *agent)
 {
@@ -122,20 +115,6 @@ void agent_ask_soon(struct agent *agent)
         uv_timer_start(agent->ask_timer, on_ask, 0, 0);
 }
 
-static void want(void *arg, const char *hash, int64_t size, int64_t due_ms)
-{
-    fetcher_want(arg, hash, size, due_ms);
-}
-
-void agent_wants(struct agent *agent)
-{
-    int64_t now_ms = agent_stamp_ms(agent);
-    agent->wants_changed = false;
-    fetcher_begin(agent->fetcher);
-    timetable_wants(agent->timetable, now_ms, want, agent->fetcher);
-    fetcher_end(agent->fetcher, now_ms, clock_elapsed_ms());
-}
-
 /* --- documents --- */
 
 static void load_zone(struct agent *agent)
@@ -188,47 +167,6 @@ static void on_approval_refused(void *arg, const char *about, const char *hash, 
         agent_event(agent, "document_refused", about, "%s: %s", refusal_names[refusal], why);
 }
 
-/* --- blobs --- */
-
-static void blob_changed(struct agent *agent, const char *hash)
-{
-    timetable_blob(agent->timetable, hash);
-    agent->wants_changed = true;
-    agent_ask_soon(agent);
-}
-
-static void on_taken(void *arg, const char *hash, int result, const char *why)
-{
-    struct agent *agent = arg;
-    if (result < 0) {
-        log_warn("fetch", "%.12s was fetched but is refused: %s; fetched again", hash, why);
-        if (result == ERR_HASH)
-            agent_event(agent, "blob_damaged", hash, "fetched, but refused: %s", why);
-        fetcher_spoilt(agent->fetcher, hash, clock_elapsed_ms());
-        return;
-    }
-    log_info("fetch", "%.12s is in the vault", hash);
-    fetcher_landed(agent->fetcher, hash);
-    blob_changed(agent, hash);
-}
-
-static void on_checked(void *arg, const char *hash, bool whole)
-{
-    struct agent *agent = arg;
-    if (!whole) {
-        log_warn("vault", "blob %.12s is damaged; deleted, to be fetched again", hash);
-        agent_event(agent, "blob_damaged", hash, "what lies in the vault is not what its hash says; fetched again");
-        blob_changed(agent, hash);
-    }
-    agent_ask_soon(agent);
-}
-
-static bool blob_wanted(void *arg, const char *hash)
-{
-    struct agent *agent = arg;
-    return timetable_uses(agent->timetable, hash);
-}
-
 /* --- ticking --- */
 
 static void finish_stop(struct agent *agent)
@@ -240,13 +178,6 @@ static void finish_stop(struct agent *agent)
         log_warn("agent", "outputs did not all answer within %d ms; going anyway", STOP_MS);
     agent->over = true;
     agent->stopped(agent->stopped_arg);
-}
-
-static void sweep(struct agent *agent)
-{
-    int64_t now_ms = agent_stamp_ms(agent);
-    outbox_sweep(agent->outbox, now_ms);
-    blobs_sweep(agent->blobs, clock_wall_ms() / 1000, BLOB_KEEP_S, blob_wanted, agent);
 }
 
 static void on_tick(uv_timer_t *timer)
@@ -276,7 +207,9 @@ static void on_tick(uv_timer_t *timer)
     outbox_again(agent->outbox, now.elapsed_ms);
     outbox_push(agent->outbox, now.elapsed_ms);
     if (agent->ticks % SWEEP_TICKS == 0)
-        sweep(agent);
+        agent_sweep_blobs(agent);
+    if (agent->ticks % SWEEP_TICKS == 0 || agent->sweeping)
+        agent->sweeping = outbox_sweep(agent->outbox, agent_stamp_ms(agent));
     if (agent->ticks % 10 == 0)
         agent_ask_soon(agent); /* blocked sound is checked again, what was heard is written down */
 }
@@ -293,7 +226,7 @@ static uv_timer_t *new_timer(struct agent *agent)
 
 static int open_stores(struct agent *agent, struct complaint *why)
 {
-    struct blobs_events blob_events = {.taken = on_taken, .checked = on_checked};
+    struct blobs_events blob_events = {.taken = agent_blob_taken, .checked = agent_blob_checked};
     int r = vault_open(agent->settings->vault_dir, clock_wall_ms(), &agent->vault, why);
     if (r == 0)
         r = blobs_new(agent->loop, agent->settings->vault_dir, agent->settings->spool_dir, &blob_events, agent,

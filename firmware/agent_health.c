@@ -117,9 +117,11 @@ static void add_disk(const struct agent *agent, struct health_paper *paper)
     bool full = free_mib < DISK_FULL_MIB || agent->vault_bad, low = free_mib < DISK_LOW_MIB;
     if (agent->vault_bad)
         snprintf(paper->disk, sizeof(paper->disk), "the vault cannot be written: %s", vault_trouble(agent->vault));
+    else if (agent->n_unfit)
+        snprintf(paper->disk, sizeof(paper->disk), "%zu files have no room in the vault", agent->n_unfit);
     else if (low)
         snprintf(paper->disk, sizeof(paper->disk), "%.0f MiB are free", free_mib);
-    add_part(paper, "disk", full ? "fault" : low ? "warn" : "ok", paper->disk);
+    add_part(paper, "disk", full ? "fault" : low || agent->n_unfit ? "warn" : "ok", paper->disk);
     add_value(paper, "disk", "free", free_mib, "MiB");
 }
 

@@ -1,5 +1,5 @@
 /* agent_parts.h - inside of the agent, shared by agent.c (life and loop), agent_air.c (arbiter, stage, receipts),
- * agent_deeds.c (what goes into the vault),
+ * agent_deeds.c (what goes into the vault), agent_blobs.c (what is fetched and what leaves),
  * agent_wire.c (link, session, outbox), agent_commands.c (what it is told to do) and agent_health.c (state of the
  * parts).
  */
@@ -26,7 +26,8 @@ enum {
     DAMPERS = 32,
     DAMPER_EVENTS = 20,
     DAMPER_MS = 3600000,
-    MEND_EACH_MS = 1000
+    MEND_EACH_MS = 1000,
+    UNFIT_MAX = 64
 };
 
 /* A thing that keeps failing must not fill the outbox: at most DAMPER_EVENTS an hour of one code about one thing; those
@@ -102,6 +103,11 @@ struct agent {
 
     struct event_damper dampers[DAMPERS];
 
+    /* blobs */
+    uint64_t unfit[UNFIT_MAX]; /* those that have no room, told already */
+    size_t n_unfit;
+    bool sweeping; /* rows of the outbox are still to be swept */
+
     bool stopping, over;
     int64_t stop_elapsed_ms;
     unsigned ticks;
@@ -116,7 +122,6 @@ void agent_ask_soon(struct agent *agent);
 void agent_event(struct agent *agent, const char *code, const char *about, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 struct courier_now agent_courier_now(const struct agent *agent);
-void agent_wants(struct agent *agent); /* tell the fetcher what is wanted */
 
 /* agent_deeds.c */
 /* Write all deeds into the vault, with `ledger` (NULL: only when an older one is owed). Negative: they stay in memory.
@@ -128,6 +133,12 @@ MUST_USE int agent_airing(struct agent *agent, uint64_t key, struct airing *ret)
 /* All evidence of it: what is stored of earlier parts, and the last part (may be NULL). False: none. */
 bool agent_all_evidence(struct agent *agent, uint64_t key, const struct airing_evidence *last,
                         struct airing_evidence *ret);
+
+/* agent_blobs.c */
+void agent_wants(struct agent *agent); /* what is wanted, what has room, what leaves: fetcher and vault are told */
+void agent_sweep_blobs(struct agent *agent);
+void agent_blob_taken(void *arg, const char *hash, int result, const char *why);
+void agent_blob_checked(void *arg, const char *hash, bool whole);
 
 /* agent_air.c */
 void agent_ask(struct agent *agent);

@@ -38,6 +38,7 @@ struct blobs {
     void *arg;
     struct check checks[CHECKS_MAX]; /* the oldest leaves first: it is checked again when it is needed */
     struct job *jobs;                /* under way */
+    int64_t used;                    /* bytes of all files; -1: to be counted */
     bool closing;
 };
 
@@ -87,6 +88,7 @@ int blobs_new(uv_loop_t *loop, const char *vault_dir, const char *spool_dir, con
     blobs->spool = xstrdup(spool_dir);
     blobs->events = *events;
     blobs->arg = arg;
+    blobs->used = -1;
     *ret_blobs = blobs;
     return 0;
 }
@@ -307,6 +309,10 @@ static void done(uv_work_t *work, int status)
         job->result = status;
     if (job->result == 0)
         remember_check(blobs, job);
+    if (!job->take && job->result != 0)
+        blobs->used = -1;
+    else if (job->take && job->result == 0 && blobs->used >= 0)
+        blobs->used += job->size;
     if (!blobs->closing && job->take)
         blobs->events.taken(blobs->arg, job->hash.hex, job->result, job->why.text);
     else if (!blobs->closing)
@@ -373,10 +379,13 @@ int blobs_read(struct blobs *blobs, const char *hash, size_t max, struct buf *re
         return r;
     log_warn("vault", "blob %.12s is damaged; deleted, to be fetched again", hash);
     unlink(path);
+    blobs->used = -1;
     return ERR_HASH;
 }
 
-static void sweep_dir(const char *path, int64_t now_s, int64_t age_s, blobs_wanted_fn wanted, void *arg)
+typedef void (*file_fn)(void *arg, const char *path, const char *name, const struct stat *st);
+
+static void each_in(const char *path, file_fn each, void *arg)
 {
     DIR *dir = opendir(path);
     struct dirent *entry;
@@ -384,20 +393,102 @@ static void sweep_dir(const char *path, int64_t now_s, int64_t age_s, blobs_want
         char file[BLOB_PATH_MAX + 300];
         struct stat st;
         snprintf(file, sizeof(file), "%s/%s", path, entry->d_name);
-        if (entry->d_name[0] == '.' || (hash_valid(entry->d_name) && wanted(arg, entry->d_name)))
-            continue;
-        if (stat(file, &st) == 0 && S_ISREG(st.st_mode) && now_s - st.st_ctim.tv_sec > age_s)
-            unlink(file);
+        if (entry->d_name[0] != '.' && stat(file, &st) == 0)
+            each(arg, file, entry->d_name, &st);
     }
     if (dir)
         closedir(dir);
 }
 
+struct walk {
+    file_fn each;
+    void *arg;
+};
+
+static void walk_folder(void *arg, const char *path, const char *name, const struct stat *st)
+{
+    struct walk *walk = arg;
+    if (S_ISDIR(st->st_mode) && strlen(name) == 2)
+        each_in(path, walk->each, walk->arg);
+}
+
+static void each_file(const struct blobs *blobs, file_fn each, void *arg)
+{
+    struct walk walk = {.each = each, .arg = arg};
+    each_in(blobs->dir, walk_folder, &walk);
+}
+
+struct list {
+    struct blob_seen *at;
+    size_t n, cap;
+};
+
+static void list_one(void *arg, const char *path, const char *name, const struct stat *st)
+{
+    struct list *list = arg;
+    (void)path;
+    if (!hash_valid(name) || !S_ISREG(st->st_mode))
+        return;
+    if (list->n == list->cap) {
+        list->cap = list->cap ? list->cap * 2 : 32;
+        struct blob_seen *grown = xcalloc(list->cap, sizeof(*grown));
+        if (list->n)
+            memcpy(grown, list->at, list->n * sizeof(*grown));
+        free(list->at);
+        list->at = grown;
+    }
+    struct blob_seen *seen = &list->at[list->n++];
+    snprintf(seen->hash.hex, sizeof(seen->hash.hex), "%s", name);
+    seen->size = st->st_size;
+    seen->used_s = st->st_atim.tv_sec > st->st_ctim.tv_sec ? st->st_atim.tv_sec : st->st_ctim.tv_sec;
+}
+
+struct blob_seen *blobs_list(const struct blobs *blobs, size_t *ret_n)
+{
+    struct list list = {0};
+    each_file(blobs, list_one, &list);
+    *ret_n = list.n;
+    return list.at;
+}
+
+int64_t blobs_used(struct blobs *blobs)
+{
+    if (blobs->used < 0) {
+        size_t n;
+        struct blob_seen *all = blobs_list(blobs, &n);
+        blobs->used = 0;
+        for (size_t i = 0; i < n; i++)
+            blobs->used += all[i].size;
+        free(all);
+    }
+    return blobs->used;
+}
+
+void blobs_evict(struct blobs *blobs, const char *hash)
+{
+    char path[BLOB_PATH_MAX];
+    blobs_path(blobs, hash, path);
+    unlink(path);
+    blobs->used = -1;
+}
+
+struct sweep {
+    int64_t before_s;
+    blobs_wanted_fn wanted;
+    void *arg;
+};
+
+static void sweep_one(void *arg, const char *path, const char *name, const struct stat *st)
+{
+    struct sweep *sweep = arg;
+    if (S_ISREG(st->st_mode) && st->st_ctim.tv_sec < sweep->before_s &&
+        !(hash_valid(name) && sweep->wanted(sweep->arg, name)))
+        unlink(path);
+}
+
 void blobs_sweep(struct blobs *blobs, int64_t now_s, int64_t age_s, blobs_wanted_fn wanted, void *arg)
 {
-    for (int i = 0; i < 256; i++) {
-        char path[BLOB_PATH_MAX];
-        snprintf(path, sizeof(path), "%s/%02x", blobs->dir, (unsigned)i);
-        sweep_dir(path, now_s, age_s, wanted, arg);
-    }
+    struct sweep sweep = {.before_s = now_s - age_s, .wanted = wanted, .arg = arg};
+    each_file(blobs, sweep_one, &sweep);
+    blobs->used = -1;
 }

@@ -44,6 +44,15 @@ void blobs_check(struct blobs *blobs, const char *hash, int64_t size);
 /* Read a small blob whole, with its hash checked. ERR_HASH: damaged, and deleted now. -ENOENT. */
 MUST_USE int blobs_read(struct blobs *blobs, const char *hash, size_t max, struct buf *ret);
 
+/* All that is there. `used_s`: when it was read or written last, Unix seconds (as well as the file system tells). */
+struct blob_seen {
+    struct hash hash;
+    int64_t size, used_s;
+};
+struct blob_seen *blobs_list(const struct blobs *blobs, size_t *ret_n); /* heap, caller frees */
+int64_t blobs_used(struct blobs *blobs);                                /* their bytes; counted once, then kept up */
+void blobs_evict(struct blobs *blobs, const char *hash);
+
 /* Delete blobs that `wanted` does not name and that were taken in more than `age_s` ago. */
 typedef bool (*blobs_wanted_fn)(void *arg, const char *hash);
 void blobs_sweep(struct blobs *blobs, int64_t now_s, int64_t age_s, blobs_wanted_fn wanted, void *arg);

@@ -24,8 +24,9 @@ struct entry {
     struct media *media;    /* sounds that this device plays; owned */
     size_t n_media;
     struct bulletin_use use;
-    char *detail;   /* owned */
-    int64_t due_ms; /* first start of an item that has not ended; INT64_MAX */
+    char *detail;         /* owned */
+    int64_t due_ms;       /* first start of an item that has not ended; INT64_MAX */
+    const char *due_item; /* its id */
 };
 
 /* Beside each air item. */
@@ -429,27 +430,38 @@ static void find_due(struct timetable *timetable, int64_t now_ms)
     for (size_t e = 0; e < timetable->n_entries; e++)
         timetable->entries[e].due_ms = INT64_MAX;
     for (size_t i = timetable->n; i-- > 0;) {
-        if (timetable->items[i].end_ms > now_ms)
-            timetable->entries[timetable->playlist->items[timetable->rows[i].item].bulletin].due_ms =
-                timetable->items[i].start_ms;
+        const struct playlist_item *item = &timetable->playlist->items[timetable->rows[i].item];
+        if (timetable->items[i].end_ms <= now_ms)
+            continue;
+        timetable->entries[item->bulletin].due_ms = timetable->items[i].start_ms;
+        timetable->entries[item->bulletin].due_item = item->id;
     }
 }
 
-void timetable_wants(struct timetable *timetable, int64_t now_ms, timetable_want_fn want, void *arg)
+void timetable_needs(struct timetable *timetable, int64_t now_ms, timetable_need_fn each, void *arg)
 {
     find_due(timetable, now_ms);
     for (size_t e = 0; e < timetable->n_entries; e++) {
         const struct entry *entry = &timetable->entries[e];
         const struct playlist_bulletin *ref = &timetable->playlist->bulletins[e];
+        struct blob_need need = {.due_ms = entry->due_ms, .occurrence = entry->due_item};
         if (entry->due_ms == INT64_MAX || entry->unusable)
             continue;
-        if (!entry->here)
-            want(arg, ref->hash, ref->size, entry->due_ms);
-        for (size_t i = 0; i < ref->n_approvals; i++)
-            if (!blobs_have(timetable->blobs, ref->approvals[i].hash, ref->approvals[i].size))
-                want(arg, ref->approvals[i].hash, ref->approvals[i].size, entry->due_ms);
-        for (size_t i = 0; i < entry->n_media; i++)
-            if (!blobs_have(timetable->blobs, entry->media[i].hash.hex, entry->media[i].size))
-                want(arg, entry->media[i].hash.hex, entry->media[i].size, entry->due_ms);
+        need.hash = ref->hash;
+        need.size = ref->size;
+        need.here = entry->here;
+        each(arg, &need);
+        for (size_t i = 0; i < ref->n_approvals; i++) {
+            need.hash = ref->approvals[i].hash;
+            need.size = ref->approvals[i].size;
+            need.here = blobs_have(timetable->blobs, need.hash, need.size);
+            each(arg, &need);
+        }
+        for (size_t i = 0; i < entry->n_media; i++) {
+            need.hash = entry->media[i].hash.hex;
+            need.size = entry->media[i].size;
+            need.here = blobs_have(timetable->blobs, need.hash, need.size);
+            each(arg, &need);
+        }
     }
 }

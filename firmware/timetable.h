@@ -48,10 +48,16 @@ const char *timetable_detail(const struct timetable *timetable, size_t index); /
 MUST_USE int timetable_programme(struct timetable *timetable, size_t index, struct arena *arena,
                                  struct bulletin **ret_bulletin, struct programme *ret_programme);
 
-/* Blobs that are wanted and not here, one call each, soonest first within a bulletin. `due_ms`: start of the first item
- * that needs it. Items that ended before now_ms want nothing. */
-typedef void (*timetable_want_fn)(void *arg, const char *hash, int64_t size, int64_t due_ms);
-void timetable_wants(struct timetable *timetable, int64_t now_ms, timetable_want_fn want, void *arg);
+/* Every blob that items need which have not ended, here or not; one that several bulletins need comes several times. */
+struct blob_need {
+    const char *hash;
+    int64_t size;
+    int64_t due_ms;         /* start of the first item that needs it */
+    const char *occurrence; /* that item */
+    bool here;
+};
+typedef void (*timetable_need_fn)(void *arg, const struct blob_need *need);
+void timetable_needs(struct timetable *timetable, int64_t now_ms, timetable_need_fn each, void *arg);
 /* True when the playlist in force has a use for this blob. */
 bool timetable_uses(const struct timetable *timetable, const char *hash);
 

@@ -35,6 +35,7 @@ class Centre:
         self.box = jose.Key()
         self.persons = {"lan": jose.Key(), "hung": jose.Key()}
         self.retained, self.blobs, self.up, self.attached = {}, {}, [], []
+        self.fetches = []  # every FETCH, in order
         self.welcome_ver = 0
         self.withheld = set()  # hashes that are not handed over
         self.store = True      # receipts and events are stored and welcomed
@@ -225,6 +226,7 @@ class Centre:
                 self.welcome()
 
     def _fetch(self, number, name):
+        self.fetches.append(name)
         data = self.blobs.get(name)
         if data is None or name in self.withheld:
             self.send(NOT_FETCHED, 0, number, name, json.dumps({"why": "it is not there", "final": True}).encode())

@@ -139,6 +139,36 @@ class StoreTest(unittest.TestCase):
 
         self.fails_and_recovers(break_it, lambda: self.remount(mount, "rw"))
 
+    # --- a quota ---
+
+    def in_vault(self, name):
+        return os.path.exists(self.bench.path("vault", "blobs", name[:2], name))
+
+    def test_quota(self):
+        """A pinned clip stays, what is due soon is fetched, what does not fit is said once and not fetched in vain."""
+        self.bench.more = "quota_mb = 1; reserve_mb = 0;"
+        self.bench.start()
+        media = [self.bench.media(5, seed=30 + i)[1] for i in range(3)]
+        clip, soon, late = (m["hash"] for m in media)
+        self.centre.begin(pinned=[{"hash": clip, "size": media[0]["size"]}])
+        bulletins = [self.centre.bulletin([{"lang": "vi", "audio": m}], id=f"b{i}") for i, m in enumerate(media[1:])]
+        at = int(time.time()) + 6
+        approved = [(b, [self.centre.approval(b)]) for b in bulletins]
+        items = [self.bench.item("soon", 0, at, 5, end_ms=int((at + 8) * 1000)), self.bench.item("late", 1, at + 7200, 5)]
+        self.centre.publish("playlist", self.centre.playlist(approved, items))
+        event = self.bench.wait_event("vault_full")
+        self.assertEqual(event["about"], items[1]["id"])
+        self.assertIn(late, event["detail"])
+        wait_until(lambda: self.health().get("disk", ("", ""))[0] == "warn", 5, "health says it")
+        self.assertEqual(self.bench.wait_receipt(items[0]["id"])["reason"], "on_time")
+        self.assertNotIn(late, self.centre.fetches, "nothing is fetched that has no room")
+        self.assertTrue(self.in_vault(clip), "the clip is pinned")
+        wait_until(lambda: self.in_vault(late), 45, "room for the later one, once the first is over")
+        self.assertFalse(self.in_vault(soon))
+        self.assertTrue(self.in_vault(clip))
+        self.assertEqual([self.centre.fetches.count(h) for h in (clip, soon, late)], [1, 1, 1])
+        self.assertEqual(len(self.centre.seen("event", code="vault_full")), 1)
+
     # --- a vault that is damaged, or taken ---
 
     def test_damaged_vault(self):

@@ -169,18 +169,18 @@ static enum reason judged(struct world *w)
     return items[0].blocked;
 }
 
-static void count_want(void *arg, const char *hash, int64_t size, int64_t due_ms)
+static void count_want(void *arg, const struct blob_need *need)
 {
     int *n = arg;
-    (void)hash, (void)size;
-    assert_int_equal(due_ms, 1000000);
-    ++*n;
+    assert_int_equal(need->due_ms, 1000000);
+    assert_non_null(need->occurrence);
+    *n += !need->here;
 }
 
 static int wants(struct world *w, int64_t now_ms)
 {
     int n = 0;
-    timetable_wants(w->timetable, now_ms, count_want, &n);
+    timetable_needs(w->timetable, now_ms, count_want, &n);
     return n;
 }
 
