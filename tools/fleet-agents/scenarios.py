@@ -14,7 +14,7 @@ from process import Failure, wait_until
 
 STEADY_S = 31   # a session that stood this long was a good one: its next try is spread over the whole window
 GOAL_S = 60     # until everybody is back after a restart of the broker
-AHEAD_S = 8     # from a rule to its instant, for fetching
+AHEAD_S = 5     # from a rule to its instant, for fetching
 
 
 def percentile(values, share):
