@@ -13,12 +13,15 @@ import sound
 from broker import free_port, listens
 from process import Failure, wait_until
 
-PROFILES = {"amplifier": "amplifier-sim-a100.cfg", "sign": "sign-sim-t4.cfg"}
+PROFILES = {"amplifier": "amplifier-sim-a100.cfg", "sign": "sign-sim-t4.cfg", "relay": "relay-sim-r8.cfg",
+            "meter": "meter-sim-m1.cfg"}
 
 
 @dataclasses.dataclass
 class Plan:
-    """What a site has. `hardware`: name -> amplifier or sign; `profiles`: name -> path, where another model is meant."""
+    """What a site has. `hardware`: name -> amplifier, sign, relay or meter; `profiles`: name -> path, where another model
+    is meant. `bus`: "tcp", each on a port of its own, or "rtu": all of it on one serial line, in the order of `hardware`
+    as units 1, 2, ... With a relay every amplifier hangs on its channel 1, 2, ...; a meter sees the first amplifier."""
 
     device: str
     kind: str
@@ -29,6 +32,7 @@ class Plan:
     zones: tuple = ("san-van-hoa",)  # names of the amplifiers' relays, in order
     hardware: dict = dataclasses.field(default_factory=dict)
     profiles: dict = dataclasses.field(default_factory=dict)
+    bus: str = "tcp"
     agent_settings: str = ""  # more lines of agent.cfg
     site_settings: str = ""   # more lines of site.cfg
     link_settings: str = ""
@@ -43,7 +47,7 @@ def plans():
         Plan("ls-loa-01", "loudspeaker", "a001", "Cụm loa Thất Khê", ("vi",), hardware={"tang-am": "amplifier"}),
         Plan("ls-bang-01", "board", "a065", "Bảng tin Đông Kinh", ("vi",), card=False, hardware={"bang": "sign"}),
         Plan("ls-ck-01", "cluster", "a058", "Cụm thông tin cửa khẩu Đồng Đăng", ("vi", "zh", "en"),
-             hardware={"tang-am": "amplifier", "bang": "sign"}),
+             hardware={"tang-am": "amplifier", "bang": "sign"}, bus="rtu"),
     ]
 
 
@@ -65,18 +69,23 @@ def panel(path, request=None, seconds=3):
 
 
 class Simulator:
-    """One amplifier or sign on its own Modbus TCP port."""
+    """One amplifier, sign, relay board or meter: on its own Modbus TCP port, or on the site's serial line."""
 
-    def __init__(self, site, name, what, profile):
-        self.name, self.what, self.profile, self.unit = name, what, profile, 1
-        self.port = free_port()
+    def __init__(self, site, name, what, profile, line=None):
+        self.name, self.what, self.profile, self.line = name, what, profile, line
+        self.unit = len(line.simulators) + 1 if line else 1
         self.panel = site.i.socket(f"{site.plan.device}-{name}.panel")
         self.journal = site.path(f"{name}.writes")  # one JSON line for each register write
-        argv = [site.i.exe("loa-modbus-sim"), "--profile", profile, "--port", self.port, "--unit", self.unit,
-                "--name", name, "--panel", self.panel, "--journal", self.journal]
+        argv = ["--profile", profile, "--unit", self.unit, "--name", name, "--panel", self.panel, "--journal", self.journal]
         if what == "amplifier" and site.plan.card:
             argv += ["--meter", site.meter]
-        self.process = site.i.keeper.process(f"{site.plan.device} {name}", argv, site.log(name))
+        if line:
+            self.port, self.process = line.port, line.process
+            line.add(self, argv)
+        else:
+            self.port = free_port()
+            self.process = site.i.keeper.process(f"{site.plan.device} {name}", [
+                site.i.exe("loa-modbus-sim"), "--port", self.port, *argv], site.log(name))
 
     def look(self):
         """The front panel: what a technician would see."""
@@ -111,8 +120,39 @@ class Simulator:
         return []
 
     def describe(self):
-        return {"name": self.name, "profile": self.profile, "transport": "tcp", "host": "127.0.0.1", "port": self.port,
-                "unit": self.unit, "panel": self.panel, "journal": self.journal}
+        about = {"name": self.name, "profile": self.profile, "transport": "rtu" if self.line else "tcp", "host": "127.0.0.1",
+                 "port": self.port, "unit": self.unit, "panel": self.panel, "journal": self.journal}
+        return {**about, "tty": self.line.tty} if self.line else about
+
+
+class SerialLine:
+    """One RS-485 line with several slaves, and a TCP side onto the same registers for a second reader."""
+
+    def __init__(self, site):
+        self.port, self.tty = free_port(), site.i.socket(f"{site.plan.device}.tty")
+        self.simulators, plan = [], site.plan
+        self.amplifiers = [name for name, what in plan.hardware.items() if what == "amplifier"]
+        self.relay = next((name for name, what in plan.hardware.items() if what == "relay"), None)
+        self.process = site.i.keeper.process(f"{plan.device} bus", [
+            site.i.exe("loa-modbus-sim"), "--port", self.port, "--tty", self.tty], site.log("bus"))
+
+    def add(self, simulator, argv):
+        if self.relay and simulator.what == "amplifier":
+            argv += ["--mains", f"{self.relay}.{self.amplifiers.index(simulator.name) + 1}"]
+        if simulator.what == "meter":
+            argv += ["--measures", self.amplifiers[0]]
+        self.simulators.append(simulator)
+        self.process.argv += [str(argument) for argument in argv]
+
+    def mains_of(self, name):
+        """How site.cfg says where an amplifier's power comes from and who sees it."""
+        meter = next((s.name for s in self.simulators if s.what == "meter"), None)
+        text = ""
+        if self.relay:
+            text += f'mains = {{ relay = "{self.relay}"; channel = {self.amplifiers.index(name) + 1}; up_ms = 200; }}; '
+        if meter and name == self.amplifiers[0]:
+            text += f'meter = {{ name = "{meter}"; off_w = 8; on_w = 10; }}; '
+        return text
 
 
 class Relay:
@@ -229,7 +269,9 @@ class Site:
         self.cert, self.key = installation.pki.client(plan.device)
         self.box = installation.new_key(f"box-{plan.device}")
         keeper = installation.keeper
-        self.simulators = [Simulator(self, name, what, self._profile(name, what)) for name, what in plan.hardware.items()]
+        self.serial = SerialLine(self) if plan.bus == "rtu" else None
+        self.simulators = [Simulator(self, name, what, self._profile(name, what), self.serial)
+                           for name, what in plan.hardware.items()]
         self.card = keeper.process(f"{plan.device} card", [], self.log("card")) if plan.card else None
         self.link = keeper.process(f"{plan.device} link", [installation.exe("loa-link"), "--config", self.path("link.cfg")],
                                    self.log("link"))
@@ -275,15 +317,19 @@ spool = "{self.path("spool")}";
         i.write(self.path("site.cfg"), self._wiring() + self.plan.site_settings)
 
     def _wiring(self):
-        buses = ",\n".join(f'  {{ name = "{s.name}-bus"; transport = "tcp"; host = "127.0.0.1"; port = {s.port}; }}'
-                           for s in self.simulators)
+        if self.serial:
+            buses = f'  {{ name = "rs485"; transport = "rtu"; tty = "{self.serial.tty}"; baud = 19200; parity = "even"; }}'
+        else:
+            buses = ",\n".join(f'  {{ name = "{s.name}-bus"; transport = "tcp"; host = "127.0.0.1"; port = {s.port}; }}'
+                               for s in self.simulators)
         text = f"buses = (\n{buses}\n);\n"
-        for group, what in (("amplifiers", "amplifier"), ("signs", "sign")):
-            zones = ", ".join(f'"{zone}"' for zone in self.plan.zones)
-            more = f"zones = [{zones}]; " if what == "amplifier" else ""
+        zones = ", ".join(f'"{zone}"' for zone in self.plan.zones)
+        for group, what in (("relays", "relay"), ("meters", "meter"), ("amplifiers", "amplifier"), ("signs", "sign")):
+            more = {s.name: f"zones = [{zones}]; " + (self.serial.mains_of(s.name) if self.serial else "")
+                    for s in self.simulators if s.what == what == "amplifier"}
             units = ",\n".join(
-                f'  {{ name = "{s.name}"; bus = "{s.name}-bus"; unit = {s.unit}; profile = "{s.profile}"; {more}}}'
-                for s in self.simulators if s.what == what)
+                f'  {{ name = "{s.name}"; bus = "{"rs485" if self.serial else s.name + "-bus"}"; unit = {s.unit}; '
+                f'profile = "{s.profile}"; {more.get(s.name, "")}}}' for s in self.simulators if s.what == what)
             if units:
                 text += f"{group} = (\n{units}\n);\n"
         if self.plan.card:
@@ -308,8 +354,8 @@ spool = "{self.path("spool")}";
     def start(self):
         """Start everything. The agent is started once its card is there; what else is late it waits for by itself."""
         self.start_card()
-        for simulator in self.simulators:
-            simulator.process.start()
+        for process in self._simulator_processes():
+            process.start()
         if self.line:
             self.line.lay()
         for relay in self.relays:
@@ -334,8 +380,11 @@ spool = "{self.path("spool")}";
             wait_until(lambda s=s: self._standing(s.process, listens(s.port)), seconds,
                        f"{self.device}: {s.name} does not answer on port {s.port}")
 
+    def _simulator_processes(self):
+        return list(dict.fromkeys(s.process for s in self.simulators))
+
     def processes(self):
-        parts = [s.process for s in self.simulators] + [r.process for r in self.relays]
+        parts = self._simulator_processes() + [r.process for r in self.relays]
         parts += [self.thief.process] if self.thief else []
         return [p for p in [self.card, *parts, self.link, self.agent] if p]
 

@@ -68,13 +68,6 @@ class World(Installation):
         if complaints:
             raise AssertionError("a sanitizer complained:\n" + "\n".join(complaints))
 
-    def prepare(self):
-        super().prepare()
-        for place in self.sites:
-            for simulator in place.simulators:
-                simulator.journal = place.path(simulator.name + ".journal")
-                simulator.process.argv += ["--journal", simulator.journal]
-
     def start_centre(self):
         super().start_centre()
         self.listen()
