@@ -193,6 +193,8 @@ static int read_part(const struct site *site, const struct cfg_node *group, cons
         i++;
     if (i == site->n_buses)
         return cfg_complain(group, why, "'bus' is \"%s\", but there is no such bus in this file", bus);
+    if (site->buses[i].config.transport == BUS_RTU && (unit < 1 || unit > 247))
+        return cfg_complain(group, why, "'unit' is %d; on a serial bus it must be 1 to 247", (int)unit);
     *ret_bus = i;
     *ret_unit = (uint8_t)unit;
     char *full = beside(file, path);

@@ -214,8 +214,8 @@ static void test_usual_sequence(void **state)
 static void test_shipped_profiles(void **state)
 {
     (void)state;
-    const char *const shipped[] = {"amplifier-sim-a100.cfg", "sign-sim-t4.cfg"};
-    for (size_t i = 0; i < 2; i++) {
+    const char *const shipped[] = {"amplifier-sim-a100.cfg", "sign-sim-t4.cfg", "relay-sim-r8.cfg", "meter-sim-m1.cfg"};
+    for (size_t i = 0; i < sizeof(shipped) / sizeof(shipped[0]); i++) {
         char file[300];
         snprintf(file, sizeof(file), "%s/boards/profiles/%s", LOA_SOURCE_DIR, shipped[i]);
         struct profile *p = NULL;

@@ -39,6 +39,14 @@ static int remove_folder(void **state)
     "amplifiers = ( { name = \"a\"; bus = \"b\"; unit = 1; profile = \"" PROFILES "amplifier-sim-a100.cfg\"; " more    \
     "} );\n"
 
+#define RTU                                                                                                            \
+    "sound = { device = \"loa\"; };\nbuses = ( { name = \"b\"; transport = \"rtu\"; tty = \"/dev/ttyS0\"; baud = "     \
+    "19200; "                                                                                                          \
+    "parity = \"even\"; stop_bits = 2; } );\n"
+#define MAINS                                                                                                          \
+    RTU "relays = ( { name = \"r\"; bus = \"b\"; unit = 8; profile = \"" PROFILES "relay-sim-r8.cfg\"; } );\n"         \
+        "meters = ( { name = \"m\"; bus = \"b\"; unit = 9; profile = \"" PROFILES "meter-sim-m1.cfg\"; } );\n"
+
 static void write_text(const char *text)
 {
     assert_int_equal(file_write_whole(path, text, strlen(text), 0600), 0);
@@ -117,6 +125,37 @@ static void reads_wiring(void **state)
     site_done(&site);
 }
 
+static void reads_a_serial_bus_and_mains(void **state)
+{
+    (void)state;
+    struct site site;
+    struct complaint why = {0};
+    write_text(MAINS AMP("mains = { relay = \"r\"; channel = 3; up_ms = 700; }; "
+                         "meter = { name = \"m\"; off_w = 5; on_w = 12.5; }; "));
+    if (site_open(path, &site, &why) < 0)
+        fail_msg("%s", why.text);
+    const struct bus_config *bus = &site.buses[0].config;
+    assert_int_equal(bus->transport, BUS_RTU);
+    assert_string_equal(bus->host, "/dev/ttyS0");
+    assert_int_equal(bus->baud, 19200);
+    assert_int_equal(bus->parity, 'E');
+    assert_int_equal(bus->stop_bits, 2);
+    const struct site_amplifier *amp = &site.amplifiers[0];
+    assert_int_equal(amp->relay, 0);
+    assert_int_equal(amp->channel, 3);
+    assert_int_equal(amp->mains_up_ms, 700);
+    assert_int_equal(amp->meter, 0);
+    assert_true(amp->off_w == 5 && amp->on_w == 12.5);
+    for (int channel = 1; channel <= PROFILE_ZONES_MAX; channel++) /* the others are somebody else's */
+        assert_int_equal(site.relays[0].profile->zones[channel - 1] >= 0, channel == 3);
+    site_done(&site);
+    write_text(BUS AMP(""));
+    assert_int_equal(site_open(path, &site, &why), 0);
+    assert_int_equal(site.amplifiers[0].relay, -1);
+    assert_int_equal(site.amplifiers[0].meter, -1);
+    site_done(&site);
+}
+
 static void names_what_is_wrong_with_wiring(void **state)
 {
     (void)state;
@@ -141,6 +180,17 @@ static void names_what_is_wrong_with_wiring(void **state)
         {BUS AMP("zones = [\"a\", \"b\", \"c\", \"d\", \"e\"]; "), "zone_5"},
         {BUS AMP("zones = [\"A b\"]; "), "zone \"A b\""},
         {BUS AMP("colour = 1; "), "'colour' is not a setting"},
+        {MAINS AMP("mains = { relay = \"x\"; channel = 1; }; "), "no such relay board"},
+        {MAINS AMP("mains = { relay = \"r\"; channel = 9; }; "), "'channel' is 9"},
+        {MAINS AMP("mains = { relay = \"r\"; }; "), "'channel' is missing"},
+        {MAINS AMP("meter = { name = \"r\"; off_w = 1; on_w = 2; }; "), "no such meter"},
+        {MAINS AMP("meter = { name = \"m\"; off_w = 2; on_w = 2; }; "), "'on_w' must be more than 'off_w'"},
+        {MAINS AMP("meter = { name = \"m\"; off_w = 2; }; "), "'on_w' is missing"},
+        {BUS "relays = ( { name = \"r\"; bus = \"b\"; unit = 1; profile = \"" PROFILES "meter-sim-m1.cfg\"; } );",
+         "is not one of a relay"},
+        {"buses = ( { name = \"b\"; transport = \"rtu\"; tty = \"/dev/ttyS0\"; } );\n"
+         "signs = ( { name = \"t\"; bus = \"b\"; unit = 248; profile = \"x\"; } );",
+         "on a serial bus it must be 1 to 247"},
         {"buses = ( 1 );", "must be a group"},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -157,6 +207,7 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, make_folder, remove_folder)
     const struct CMUnitTest tests[] = {TEST(reads_settings), TEST(names_what_is_wrong_with_settings),
-                                       TEST(reads_wiring), TEST(names_what_is_wrong_with_wiring)};
+                                       TEST(reads_wiring), TEST(reads_a_serial_bus_and_mains),
+                                       TEST(names_what_is_wrong_with_wiring)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
