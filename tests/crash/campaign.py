@@ -5,8 +5,8 @@ started again, and everything that must hold is looked at. For all n of a scenar
   campaign.py --program agent|link|controller [--form before|after|strict|eager|torn]
               [--from N] [--to M] [--every K] [--seed S] [--jobs J] [--mark K]
 
---every takes one n out of K, beginning at an offset that --seed gives (printed). --mark K (agent): n counts from the
-K-th line of the outputs' log. Without --to it goes on until n is not reached any more. Exit code 1: an invariant failed.
+--every takes one n out of K, beginning at an offset that --seed gives (printed). --mark K: n counts from the K-th line
+of the outputs' log (agent), or from the K-th time that the box sends its records (controller). Without --to it goes on until n is not reached any more. Exit code 1: an invariant failed.
 LOA_BUILD_DIR: the build whose programs are tested. LOA_KEEP=1 leaves the folders."""
 
 import argparse
@@ -45,7 +45,7 @@ def one(task):
     program, form, at, seed, mark = task
     try:
         with scenario_of(program)() as scenario:
-            calls, cut, last = scenario.play(at, form, seed + at, *(("outputs.log", mark) if program == "agent" else ()))
+            calls, cut, last = scenario.play(at, form, seed + at, "outputs.log" if program == "agent" else None, mark)
         return at, calls, cut, last, None
     except Violation as e:
         return at, 0, True, "", str(e)

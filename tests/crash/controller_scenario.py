@@ -244,6 +244,7 @@ class ControllerScenario(Scenario):
     def _records(self, upto):
         """An outbox that sends all that no welcome confirmed, again and again."""
         sent = 0
+        self.program.mark()
 
         def confirmed():
             nonlocal sent

@@ -29,7 +29,7 @@ enum {
 struct options {
     long at; /* 0: only count */
     bool after;
-    const char *mark; /* calls on a file whose name ends so are not counted; see marks */
+    const char *mark; /* calls on a file whose name ends so are not counted; a write to it is a mark */
     long marks;       /* counting begins after so many of them */
     const char *disk, *image, *report, *trace;
     enum image_form form;
@@ -56,11 +56,18 @@ struct cut {
 };
 
 static volatile pid_t program_pid;
+static volatile sig_atomic_t told_marks;
 
 static void pass_on(int number)
 {
     if (program_pid > 0)
         kill(program_pid, number);
+}
+
+static void on_mark(int number)
+{
+    (void)number;
+    told_marks = told_marks + 1;
 }
 
 static int fail(const char *what)
@@ -141,7 +148,7 @@ static bool count(struct cut *cut, const struct call *call)
         cut->marks++;
     if (cut->trace)
         fprintf(cut->trace, "%ld %s %s %s\n", mark ? 0 : cut->n + 1, call->name, call->path, call->to);
-    if (mark || (options->mark && cut->marks < options->marks))
+    if (mark || cut->marks + told_marks < options->marks)
         return false;
     cut->n++;
     snprintf(cut->last, sizeof(cut->last), "%s %s", call->name, call->path);
@@ -270,6 +277,8 @@ static int run(const struct options *options)
     struct sigaction action = {.sa_handler = pass_on};
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGINT, &action, NULL);
+    action.sa_handler = on_mark;
+    sigaction(SIGUSR1, &action, NULL);
     int status = follow(&cut);
     if (cut.image && options->image && !image_write(cut.image, options->image, options->form, options->seed))
         return fail(options->image);
@@ -288,8 +297,8 @@ static const char help[] =
     "loa-cut [OPTIONS] -- PROGRAM [ARGUMENTS]\n"
     "  --at N           kill the program at its N-th call that touches disk or socket (0: only count)\n"
     "  --after          when that call has returned; else before it is made\n"
-    "  --mark NAME      calls on a file whose path ends so do not count, and\n"
-    "  --marks K        counting begins after K writes to it\n"
+    "  --mark NAME      calls on a file whose path ends so do not count; a write to it is a mark, as is SIGUSR1\n"
+    "  --marks K        counting begins after K marks\n"
     "  --disk DIR --image NEW [--form strict|eager|torn] [--seed S]\n"
     "                   write what a power cut would leave of DIR into the new folder NEW\n"
     "  --report FILE    one line: calls counted, `cut` or `ended`, the last call\n"

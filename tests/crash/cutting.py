@@ -18,7 +18,7 @@ for folder in ("tools/site", "tests/integration/agent", "tests/integration/link"
 
 CUTTER = os.path.join(BUILD, "tests", "crash", "loa-cut")
 CUT, NO_TRACE = 9, 3
-DEADLINE_S = 60
+DEADLINE_S = float(os.environ.get("LOA_TEST_DEADLINE_S", "180"))
 FORMS = ("before", "after", "strict", "eager", "torn")
 
 
@@ -56,16 +56,22 @@ class Program:
     def start(self, at=None, form="before", seed=1, mark=None, marks=0):
         """`at`: None without a cutter, 0 only counts."""
         argv = self.argv
-        if at is not None:
+        self.under_cutter = at is not None
+        if self.under_cutter:
             cutter = [CUTTER, "--at", str(at), "--report", self.path("report"), "--trace", self.path("trace")]
             cutter += ["--after"] if form == "after" else []
-            cutter += ["--mark", mark, "--marks", str(marks)] if mark else []
+            cutter += ["--marks", str(marks)] + (["--mark", mark] if mark else [])
             if form not in ("before", "after"):
                 self.image = self.path("image")
                 cutter += ["--disk", self.disk, "--image", self.image, "--form", form, "--seed", str(seed)]
             argv = [*cutter, "--", *argv]
         with open(self.path("program.log"), "ab") as log:
             self.process = subprocess.Popen(argv, stdout=log, stderr=log, env=self.env)
+
+    def mark(self):
+        """Tells the cutter that a part of the scenario begins."""
+        if self.under_cutter and self.alive():
+            self.process.send_signal(signal.SIGUSR1)
 
     def alive(self):
         return self.process.poll() is None

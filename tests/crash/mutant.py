@@ -1,10 +1,11 @@
-"""A program with one planted mistake: mutants/NAME.patch on a copy of one source, compiled and linked as the build does.
+"""A program with one planted mistake: mutants/NAME.patch on copies of the sources, compiled and linked as the build does.
 
 Nothing else is built: the object with the mistake stands before the libraries, so that theirs is not taken."""
 
 import json
 import os
 import shlex
+import shutil
 import subprocess
 
 from cutting import BUILD, SOURCE
@@ -20,16 +21,18 @@ def _run(argv, cwd):
 
 
 def _patched(name, folder):
-    """(path of the source in the tree, path of the copy with the mistake). A patch that does not apply is a failure."""
+    """{path in the tree: path of the copy with the mistake}. A patch that does not apply is a failure."""
     patch = os.path.join(HERE, "mutants", name + ".patch")
     with open(patch) as file:
-        source = next(line.split()[1][2:] for line in file if line.startswith("--- a/"))
-    copy = os.path.join(folder, os.path.basename(source))
-    _run(["patch", "--no-backup-if-mismatch", "-o", copy, os.path.join(SOURCE, source), patch], folder)
-    return source, copy
+        sources = [line.split()[1][2:] for line in file if line.startswith("--- a/")]
+    for source in sources:
+        os.makedirs(os.path.join(folder, os.path.dirname(source)), exist_ok=True)
+        shutil.copy(os.path.join(SOURCE, source), os.path.join(folder, source))
+    _run(["patch", "-p1", "--no-backup-if-mismatch", "-i", patch], folder)
+    return {source: os.path.join(folder, source) for source in sources}
 
 
-def _compile(source, copy, folder):
+def _compile(source, copy):
     """(object of the build, object with the mistake)."""
     with open(os.path.join(BUILD, "compile_commands.json")) as file:
         entry = next(e for e in json.load(file) if e["file"] == os.path.join(SOURCE, source))
@@ -47,17 +50,14 @@ def _compile(source, copy, folder):
 
 def build(name, program, folder):
     """`program`: path of the right one in the build. Returns the path of the one with the mistake."""
-    source, copy = _patched(name, folder)
-    built, target = _compile(source, copy, folder)
+    objects = dict(_compile(source, copy) for source, copy in _patched(name, folder).items())
     relative = os.path.relpath(program, BUILD)
     command = _run(["ninja", "-t", "commands", relative], BUILD).strip().splitlines()[-1]
     words = shlex.split(command.replace(": &&", "").replace("&& :", ""))
     words = [word for word in words if word != "ccache"]
     out = os.path.join(folder, os.path.basename(program))
     words[words.index("-o") + 1] = out
-    if built in words:
-        words[words.index(built)] = target
-    else:
-        words.insert(next(i for i, word in enumerate(words) if word.endswith(".o")), target)
+    first = next(i for i, word in enumerate(words) if word.endswith(".o"))
+    words = words[:first] + list(objects.values()) + [word for word in words[first:] if word not in objects]
     _run(words, BUILD)
     return out

@@ -39,9 +39,8 @@ class MutantsTest(unittest.TestCase):
     def test_a_ledger_that_is_written_after_the_start(self):
         self.found("ledger-after-start", AGENT, "strict", range(1, 12), "was put out 2 times", mark=1)
 
-    def test_an_answer_before_the_commit(self):
-        self.found("answer-before-commit", CONTROLLER, "before", range(400, 640, 40),
-                   "answered with success and is not there|was confirmed, stored are")
+    def test_a_welcome_before_the_commit(self):
+        self.found("welcome-before-commit", CONTROLLER, "before", range(6, 90, 4), "was confirmed, stored are", mark=1)
 
 
 if __name__ == "__main__":
