@@ -1,0 +1,48 @@
+"""Figures with thousands of devices, by tools/fleet: a rule changed while 5,000 are connected, and 10,000 that come back
+after the broker's restart."""
+
+import json
+import os
+
+from common import TOP, Keeper, Line, in_ms
+
+NAME, MINUTES = "crowds", 15
+
+
+def fleet(bench, keeper, folder, agents, scenario):
+    out = os.path.join(folder, f"{scenario}.json")
+    keeper.run([os.path.join(TOP, "tools", "fleet"), "--build", bench.build, "--agents", agents, "--scenario", scenario, "--json", out],
+               f"tools/fleet --agents {agents} --scenario {scenario}", seconds=3600)
+    with open(out) as file:
+        return json.load(file)
+
+
+def find(figures, key):
+    """The scenario's own dictionary, wherever the file keeps it."""
+    if isinstance(figures, dict):
+        if key in figures:
+            return figures[key]
+        figures = list(figures.values())
+    if isinstance(figures, list):
+        return next((found for found in (find(part, key) for part in figures) if found is not None), None)
+    return None
+
+
+def cost_of(cost, part):
+    return f"{part}: CPU {cost[part]['cpu_percent']:.0f} % of a core, RSS {cost[part]['rss_mib']:.0f} MiB"
+
+
+def measure(bench):
+    many, most = bench.few(5000, 500), bench.few(10000, 1000)
+    lines = []
+    with bench.folder() as folder, Keeper() as keeper:
+        change = find(fleet(bench, keeper, folder, many, "rule-change"), "device")
+        values = change["adopted_ms"]
+        lines.append(Line(f"rule changed -> adopted, {many} devices connected", in_ms(values, 1), "p99 <= 300 ms", "",
+                          values["p99"] <= 300, change))
+        back = fleet(bench, keeper, folder, most, "broker-restart")
+        took, failures = find(back, "states_at_controller_s"), find(back, "failures")
+        lines.append(Line(f"{most} devices back after the broker's restart, TLS",
+                          f"{took} s until all states are in, {failures} failures", "<= 60 s, 0 failures",
+                          cost_of(find(back, "cost"), "controller"), took is not None and took <= 60 and failures == 0, back))
+    return lines
