@@ -108,16 +108,15 @@ static struct doc_head new_head(struct drafts *d, const char *word, const char *
 }
 
 /* Consumes body and sealed. */
-static void put_paper(struct draft_paper *ret, const struct doc_head *head, json_t *body, char *sealed)
+static void put_paper(struct draft_paper *ret, const struct doc_head *head, char *body, char *sealed)
 {
     *ret = (struct draft_paper){.era = head->era,
                                 .ver = head->ver,
                                 .iat_s = head->iat_s,
                                 .exp_s = head->exp_s,
                                 .hash = hash_of(sealed, strlen(sealed)),
-                                .body = json_dumps(body, JSON_COMPACT),
+                                .body = body,
                                 .sealed = sealed};
-    json_decref(body);
 }
 
 static json_t *without_head(const json_t *body)
@@ -147,7 +146,7 @@ static int64_t draft_config(struct drafts *d, struct draft *draft, const json_t 
         if (seal_doc(&d->own.scheduler, DOC_CONFIG, &config, true, &sealed, &why) < 0) {
             log_err("publisher", "device=%s configuration not sealed: %s", draft->device, why.text);
         } else {
-            put_paper(&draft->config, &config.head, json_incref(fresh), sealed);
+            put_paper(&draft->config, &config.head, json_dumps(fresh, JSON_COMPACT), sealed);
             ver = config.head.ver;
         }
     }
@@ -182,50 +181,75 @@ static json_t *new_problems(struct drafts *d, const char *device, const struct c
     return NULL;
 }
 
-/* Compile with fewer items until it fits the wire. `playlist` is what compile() made of all of them. */
-static int fit(struct drafts *d, const json_t *facts, struct playlist *playlist, struct compile_result *result,
-               struct arena *arena, char **ret_sealed, struct complaint *why)
+/* A playlist on its way: what is compiled, and its payload. */
+struct
+try {
+    struct playlist playlist;
+    struct compile_result result;
+    struct buf text;
+};
+
+static int compile_try(struct drafts *d, const json_t *facts, const struct doc_head *head, int64_t config_ver,
+                       size_t max_items, struct arena *arena, struct try *try, struct complaint *why)
 {
-    struct doc_head head = playlist->head;
-    int64_t config_ver = playlist->config_ver;
-    size_t max_items = PLAYLIST_ITEMS_MAX;
-    for (;;) {
-        int r = seal_doc(&d->own.scheduler, DOC_PLAYLIST, playlist, true, ret_sealed, why);
+    buf_done(&try->text);
+    planner_playlist(&d->own, facts, clock_wall_ms(), max_items, arena, &try->playlist, &try->result);
+    try->playlist.head = *head;
+    try->playlist.config_ver = config_ver;
+    return doc_encode(DOC_PLAYLIST, &try->playlist, &try->text, why);
+}
+
+/* Compile with fewer items until it fits the wire. `r`: how the first try was written. */
+static int fit(struct drafts *d, const json_t *facts, struct try *try, int r, struct arena *arena, char **ret_sealed,
+               struct complaint *why)
+{
+    struct doc_head head = try->playlist.head;
+    int64_t config_ver = try->playlist.config_ver;
+    for (size_t max_items = PLAYLIST_ITEMS_MAX;;) {
+        if (r >= 0) {
+            r = seal(&d->own.scheduler, DOC_PLAYLIST, try->text.data, try->text.len, true, ret_sealed);
+            if (r == ERR_LIMIT)
+                complain(why, r, "it has more than %d bytes even when it is short", DOC_SEALED_MAX);
+        }
         if (r != ERR_LIMIT || max_items < ITEMS_MIN)
             return r;
         max_items = max_items * 3 / 4;
-        planner_playlist(&d->own, facts, clock_wall_ms(), max_items, arena, playlist, result);
-        playlist->head = head;
-        playlist->config_ver = config_ver;
+        r = compile_try(d, facts, &head, config_ver, max_items, arena, try, why);
     }
+}
+
+static bool unchanged(struct drafts *d, const char *device, const json_t *mine, struct try *try)
+{
+    const json_t *old = json_object_get(mine, "body");
+    if (!standing(d, "playlist", device, mine) || member(old, "config_ver") != try->playlist.config_ver)
+        return false;
+    json_t *fresh = json_loadb((const char *)try->text.data, try->text.len, 0, NULL);
+    bool same = planner_same(old, fresh, clock_wall_ms());
+    json_decref(fresh);
+    return same;
 }
 
 static void draft_playlist(struct drafts *d, struct draft *draft, const json_t *facts, int64_t config_ver,
                            struct arena *arena)
 {
-    struct compile_result result = {0};
+    struct try try = {0};
     struct complaint why = {0};
-    struct playlist playlist;
     char aud[64], *sealed = NULL;
     json_t *mine = current(d, "playlist", draft->device);
-    const json_t *old = json_object_get(mine, "body");
-    planner_playlist(&d->own, facts, clock_wall_ms(), PLAYLIST_ITEMS_MAX, arena, &playlist, &result);
-    playlist.head = new_head(d, "playlist", draft->device, mine, aud);
-    playlist.config_ver = config_ver;
-    json_t *fresh = doc_json(DOC_PLAYLIST, &playlist);
-    bool same = fresh && standing(d, "playlist", draft->device, mine) && member(old, "config_ver") == config_ver &&
-                planner_same(old, fresh, clock_wall_ms());
-    json_decref(fresh);
-    if (!same && fit(d, facts, &playlist, &result, arena, &sealed, &why) < 0) {
-        draft->not_sealed = xasprintf("%s", why.text);
-        sealed = NULL;
+    struct doc_head head = new_head(d, "playlist", draft->device, mine, aud);
+    int r = compile_try(d, facts, &head, config_ver, PLAYLIST_ITEMS_MAX, arena, &try, &why);
+    if (r == ERR_LIMIT || (r >= 0 && !unchanged(d, draft->device, mine, &try)))
+        r = fit(d, facts, &try, r, arena, &sealed, &why);
+    if (r < 0) {
+        draft->not_sealed = xasprintf("%s", why.text[0] ? why.text : err_name(r));
     } else {
-        draft->problems = new_problems(d, draft->device, &result);
-        draft->until_ms = playlist.until_ms;
-        draft->n_items = (int64_t)playlist.n_items;
+        draft->problems = new_problems(d, draft->device, &try.result);
+        draft->until_ms = try.playlist.until_ms;
+        draft->n_items = (int64_t)try.playlist.n_items;
     }
     if (sealed)
-        put_paper(&draft->playlist, &playlist.head, doc_json(DOC_PLAYLIST, &playlist), sealed);
+        put_paper(&draft->playlist, &head, xstrdup(buf_text(&try.text)), sealed);
+    buf_done(&try.text);
     json_decref(mine);
 }
 
