@@ -294,9 +294,11 @@ static void ask_again(struct agent *agent, int64_t next_ms)
     int64_t wait_ms = next_ms == INT64_MAX ? ASK_MAX_MS : next_ms - agent->time.now_ms;
     if (wait_ms < 0)
         wait_ms = 0;
-    int64_t most_ms = agent->ledger.on != ON_NOTHING ? SAVE_ON_MS : ASK_MAX_MS; /* what was heard is written down */
-    if (wait_ms > most_ms)
-        wait_ms = most_ms;
+    int64_t save_ms = agent->ledger_saved_ms + SAVE_ON_MS - clock_elapsed_ms(); /* what was heard is written down */
+    if (agent->ledger.on != ON_NOTHING && save_ms > 0 && wait_ms > save_ms)
+        wait_ms = save_ms;
+    if (wait_ms > ASK_MAX_MS)
+        wait_ms = ASK_MAX_MS;
     uv_update_time(agent->loop);
     uv_timer_start(agent->ask_timer, on_ask_timer, (uint64_t)wait_ms, 0);
 }
