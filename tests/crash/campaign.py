@@ -6,7 +6,8 @@ started again, and everything that must hold is looked at. For all n of a scenar
               [--from N] [--to M] [--every K] [--seed S] [--jobs J] [--mark K]
 
 --every takes one n out of K, beginning at an offset that --seed gives (printed). --mark K: n counts from the K-th line
-of the outputs' log (agent), or from the K-th time that the box sends its records (controller). Without --to it goes on until n is not reached any more. Exit code 1: an invariant failed.
+of the outputs' log (agent), or from the K-th welcome that confirms more than the one before
+(controller). Without --to it goes on until n is not reached any more. Exit code 1: an invariant failed.
 LOA_BUILD_DIR: the build whose programs are tested. LOA_KEEP=1 leaves the folders."""
 
 import argparse

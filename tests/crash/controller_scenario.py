@@ -45,10 +45,10 @@ class Carrier(Centre):
     """The controller's link: takes what it publishes, brings what the box says, as often as it is asked to."""
 
     def __init__(self, folder, scheduler_x):
-        self.faults, self.scheduler_x = [], scheduler_x
+        self.faults, self.scheduler_x, self.program = [], scheduler_x, None
         self.newest = {}     # topic -> (version, hash) of the newest retained document
         self.confirmed = {}  # kind -> highest number that a welcome confirmed
-        self.welcomes, self.commands = [], []
+        self.commands = []
         super().__init__(folder, "box-1")
 
     def _frame(self, kind, flags, number, name, body):
@@ -56,11 +56,11 @@ class Carrier(Centre):
             self.attached.append(json.loads(body))
             self.send(ONLINE)
         elif kind == PUBLISH:
-            self.send(ACK, 0, number)
             try:
                 self._published_down(name, flags, body)
             except Exception as e:  # a thread of its own: told at the end
                 self.faults.append(repr(e))
+            self.send(ACK, 0, number)
 
     def _published_down(self, topic, flags, body):
         word = topic.rsplit("/", 1)[1]
@@ -72,12 +72,16 @@ class Carrier(Centre):
             self.newest[topic] = said
             self.retained[topic] = body
         elif word == "welcome":
-            welcome = jose.verify(body, self.scheduler_x)
-            self.welcomes.append(welcome)
-            for mark in welcome["stored"]:
-                self.confirmed[mark["kind"]] = max(mark["upto"], self.confirmed.get(mark["kind"], 0))
+            self._welcomed(jose.verify(body, self.scheduler_x)["stored"])
         elif word == "cmd":
             self.commands.append(jose.verify(body, self.scheduler_x))
+
+    def _welcomed(self, marks):
+        more = [mark for mark in marks if mark["upto"] > self.confirmed.get(mark["kind"], 0)]
+        for mark in more:
+            self.confirmed[mark["kind"]] = mark["upto"]
+        if more:
+            self.program.mark()
 
     def say(self, word, sealed, retain=False):
         self.send(MESSAGE, RETAIN if retain else 0, 0, f"loa/1/dev/box-1/{word}", sealed.encode())
@@ -110,7 +114,7 @@ class ControllerScenario(Scenario):
     def open(self):
         self.town = Town(self.folder, self.disk)
         self.link = Carrier(self.folder, self.town.scheduler.x)
-        self.program = Program([os.environ.get("LOA_CONTROLLER", CONTROLLER), "--config", self.town.config], self.folder, self.disk)
+        self.program = self.link.program = Program([os.environ.get("LOA_CONTROLLER", CONTROLLER), "--config", self.town.config], self.folder, self.disk)
         self.acked = {}  # step -> what was answered
         self.sealed = {}
         self.nonce = f"nonce-{os.getpid()}-{time.time_ns()}"
@@ -244,7 +248,6 @@ class ControllerScenario(Scenario):
     def _records(self, upto):
         """An outbox that sends all that no welcome confirmed, again and again."""
         sent = 0
-        self.program.mark()
 
         def confirmed():
             nonlocal sent
