@@ -39,6 +39,11 @@ typedef void (*drafts_done_fn)(void *arg, const struct draft *drafts, size_t n, 
 MUST_USE int drafts_start(struct drafts *drafts, const char *const *devices, size_t n, drafts_done_fn done, void *arg);
 bool drafts_busy(const struct drafts *drafts);
 
+/* Store what is new in them, to be sent with this rank (0 first); all or nothing. */
+MUST_USE int drafts_store(struct store *store, const struct draft *drafts, size_t n, int64_t rank);
+/* [[rule, start_ms, why]] in the place of the device's problems; NULL: they stay. */
+MUST_USE int drafts_store_problems(struct store *store, const char *device, const json_t *problems);
+
 /* Versions further ahead of the clock than this are nobody's honest work: they are not overtaken. */
 #define VERSION_AHEAD_MS (INT64_C(366) * 86400 * 1000)
 

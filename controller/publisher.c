@@ -60,37 +60,6 @@ static int64_t member(const json_t *row, const char *name)
 
 /* --- drafts come back --- */
 
-static int store_paper(struct store *store, const char *word, const char *device, const struct draft_paper *paper,
-                       enum rank rank)
-{
-    int64_t now_ms = clock_wall_ms();
-    if (!paper->sealed)
-        return 0;
-    int r = store_run(store, "DELETE FROM documents WHERE word = ? AND device = ?", "ss", word, device);
-    if (r >= 0)
-        r = store_run(store,
-                      "INSERT INTO documents (word, device, era, ver, iat_s, exp_s, hash, body, sealed, made_ms)"
-                      " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                      "ssiiiisssi", word, device, paper->era, paper->ver, paper->iat_s, paper->exp_s, paper->hash.hex,
-                      paper->body, paper->sealed, now_ms);
-    if (r >= 0)
-        r = store_run(store, "INSERT OR REPLACE INTO sent VALUES (?, ?, ?, ?, ?, ?, NULL)", "ssiiii", word, device,
-                      paper->era, paper->ver, (int64_t)rank, now_ms);
-    return r < 0 ? r : 0;
-}
-
-static int store_problems(struct store *store, const char *device, const json_t *problems)
-{
-    int r = problems ? store_run(store, "DELETE FROM problems WHERE device = ?", "s", device) : 0;
-    json_t *p;
-    size_t i;
-    json_array_foreach(problems, i, p) if (r >= 0) r =
-        store_run(store, "INSERT INTO problems VALUES (?, ?, ?, ?, ?)", "sisis", device, (int64_t)i,
-                  json_string_value(json_array_get(p, 0)), json_integer_value(json_array_get(p, 1)),
-                  json_string_value(json_array_get(p, 2)));
-    return r < 0 ? r : 0;
-}
-
 /* A playlist that cannot be written: told once, until one can be written again. */
 static void note_not_sealed(struct publisher *p, const struct draft *draft)
 {
@@ -99,7 +68,7 @@ static void note_not_sealed(struct publisher *p, const struct draft *draft)
         store_number(p->c->store, 0, "SELECT 1 FROM problems WHERE device = ? AND rule = ''", "s", draft->device) == 1;
     char *sentence = xasprintf("the playlist cannot be sealed, the old one stays: %s", draft->not_sealed);
     json_t *problems = json_pack("[[s, i, s]]", "", 0, sentence);
-    if (store_problems(p->c->store, draft->device, problems) == 0 && !told)
+    if (drafts_store_problems(p->c->store, draft->device, problems) == 0 && !told)
         fleet_note(p->c->fleet, draft->device, "playlist_not_sealed", "playlist", sentence);
     json_decref(problems);
     free(sentence);
@@ -111,31 +80,6 @@ static void tell_playlist(struct publisher *p, const struct draft *draft)
                              "until", json_instant(draft->until_ms), "items", (json_int_t)draft->n_items);
     feed_emit(p->c->feed, draft->device, "playlist", news);
     json_decref(news);
-}
-
-static int store_drafts(struct publisher *p, const struct draft *drafts, size_t n)
-{
-    struct store *store = p->c->store;
-    enum rank rank = p->asked_urgent ? RANK_URGENT : RANK_BULK;
-    bool any = false;
-    for (size_t i = 0; i < n; i++)
-        any = any || drafts[i].config.sealed || drafts[i].playlist.sealed || drafts[i].problems;
-    if (!any)
-        return 0;
-    int r = store_begin(store);
-    if (r < 0)
-        return r;
-    for (size_t i = 0; i < n && r == 0; i++) {
-        r = store_paper(store, "config", drafts[i].device, &drafts[i].config, rank);
-        if (r == 0)
-            r = store_paper(store, "playlist", drafts[i].device, &drafts[i].playlist, rank);
-        if (r == 0)
-            r = store_problems(store, drafts[i].device, drafts[i].problems);
-    }
-    if (r == 0)
-        return store_commit(store);
-    store_rollback(store);
-    return r;
 }
 
 static void on_work(uv_timer_t *timer);
@@ -169,7 +113,7 @@ static void on_drafted(void *arg, const struct draft *drafts, size_t n, bool tru
         return;
     }
     note_trusted(p, trusted);
-    int r = store_drafts(p, drafts, n);
+    int r = drafts_store(p->c->store, drafts, n, p->asked_urgent ? RANK_URGENT : RANK_BULK);
     for (size_t i = 0; i < n && r == 0; i++) {
         if (drafts[i].playlist.sealed)
             tell_playlist(p, &drafts[i]);

@@ -22,12 +22,12 @@ enum {
     SOON_MS = 50,
 };
 #define SURVEY_ID UINT32_MAX /* of the echo; nobody else's */
-enum found { FOUND_OURS = 1, FOUND_OTHER = 2 };
+enum found { FOUND_NOTHING, FOUND_OURS, FOUND_OTHER };
 static const char *const words[] = {"config", "playlist"};
 
 struct surveyed {
     char device[44];
-    int found[2]; /* of words[] */
+    enum found found[2]; /* of words[] */
 };
 
 struct survey {
