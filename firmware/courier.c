@@ -246,21 +246,45 @@ static void adopt(struct courier *courier, struct parcel *parcel)
         load(courier, below); /* what was accepted is judged again */
 }
 
+/* The document that a floor is new for; DOC_TYPES: none. */
+static enum doc_type floor_is_new(struct courier *courier, const struct doc_floor *floor)
+{
+    for (enum doc_type type = DOC_TRUST; type <= DOC_PLAYLIST; type++) {
+        struct held_version held;
+        if (strcmp(floor->doc, doc_word(type)) != 0)
+            continue;
+        vault_held(courier->vault, type, &held);
+        return doc_version_cmp(floor->era, floor->ver, held.floor_era, held.floor_ver) > 0 ? type : DOC_TYPES;
+    }
+    return DOC_TYPES;
+}
+
+/* Most welcomes say nothing new: those cost no write, and are taken while the disk only reads. */
+static int keep_welcome(struct courier *courier, const struct welcome *welcome)
+{
+    bool any = !vault_welcomed(courier->vault);
+    for (size_t i = 0; !any && i < welcome->n_floors; i++)
+        any = floor_is_new(courier, &welcome->floors[i]) != DOC_TYPES;
+    if (!any)
+        return 0;
+    vault_begin(courier->vault);
+    int r = vault_set_welcomed(courier->vault);
+    for (size_t i = 0; r == 0 && i < welcome->n_floors; i++) {
+        enum doc_type type = floor_is_new(courier, &welcome->floors[i]);
+        if (type != DOC_TYPES)
+            r = vault_raise_floor(courier->vault, type, welcome->floors[i].era, welcome->floors[i].ver);
+    }
+    if (r == 0)
+        return vault_commit(courier->vault);
+    vault_abandon(courier->vault);
+    return r;
+}
+
 static void take_welcome(struct courier *courier, const struct parcel *parcel)
 {
     const struct welcome *welcome = parcel->doc;
-    vault_begin(courier->vault);
-    int r = vault_set_welcomed(courier->vault);
-    for (size_t i = 0; r == 0 && i < welcome->n_floors; i++)
-        for (enum doc_type type = DOC_TRUST; r == 0 && type <= DOC_PLAYLIST; type++)
-            if (strcmp(welcome->floors[i].doc, doc_word(type)) == 0)
-                r = vault_raise_floor(courier->vault, type, welcome->floors[i].era, welcome->floors[i].ver);
-    if (r < 0) {
-        vault_abandon(courier->vault);
-        return;
-    }
-    if (vault_commit(courier->vault) < 0)
-        return;
+    if (keep_welcome(courier, welcome) < 0 && !vault_welcomed(courier->vault))
+        return; /* the first one must be remembered; floors come again with each welcome */
     courier->welcome_era = welcome->head.era;
     courier->welcome_ver = welcome->head.ver;
     courier->again = true;

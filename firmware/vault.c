@@ -64,6 +64,8 @@ int vault_commit(struct vault *vault)
         note_trouble(vault);
     if (!sqlite3_get_autocommit(vault->db))
         (void)!sql_run(vault->db, "ROLLBACK", "");
+    vault->welcomed =
+        vault->welcomed && sql_number(vault->db, 0, "SELECT value FROM meta WHERE name='welcomed'", "") != 0;
     return ERR_STORE;
 }
 

@@ -4,6 +4,7 @@
 #include "firmware/courier.h"
 #include "firmware/sql.h"
 
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -264,6 +265,16 @@ static void without_trusted_time_the_old_playlist_stays(void **state)
     assert_int_equal(playlist_ver(w), 7);
 }
 
+static void a_welcome_on_a_disk_that_only_reads(void **state)
+{
+    struct world *w = *state;
+    begin(w);
+    assert_int_equal(w->welcomes, 1);
+    sqlite3_exec(vault_db(w->vault), "PRAGMA query_only=ON", NULL, NULL, NULL);
+    give_welcome_ver(w, "nonce-nonce", 10);
+    assert_int_equal(w->welcomes, 2); /* the disk is no reason to lose the time that it brings */
+}
+
 static void a_welcome_is_not_played_back(void **state)
 {
     struct world *w = *state;
@@ -371,6 +382,7 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(nothing_before_the_first_welcome),
+        TEST(a_welcome_on_a_disk_that_only_reads),
         TEST(the_floor_refuses_an_old_world),
         TEST(versions_hold_over_a_restart),
         TEST(an_unknown_key_waits_for_its_trust),
