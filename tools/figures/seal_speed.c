@@ -68,11 +68,11 @@ static int do_open_doc(struct work *work)
 /* Documents a second; negative: refused. */
 static double speed(struct work *work, work_fn fn, double seconds)
 {
-    int64_t start_ns = clock_elapsed_ns(), now_ns = start_ns;
+    int64_t start_ns = clock_elapsed_ns();
     for (int64_t done = 1;; done++) {
         if (fn(work) < 0)
             return -1;
-        now_ns = clock_elapsed_ns();
+        int64_t now_ns = clock_elapsed_ns();
         if ((double)(now_ns - start_ns) >= seconds * 1e9)
             return (double)done * 1e9 / (double)(now_ns - start_ns);
     }
