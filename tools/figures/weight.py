@@ -95,7 +95,7 @@ def lines_of(state, parts, cpu_goal):
         Line(f"memory {state}: loa-agent", row(parts["loa-agent"]), "", "snapclient: " + row(peer)),
         Line(f"memory {state}: loa-link", row(parts["loa-link"])),
         Line(f"memory {state}: both together", row(both), "private dirty <= snapclient's + 8 MiB",
-             f"snapclient + {(both['private_dirty'] - peer['private_dirty']) / 1024:+.1f} MiB",
+             f"snapclient {(both['private_dirty'] - peer['private_dirty']) / 1024:+.1f} MiB",
              both["private_dirty"] <= peer["private_dirty"] + 8192, values),
         Line(f"CPU {state}: both together (agent {parts['loa-agent']['cpu']:.2f} %, link {parts['loa-link']['cpu']:.2f} %)",
              f"{both['cpu']:.2f} % of a core", f"<= {cpu_goal} %", f"snapclient {peer['cpu']:.2f} %", both["cpu"] <= cpu_goal,
