@@ -103,6 +103,13 @@ class Process:
         return found
 
     @staticmethod
+    def machine_s():
+        """CPU seconds that all processes of this machine have spent."""
+        with open("/proc/stat") as file:
+            fields = [int(word) for word in file.readline().split()[1:]]
+        return (sum(fields[:8]) - fields[3] - fields[4]) / Process.TICKS
+
+    @staticmethod
     def descriptors(pid):
         return len(os.listdir(f"/proc/{pid}/fd"))
 
@@ -323,4 +330,5 @@ signs = ( {{ name = "bang"; bus = "tu"; unit = 2; profile = "{profiles}/sign-sim
             memory = [Process.memory(pid) for pid in pids]
             found[part] = {"cpu_s": sum(Process.cpu_s(pid) for pid in pids), "descriptors": sum(map(Process.descriptors, pids)),
                            **{word: round(sum(m[word] for m in memory), 1) for word in memory[0]}}
+        found["machine"] = {"cpu_s": Process.machine_s()}
         return found

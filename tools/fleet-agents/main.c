@@ -15,8 +15,8 @@
 #include <sys/resource.h>
 
 /* Of one agent and its link: socket, both ends of its connection, MQTT and its watcher, libmosquitto's pair, libcurl's
- * pair, vault with WAL and index. */
-enum { EXIT_USE = 2, DESCRIPTORS_EACH = 12, DESCRIPTORS_REST = 200, AGENTS_MAX = 99999 };
+ * pair, vault with WAL, index and folder; and one to spare. */
+enum { EXIT_USE = 2, DESCRIPTORS_EACH = 14, DESCRIPTORS_REST = 200, AGENTS_MAX = 99999 };
 
 struct options {
     struct member_ground ground;

@@ -31,13 +31,16 @@ def spread(values):
 
 
 def spent(before, after, seconds, agents):
-    """CPU in percent of one core, and memory, of each part between two looks."""
+    """CPU in percent of one core, and memory, of each part between two looks; and what the rest of the machine took."""
     found = {}
+    others = after.pop("machine")["cpu_s"] - before.pop("machine")["cpu_s"]
     for part, was in before.items():
         now = after[part]
         used = now["cpu_s"] - was["cpu_s"]
+        others -= used
         found[part] = {"cpu_percent": round(100 * used / seconds, 2), "cpu_s": round(used, 2), "rss_mib": now["rss"],
                        "private_dirty_mib": now["private_dirty"], "descriptors": now["descriptors"]}
+    found["others"] = {"cpu_percent": round(100 * others / seconds, 1), "cpu_s": round(others, 1)}
     each = found["fleet"]
     each["agent_cpu_percent"] = round(each["cpu_percent"] / agents, 4)
     each["agent_private_dirty_kib"] = round(1024 * each["private_dirty_mib"] / agents, 1)
