@@ -3,6 +3,7 @@ is half done, and all is right again once the disk is."""
 
 import contextlib
 import hashlib
+import json
 import os
 import signal
 import subprocess
@@ -17,7 +18,7 @@ from cutting import Peek, until
 from kit import read, sha
 from link_kit import FETCHED, NOT_FETCHED, ONLINE, PUBLISH
 
-FULL_SIZE = "1m"
+FULL_SIZE, LATE_MS = "1m", 15000
 
 
 def run(*argv, fine=(0,)):
@@ -51,18 +52,29 @@ def fill(folder):
 
 
 class BadDiskAgent(AgentScenario):
-    """An agent that plays every second and a half."""
+    """An agent that plays every two seconds."""
 
-    def _plan(self):
-        self.start = int(time.time() * 1000)
-        rows = [(f"r{i}", 0, 1500 + 1500 * i, {"late_ms": 3000}) for i in range(7)]
-        items = [{"id": f"{rule}.{(self.start + at) // 1000}", "bulletin": bulletin, "start_ms": self.start + at,
-                  "end_ms": self.start + at + 3000 + 2300, **more} for rule, bulletin, at, more in rows]
+    def begin(self):
+        """Started, with all media there; then the plan."""
+        self.plan(3600_000)
+        self.program.start()
+        blobs = self.path("disk", "vault", "blobs")
+        until(lambda: all(os.path.exists(os.path.join(blobs, name[:2], name)) for name in self._wanted()), "media in the vault")
+        self.plan(1500)
+
+    def _wanted(self):
+        bulletin, approvals = self.bulletins[0]
+        return [bulletin, *approvals, json.loads(self.centre.blobs[bulletin])["contents"][0]["audio"]["hash"]]
+
+    def plan(self, ahead_ms):
+        start = int(time.time() * 1000) + ahead_ms
+        rows = [(f"r{i}", 0, start + 2000 * i, {"late_ms": LATE_MS}) for i in range(7)]
+        items = [{"id": f"{rule}.{at // 1000}", "bulletin": bulletin, "start_ms": at, "end_ms": at + LATE_MS + 2300, **more}
+                 for rule, bulletin, at, more in rows]
         self.items = {item["id"]: item for item in items}
         self.order = [item["id"] for item in items]
         self.keys = {item["id"]: hashlib.sha256(item["id"].encode()).hexdigest()[:16] for item in items}
-        self.first = self.centre.playlist(self.bulletins, items)
-        self.centre.publish("playlist", self.first)
+        self.centre.publish("playlist", self.centre.playlist(self.bulletins, items))
         self.newer = True
 
     def begun(self, index):
@@ -72,7 +84,7 @@ class BadDiskAgent(AgentScenario):
     def wait_begun(self, index):
         due = self.items[self.order[index]]["start_ms"] / 1000
         until(lambda: self.begun(index), f"item {index} to begin (due in {due - time.time():.1f} s): {self.program.log()[-1500:]}",
-              max(due - time.time(), 0) + 4)
+              max(due - time.time(), 0) + LATE_MS / 1000)
 
     def told(self):
         return self.centre.seen("event", code="vault_trouble") and self.centre.seen("event", code="vault_back")
@@ -82,8 +94,7 @@ class AgentOnBadDisks(unittest.TestCase):
     def play(self, scenario, breaks, mends):
         """Items 0 and 1 before, 2 to 4 while the disk is broken, 5 and 6 after."""
         s = scenario
-        s._plan()
-        s.program.start()
+        s.begin()
         s.wait_begun(1)
         breaks()
         for index in (2, 3, 4):
@@ -134,8 +145,7 @@ class AgentOnBadDisks(unittest.TestCase):
                 self._read_only(s, image)
 
     def _read_only(self, s, image):
-        s._plan()
-        s.program.start()
+        s.begin()
         s.wait_begun(1)
         until(lambda: s.order[0] in s.centre.receipts(), "the first receipt")
         run("mount", "-o", "remount,abort", s.disk)
