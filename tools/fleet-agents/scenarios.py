@@ -193,8 +193,9 @@ def broker_restart(crowd, say, seconds=300):
         figures[what] = round(min(full_at) / 1000, 2) if full_at else None
     figures["controller_status_s"] = round(back_at["controller"], 2) if back_at else None
     figures["welcomed_p50_s"] = next((round(at / 1000, 2) for at, sum in crowd.since(up_ms, "welcomed") if at > 5000 and sum >= crowd.n / 2), None)
-    figures["back_after_goal"] = max((sum for at, sum in crowd.since(up_ms, "welcomed") if at <= GOAL_S * 1000), default=0)
-    figures["failures"] = crowd.n - (now["welcomed"] if figures["states_at_controller_s"] else figures["back_after_goal"])
+    in_time = max((sum for at, sum in crowd.since(up_ms, "welcomed") if 0 < at <= GOAL_S * 1000), default=0)
+    figures["later_than_60_s"] = crowd.n - in_time
+    figures["failures"] = crowd.n - now["welcomed"]
     with open(crowd.broker.process.log, errors="replace") as file:
         file.seek(log)
         said = file.read()
