@@ -37,8 +37,11 @@ def ground_of(program):
     """What all runs of a program share, around them."""
     if program == "link":
         from link_scenario import prepared
-        return prepared()
-    return contextlib.nullcontext()
+    elif program == "controller":
+        from controller_scenario import prepared
+    else:
+        prepared = contextlib.nullcontext
+    return prepared()
 
 
 def one(task):

@@ -4,11 +4,12 @@ on the wire said must hold ever after.
 
 The link is played by this file (frames of playlists/base/post.h), the box's words are sealed by its own key."""
 
-import fcntl
+import contextlib
 import hashlib
 import http.client
 import json
 import os
+import shutil
 import subprocess
 import tempfile
 import time
@@ -21,24 +22,25 @@ from kit import Certificates, Key, World, head, make_wav, read
 
 CONTROLLER = os.path.join(BUILD, "controller", "loa-controller")
 STORE = "s-crash"
-SHARED = os.path.join(tempfile.gettempdir(), f"loa-crash-shared-{os.getuid()}-2")
+SHARED = "LOA_CRASH_SHARED"  # the folder of what all runs share
 
 
-def shared():
-    """Certificates and a recording, made once a day for all runs."""
-    os.makedirs(SHARED, mode=0o700, exist_ok=True)
-    with open(os.path.join(SHARED, "lock"), "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        done = os.path.join(SHARED, "done")
-        if not os.path.exists(done) or time.time() - os.path.getmtime(done) > 86400:
-            certificates = Certificates(SHARED)
-            certificates.make("server")
-            make_wav(os.path.join(SHARED, "sound.wav"), 0.3, rate=16000, channels=1)
-            with open(done, "w"):
-                pass
-    certificates = object.__new__(Certificates)
-    certificates.folder = SHARED
-    return certificates
+@contextlib.contextmanager
+def prepared():
+    """One set of certificates and one recording for all runs; their folder is in the environment."""
+    folder = tempfile.mkdtemp(prefix="loa-crash-shared-")
+    os.environ[SHARED] = folder
+    try:
+        Certificates(folder).make("server")
+        make_wav(shared("sound.wav"), 0.3, rate=16000, channels=1)
+        yield
+    finally:
+        del os.environ[SHARED]
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def shared(name):
+    return os.path.join(os.environ[SHARED], name)
 
 
 class Carrier(Centre):
@@ -92,15 +94,13 @@ class Town(World):
 
     def __init__(self, folder, disk):
         super().__init__()
-        self.dir, self.certs = folder, shared()
+        self.dir, self.certs = folder, object.__new__(Certificates)
+        self.certs.folder = os.environ[SHARED]
         self.root, self.registrar, self.scheduler, self.box = Key(), Key(), Key(), Key()
         self.persons = [Key()]
         self.scheduler.save(self.path("scheduler.jwk"))
         self.state = os.path.join(disk, "state")
         self.write_config()
-        text = read(self.config).decode().replace(self.certs.path("server.crt"), os.path.join(SHARED, "server.crt"))
-        with open(self.config, "w") as out:
-            out.write(text)
         made = subprocess.run([CONTROLLER, "--config", self.config, "token", "add", "--unit", "a000", "--role", "admin"],
                               check=True, capture_output=True, text=True, env={**os.environ, "ASAN_OPTIONS": "detect_leaks=0"})
         self.token = made.stdout.strip()
@@ -173,7 +173,7 @@ class ControllerScenario(Scenario):
         return lambda: self.get("keys")["hash"] == said["hash"]
 
     def step_media(self):
-        said = self.done("POST", "media?name=a.wav", read(os.path.join(SHARED, "sound.wav")), "audio/wav")
+        said = self.done("POST", "media?name=a.wav", read(shared("sound.wav")), "audio/wav")
         self.media = said["hash"]
 
         def there():

@@ -10,9 +10,9 @@ import subprocess
 import time
 import unittest
 
+import controller_scenario
 import link_scenario
 from agent_scenario import AgentScenario
-from controller_scenario import SHARED, ControllerScenario
 from cutting import Peek, until
 
 from kit import read, sha
@@ -196,7 +196,7 @@ class ControllerOnAFullDisk(unittest.TestCase):
     def test_full(self):
         """No room for the store: each call answers with a sentence and changes nothing; what is there is still served;
         records are not confirmed; all of it goes through once there is room."""
-        with ControllerScenario() as s:
+        with controller_scenario.prepared(), controller_scenario.ControllerScenario() as s:
             state = s.path("disk", "state")
             small = s.path("small")
             os.rename(state, small)
@@ -216,7 +216,7 @@ class ControllerOnAFullDisk(unittest.TestCase):
                    for i in range(2, 40)]
         refused = [a for a in refused if a.status >= 400]
         self.assertTrue(refused, "38 rules went into a full disk")
-        refused.append(s.town.call("POST", "media?name=b.wav", read(os.path.join(SHARED, "sound.wav")) + b"x", type="audio/wav"))
+        refused.append(s.town.call("POST", "media?name=b.wav", read(controller_scenario.shared("sound.wav")) + b"x", type="audio/wav"))
         for answer in refused:
             self.assertIn(answer.status, (500, 503, 507), answer.body)
             self.assertEqual(answer.headers["content-type"], "application/problem+json")

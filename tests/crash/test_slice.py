@@ -6,8 +6,6 @@ import subprocess
 import sys
 import unittest
 
-import controller_scenario
-
 HERE = os.path.dirname(os.path.abspath(__file__))
 SEED = int(os.environ.get("LOA_SEED") or random.randrange(1, 10000))
 SLICES = [("agent", "before", 120), ("agent", "strict", 100), ("agent", "torn", 180), ("link", "before", 60),
@@ -17,7 +15,6 @@ JOBS = 4
 
 class SliceTest(unittest.TestCase):
     def test_slice(self):
-        controller_scenario.shared()
         running = []
         for program, form, every in SLICES:
             argv = [sys.executable, "-B", os.path.join(HERE, "campaign.py"), "--program", program, "--form", form,
