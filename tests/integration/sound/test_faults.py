@@ -33,7 +33,12 @@ class Bench:
     def __init__(self, *card_options, player_options=()):
         self.folder = tempfile.mkdtemp(prefix="loa-fault-")
         self.cards = [Card(self.folder, *card_options)]
-        self.player = Player(self.cards[0].conf, *player_options)
+        try:
+            self.player = Player(self.cards[0].conf, *player_options)
+        except OSError:
+            self.card.end()
+            shutil.rmtree(self.folder)
+            raise
 
     def __enter__(self):
         return self
