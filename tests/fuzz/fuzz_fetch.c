@@ -74,6 +74,12 @@ static void on_end(void *arg, enum transfer_end end, const char *why, const char
     uv_stop(arg);
 }
 
+static void clear_up(void)
+{
+    unlink(address.sun_path);
+    rmdir(spool);
+}
+
 static void set_up(void)
 {
     for (int i = 0; i < FILE_LEN; i++)
@@ -84,6 +90,7 @@ static void set_up(void)
     listener = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     require(listener >= 0 && bind(listener, (struct sockaddr *)&address, sizeof(address)) == 0);
     require(listen(listener, VISITORS_MAX) == 0);
+    atexit(clear_up);
 }
 
 static void put_remains(const char *path, uint8_t pick)
