@@ -280,7 +280,7 @@ class LinkTest(unittest.TestCase):
         broker = self.broker(extra=f"plugin {plugin}\nplugin_opt_config_file {rules}\n")
         self.link(broker.port)
         client = self.client()
-        client.attach("good", "bad")
+        client.attach("bad")
         self.assertIn("refused the subscription to bad", client.expect(OFFLINE)[4].decode())
         self.assertNotIn(ONLINE, [f[0] for f in client.seen])
 
