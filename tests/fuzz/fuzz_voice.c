@@ -62,12 +62,19 @@ static void add(struct bench *bench, uint8_t value)
     (void)voice_add(&bench->voice, track);
 }
 
+/* What the card has taken: it may lag behind its own delay, or be ahead of it. */
+static int64_t taken(const struct bench *bench, uint8_t value)
+{
+    int64_t open = bench->voice.written - bench->voice.proven;
+    return bench->voice.proven + (value % 4 == 0 ? open : open * (value % 64) / 64);
+}
+
 static void beat(struct bench *bench, uint8_t value)
 {
     int64_t behind = bench->voice.written - bench->voice.heard;
     int64_t step = value * INT64_C(8) < behind ? value * INT64_C(8) : behind;
     bench->now += step * 1000000000 / RATE;
-    voice_moment(&bench->voice, bench->now, bench->voice.heard + step);
+    voice_moment(&bench->voice, bench->now, bench->voice.heard + step, taken(bench, value));
     bool nothing = bench->voice.n == 0;
     voice_fill(&bench->voice, bench->block, BLOCK);
     for (size_t i = 0; i < BLOCK; i++) {
@@ -96,7 +103,7 @@ static void obey(struct bench *bench, uint8_t order, uint8_t value)
         }
         return;
     case 4:
-        voice_xrun(&bench->voice, bench->now);
+        voice_xrun(&bench->voice, bench->now, taken(bench, value));
         voice_skip(&bench->voice, 160);
         return;
     case 5:
@@ -104,6 +111,7 @@ static void obey(struct bench *bench, uint8_t order, uint8_t value)
         bench->now += value * INT64_C(10000000);
         voice_lack_card(&bench->voice, bench->now, 500000000, -ENODEV);
         (void)voice_set_rate(&bench->voice, RATE);
+        voice_have_card(&bench->voice);
         return;
     case 6:
         atomic_store(&bench->tracks[value % TRACKS].gain_mb, -100 * value);
