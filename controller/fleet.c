@@ -249,7 +249,7 @@ void fleet_forget(struct fleet *fleet, const char *device)
 static void on_connected(void *arg)
 {
     static const char *const topics[] = {"loa/1/dev/+/state", "loa/1/dev/+/receipt", "loa/1/dev/+/event",
-                                         "loa/1/dev/+/reply", "loa/1/dev/+/health",  SURVEY_ECHO};
+                                         "loa/1/dev/+/reply", "loa/1/dev/+/health"};
     struct fleet *f = arg;
     int r = post_attach(f->post, NULL, NULL, 0, topics, sizeof(topics) / sizeof(topics[0]));
     if (r < 0)

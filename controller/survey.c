@@ -40,7 +40,7 @@ struct survey {
     size_t next;
     struct surveyed part[PART_MAX];
     size_t n_part;
-    char echo[40];
+    char echo[64]; /* topic of the echo that is awaited; empty: none */
     bool restored; /* something newer of ours was found: the store is older than the world */
 };
 
@@ -93,9 +93,12 @@ static int ask_device(struct survey *s, const char *device, bool on)
 static int send_echo(struct survey *s)
 {
     unsigned char bytes[16];
+    char token[2 * sizeof(bytes) + 1];
     random_bytes(bytes, sizeof(bytes));
-    sodium_bin2hex(s->echo, sizeof(s->echo), bytes, sizeof(bytes));
-    return post_publish(s->post, SURVEY_ID, SURVEY_ECHO, s->echo, strlen(s->echo), 0);
+    sodium_bin2hex(token, sizeof(token), bytes, sizeof(bytes));
+    snprintf(s->echo, sizeof(s->echo), SURVEY_ECHO "%s", token);
+    int r = post_subscribe(s->post, s->echo);
+    return r < 0 ? r : post_publish(s->post, SURVEY_ID, s->echo, "", 0, 0);
 }
 
 /* Trust and keys come first: by them the rest is judged. */
@@ -139,8 +142,8 @@ static void send_lacking(struct survey *s, const struct surveyed *d)
 static void end_part(struct survey *s, bool whole)
 {
     s->reading = false;
+    int r = s->echo[0] ? post_unsubscribe(s->post, s->echo) : 0;
     s->echo[0] = '\0';
-    int r = 0;
     for (size_t i = 0; i < s->n_part && r >= 0; i++) {
         r = ask_device(s, s->part[i].device, false);
         if (s->first && whole)
@@ -320,8 +323,8 @@ static bool take_of_device(struct survey *s, const char *topic, const void *payl
 
 bool survey_take(struct survey *s, const char *topic, const void *payload, size_t len)
 {
-    if (strcmp(topic, SURVEY_ECHO) == 0) {
-        if (s->reading && len == strlen(s->echo) && memcmp(payload, s->echo, len) == 0)
+    if (strncmp(topic, SURVEY_ECHO, strlen(SURVEY_ECHO)) == 0) {
+        if (s->reading && strcmp(topic, s->echo) == 0)
             end_part(s, true);
         return true;
     }
