@@ -13,6 +13,7 @@ from bench import DEVICE, Bench, Keeper, wait_until
 class StoreTest(unittest.TestCase):
     def setUp(self):
         self.folder = tempfile.mkdtemp(prefix="loa-store-")
+        self.addCleanup(self.remove_folder)  # the first, so it comes last: when what was mounted in it is gone
         self.keeper = Keeper()
         self.bench = Bench(self.keeper, self.folder)
         self.centre = self.bench.centre
@@ -20,6 +21,8 @@ class StoreTest(unittest.TestCase):
     def tearDown(self):
         self.bench.close()
         self.keeper.stop_all()
+
+    def remove_folder(self):
         if os.environ.get("LOA_KEEP"):
             print(self.folder)
         else:

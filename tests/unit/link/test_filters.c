@@ -9,20 +9,25 @@
 
 enum { NAMES = 150, STEPS = 20000, PACKETS_MAX = 64, MAX = 120 };
 
-struct model {
-    bool wanted[NAMES], acked[NAMES];
-};
-
 struct packet {
     int mid, n;
     int names[FILTERS_BATCH_MAX];
     bool void_of[FILTERS_BATCH_MAX]; /* asked for again, or dropped, since */
 };
 
-static uint32_t next_random(uint32_t *state)
+struct model {
+    struct filters *filters; /* under test */
+    bool wanted[NAMES], acked[NAMES];
+    size_t n_wanted;
+    struct packet packets[PACKETS_MAX]; /* not answered yet */
+    int n_packets, mid;
+    uint32_t dice;
+};
+
+static unsigned roll(struct model *m, unsigned sides)
 {
-    *state = *state * 1664525u + 1013904223u;
-    return *state >> 8;
+    m->dice = m->dice * 1664525u + 1013904223u;
+    return (m->dice >> 8) % sides;
 }
 
 static void name_of(int i, char ret[32])
@@ -30,96 +35,98 @@ static void name_of(int i, char ret[32])
     snprintf(ret, 32, "loa/1/dev/box-%d/state", i);
 }
 
-static void forget_in_packets(struct packet *packets, int n, int name)
+static void want(struct model *m, int i, const char *name)
 {
-    for (int p = 0; p < n; p++)
-        for (int i = 0; i < packets[p].n; i++)
-            if (packets[p].names[i] == name)
-                packets[p].void_of[i] = true;
+    bool known = filters_find(m->filters, name);
+    int r = filters_want(m->filters, name, MAX);
+    if (r < 0) {
+        assert_false(known);
+        assert_int_equal(r, ERR_LIMIT);
+        return;
+    }
+    m->n_wanted += !m->wanted[i];
+    m->wanted[i] = true;
+    m->acked[i] = false;
+    for (int p = 0; p < m->n_packets; p++)
+        for (int k = 0; k < m->packets[p].n; k++)
+            if (m->packets[p].names[k] == i)
+                m->packets[p].void_of[k] = true;
 }
 
-static void assert_same(struct filters *filters, const struct model *model)
+static void drop(struct model *m, int i, const char *name)
 {
+    if (!m->wanted[i])
+        return;
+    filters_drop(m->filters, filters_find(m->filters, name));
+    m->wanted[i] = m->acked[i] = false;
+    m->n_wanted--;
+}
+
+static void send_packet(struct model *m)
+{
+    char *texts[FILTERS_BATCH_MAX];
+    int n = m->n_packets < PACKETS_MAX ? filters_take(m->filters, texts) : 0;
+    if (n == 0)
+        return;
+    struct packet *packet = &m->packets[m->n_packets++];
+    *packet = (struct packet){.mid = ++m->mid, .n = n};
+    for (int k = 0; k < n; k++)
+        assert_int_equal(sscanf(texts[k], "loa/1/dev/box-%d/state", &packet->names[k]), 1);
+    filters_asked(m->filters, m->mid);
+}
+
+/* Not always to the oldest. */
+static void answer(struct model *m)
+{
+    if (m->n_packets == 0)
+        return;
+    struct packet *packet = &m->packets[roll(m, (unsigned)m->n_packets)];
+    const int granted[FILTERS_BATCH_MAX] = {0};
+    assert_null(filters_answered(m->filters, packet->mid, granted, packet->n));
+    for (int k = 0; k < packet->n; k++)
+        if (!packet->void_of[k] && m->wanted[packet->names[k]])
+            m->acked[packet->names[k]] = true;
+    *packet = m->packets[--m->n_packets];
+}
+
+static void lose_connection(struct model *m)
+{
+    filters_begin_anew(m->filters);
+    memset(m->acked, 0, sizeof(m->acked));
+    m->n_packets = 0;
+    assert_int_equal(filters_count(m->filters), m->n_wanted);
+}
+
+static void step(struct model *m)
+{
+    char name[32];
+    int i = (int)roll(m, NAMES);
+    name_of(i, name);
+    unsigned what = roll(m, 160);
+    if (what < 60)
+        want(m, i, name);
+    else if (what < 80)
+        drop(m, i, name);
+    else if (what < 120)
+        send_packet(m);
+    else if (what < 159)
+        answer(m);
+    else
+        lose_connection(m);
     size_t waiting = 0;
-    for (int i = 0; i < NAMES; i++)
-        waiting += model->wanted[i] && !model->acked[i];
-    assert_int_equal(filters_waiting(filters), waiting);
+    for (int k = 0; k < NAMES; k++)
+        waiting += m->wanted[k] && !m->acked[k];
+    assert_int_equal(filters_waiting(m->filters), waiting);
 }
 
 static void test_random_lives(void **state)
 {
     (void)state;
     for (uint32_t seed = 1; seed <= 20; seed++) {
-        struct filters *filters = filters_new();
-        struct model model = {0};
-        struct packet packets[PACKETS_MAX];
-        int n_packets = 0, mid = 0;
-        uint32_t dice = seed;
-        size_t wanted = 0;
-        for (int step = 0; step < STEPS; step++) {
-            char name[32];
-            int i = (int)(next_random(&dice) % NAMES);
-            name_of(i, name);
-            switch (next_random(&dice) % 8) {
-            case 0:
-            case 1:
-            case 2: { /* wanted */
-                bool known = filters_find(filters, name);
-                int r = filters_want(filters, name, MAX);
-                if (r < 0) {
-                    assert_false(known);
-                    assert_int_equal(r, ERR_LIMIT);
-                    break;
-                }
-                wanted += !model.wanted[i];
-                model.wanted[i] = true;
-                model.acked[i] = false;
-                forget_in_packets(packets, n_packets, i);
-                break;
-            }
-            case 3: /* dropped */
-                if (model.wanted[i]) {
-                    filters_drop(filters, filters_find(filters, name));
-                    model.wanted[i] = model.acked[i] = false;
-                    wanted--;
-                }
-                break;
-            case 4:
-            case 5: { /* a packet leaves, unless the pipe is full */
-                char *texts[FILTERS_BATCH_MAX];
-                int n = n_packets < PACKETS_MAX ? filters_take(filters, texts) : 0;
-                if (n == 0)
-                    break;
-                struct packet *packet = &packets[n_packets++];
-                *packet = (struct packet){.mid = ++mid, .n = n};
-                for (int k = 0; k < n; k++)
-                    assert_int_equal(sscanf(texts[k], "loa/1/dev/box-%d/state", &packet->names[k]), 1);
-                filters_asked(filters, mid);
-                break;
-            }
-            case 6: /* an answer, not always to the oldest */
-                if (n_packets > 0) {
-                    int p = (int)(next_random(&dice) % (unsigned)n_packets);
-                    int granted[FILTERS_BATCH_MAX] = {0};
-                    assert_null(filters_answered(filters, packets[p].mid, granted, packets[p].n));
-                    for (int k = 0; k < packets[p].n; k++)
-                        if (!packets[p].void_of[k] && model.wanted[packets[p].names[k]])
-                            model.acked[packets[p].names[k]] = true;
-                    packets[p] = packets[--n_packets];
-                }
-                break;
-            default: /* the connection is lost, now and then */
-                if (next_random(&dice) % 20 == 0) {
-                    filters_begin_anew(filters);
-                    memset(model.acked, 0, sizeof(model.acked));
-                    n_packets = 0;
-                    assert_int_equal(filters_count(filters), wanted);
-                }
-                break;
-            }
-            assert_same(filters, &model);
-        }
-        filters_free(filters);
+        struct model model = {.filters = filters_new(), .dice = seed};
+        for (int i = 0; i < STEPS; i++)
+            step(&model);
+        filters_free(model.filters);
     }
 }
 
