@@ -25,6 +25,9 @@ enum {
     AREAS_MAX = 32,  /* of one device */
     SCOPE_MAX = 128, /* areas of an approval, a person or a quorum */
     ZONES_MAX = 32,
+    LANGUAGES_MAX = 8, /* of one device */
+    SOURCE_MAX_BYTES = 200,
+    ORDER_MAX_BYTES = 100,
     LINE_MAX_BYTES = 300,
     NAME_MAX_BYTES = 200,
     DETAIL_MAX_BYTES = 1000,
@@ -227,7 +230,7 @@ static const struct field config_fields[] = {
     CHOICE(config, "kind", kind, REQUIRED, device_kind_names, KIND_MOBILE),
     FORM(config, "zone", zone, REQUIRED, FORM_ZONE),
     TEXTS(config, "areas", areas, REQUIRED, FORM_ID, 1, AREAS_MAX),
-    TEXTS(config, "languages", languages, REQUIRED, FORM_LANG, 1, 8),
+    TEXTS(config, "languages", languages, REQUIRED, FORM_LANG, 1, LANGUAGES_MAX),
     LIST(config, "gain_ceilings", gain_ceilings, OPTIONAL, gain_shape, 0, 24),
     LIST(config, "quiet_hours", quiet_hours, OPTIONAL, quiet_shape, 0, 24),
     INT(config, "delay_ms", delay_ms, OPTIONAL, 0, 1000),
@@ -257,12 +260,16 @@ static int check_item(const void *value, struct complaint *why)
     const struct playlist_item *item = value;
     if (item->end_ms <= item->start_ms)
         return complain(why, ERR_FORMAT, "end_ms: is not after start_ms");
+    if (item->source && item->bulletin >= 0)
+        return complain(why, ERR_FORMAT, "source: is named beside a bulletin, a relay's bulletin is -1");
+    if (!item->source && item->bulletin < 0)
+        return complain(why, ERR_FORMAT, "bulletin: is -1, which only a relay's is, and source is not named");
     return 0;
 }
 
 static const struct field playlist_item_fields[] = {
     FORM(playlist_item, "id", id, REQUIRED, FORM_OCCURRENCE),
-    INT(playlist_item, "bulletin", bulletin, REQUIRED, 0, 499),
+    INT(playlist_item, "bulletin", bulletin, REQUIRED, -1, 499),
     INT(playlist_item, "start_ms", start_ms, REQUIRED, 0, TIME_MAX_MS),
     INT(playlist_item, "end_ms", end_ms, REQUIRED, 1, TIME_MAX_MS),
     CHOICE(playlist_item, "class", class, REQUIRED, air_class_names, CLASS_PRIORITY),
@@ -272,6 +279,10 @@ static const struct field playlist_item_fields[] = {
     INT(playlist_item, "gain_mb", gain_mb, OPTIONAL, -6000, 0),
     INT(playlist_item, "show_ms", show_ms, OPTIONAL, 0, 7 * DAY_MS),
     TEXTS(playlist_item, "zones", zones, OPTIONAL, FORM_WORD, 0, ZONES_MAX),
+    TEXTS(playlist_item, "languages", languages, OPTIONAL, FORM_LANG, 0, LANGUAGES_MAX),
+    TEXT(playlist_item, "source", source, OPTIONAL, FORM_LINE, 1, SOURCE_MAX_BYTES),
+    TEXT(playlist_item, "exempt", exempt, OPTIONAL, FORM_LINE, 1, ORDER_MAX_BYTES),
+    INT(playlist_item, "catch_up_ms", catch_up_ms, OPTIONAL, 0, 7 * DAY_MS),
 };
 SHAPE(playlist_item, check_item);
 
@@ -286,7 +297,7 @@ static int check_playlist(const void *value, struct complaint *why)
 {
     const struct playlist *p = value;
     for (size_t i = 0; i < p->n_items; i++) {
-        if ((size_t)p->items[i].bulletin >= p->n_bulletins)
+        if (p->items[i].bulletin >= (int64_t)p->n_bulletins)
             return complain(why, ERR_FORMAT, "items[%zu].bulletin: is %d, but there are only %zu bulletins", i,
                             (int)p->items[i].bulletin, p->n_bulletins);
         if (i > 0 && item_cmp(&p->items[i - 1], &p->items[i]) >= 0)
@@ -440,13 +451,14 @@ static const struct field receipt_fields[] = {
     FORM(receipt, "store", store, REQUIRED, FORM_TOKEN),
     INT(receipt, "n", n, REQUIRED, 1, CODEC_INT_MAX),
     FORM(receipt, "occurrence", occurrence, REQUIRED, FORM_OCCURRENCE),
-    FORM(receipt, "bulletin", bulletin, REQUIRED, FORM_HASH),
+    FORM(receipt, "bulletin", bulletin, OPTIONAL, FORM_HASH),
     CHOICE(receipt, "class", class, REQUIRED, air_class_names, CLASS_EMERGENCY),
     INT(receipt, "planned_ms", planned_ms, REQUIRED, 0, TIME_MAX_MS),
     INT(receipt, "started_ms", started_ms, OPTIONAL, 0, TIME_MAX_MS),
     INT(receipt, "ended_ms", ended_ms, OPTIONAL, 0, TIME_MAX_MS),
     CHOICE(receipt, "reason", reason, REQUIRED, reason_names, REASONS - 1),
     TEXT(receipt, "detail", detail, OPTIONAL, FORM_ANY, 0, DETAIL_MAX_BYTES),
+    TEXT(receipt, "exempt", exempt, OPTIONAL, FORM_LINE, 1, ORDER_MAX_BYTES),
     NAMED(receipt, "grade", grade, REQUIRED, time_grade_names),
     OBJECT(receipt, "evidence", evidence, OPTIONAL, evidence_shape),
 };

@@ -183,17 +183,21 @@ struct playlist_bulletin {
 };
 
 struct playlist_item {
-    const char *id;   /* occurrence, "<rule>.<start in Unix s>": names the same airing for ever */
-    int64_t bulletin; /* index into bulletins */
+    const char *id;     /* occurrence, "<rule>.<start in Unix s>[.<part>]": names the same airing for ever */
+    int64_t bulletin;   /* index into bulletins; -1: a relay */
+    const char *source; /* relay: what is put through; NULL: a bulletin */
     int64_t start_ms;
-    int64_t end_ms;     /* the last moment at which it may be on, whatever happened */
-    int class;          /* enum air_class; emergency needs an order and is refused here */
-    int policy;         /* enum cut_policy */
-    int64_t late_ms;    /* later than this after start: not begun */
-    int64_t wait_ms;    /* priority: how long it waits for an item boundary before it cuts */
-    int64_t gain_mb;    /* -6000..0 */
-    int64_t show_ms;    /* a text stays at least this long; 0: as long as the sound */
-    struct texts zones; /* loudspeaker zones; empty: all */
+    int64_t end_ms;         /* the last moment at which it may be on, whatever happened */
+    int class;              /* enum air_class; emergency needs an order and is refused here */
+    int policy;             /* enum cut_policy */
+    int64_t late_ms;        /* later than this after start: not begun */
+    int64_t wait_ms;        /* priority: how long it waits for an item boundary before it cuts */
+    int64_t gain_mb;        /* -6000..0 */
+    int64_t show_ms;        /* a text stays at least this long; 0: as long as the sound */
+    struct texts zones;     /* loudspeaker zones; empty: all */
+    struct texts languages; /* only these of the device's; empty: all of them */
+    const char *exempt;     /* number of the order by which quiet hours do not hold it; NULL: they hold it */
+    int64_t catch_up_ms; /* begins so long after its start when the box was off at its start; 0: late_ms alone counts */
 };
 
 struct playlist {
@@ -304,13 +308,14 @@ struct receipt {
     const char *store;
     int64_t n;
     const char *occurrence;
-    const char *bulletin; /* hash */
+    const char *bulletin; /* hash; NULL: a relay */
     int class;
     int64_t planned_ms;
     int64_t started_ms; /* 0: never began */
     int64_t ended_ms;   /* 0: never began */
     int reason;         /* enum reason */
     const char *detail; /* optional: which condition, for people */
+    const char *exempt; /* what let it pass quiet hours: number of the order, or "emergency"; NULL: nothing had to */
     const char *grade;
     struct evidence *evidence; /* NULL: never began */
 };

@@ -73,6 +73,17 @@ static bool is_audience(const char *text, size_t len)
     return strncmp(text, "area/", 5) == 0 && id_valid(text + 5);
 }
 
+/* Behind an occurrence's first dot: seconds, and for a part of a session a dot and its name. */
+static bool is_instant(const char *text, size_t len)
+{
+    size_t seconds = strspn(text, DIGITS);
+    if (seconds < 1 || seconds > 13)
+        return false;
+    size_t part = len - seconds - 1;
+    return seconds == len ||
+           (text[seconds] == '.' && part >= 1 && part <= 16 && all_of(text + seconds + 1, part, LOWER DIGITS));
+}
+
 static bool is_occurrence(const char *text, size_t len)
 {
     const char *dot = strchr(text, '.');
@@ -84,7 +95,7 @@ static bool is_occurrence(const char *text, size_t len)
     id[id_len] = '\0';
     if (!id_valid(id))
         return false;
-    return !dot || (len - id_len - 1 >= 1 && len - id_len - 1 <= 13 && all_of(dot + 1, len - id_len - 1, DIGITS));
+    return !dot || is_instant(dot + 1, len - id_len - 1);
 }
 
 static bool is_lang(const char *text, size_t len)
@@ -109,7 +120,8 @@ const struct form forms[FORMS] = {
     [FORM_HASH] = {is_hash, 64, 64, "a SHA-256: 64 hex digits in lower case"},
     [FORM_KEY] = {is_key, 43, 43, "32 bytes in base64url: 43 characters"},
     [FORM_AUDIENCE] = {is_audience, 1, 64, "all, controller, dev/<id> or area/<id>"},
-    [FORM_OCCURRENCE] = {is_occurrence, 1, 54, "an occurrence: <id>.<start in Unix seconds>"},
+    [FORM_OCCURRENCE] = {is_occurrence, 1, 71,
+                         "an occurrence: <id>.<start in Unix seconds>, or that, a dot and the part"},
     [FORM_LANG] = {is_lang, 2, 3, "a language tag: 2 or 3 of a-z"},
     [FORM_ZONE] = {is_zone, 1, 64, "a name of the tz database, such as Asia/Ho_Chi_Minh"},
     [FORM_NAME] = {is_line, 1, 40, "one of the names of this member"},

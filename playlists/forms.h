@@ -17,7 +17,7 @@ enum text_form {
     FORM_HASH,       /* SHA-256, 64 lower-case hex digits */
     FORM_KEY,        /* 32 bytes as base64url: 43 characters */
     FORM_AUDIENCE,   /* all, controller, dev/<id>, area/<id> */
-    FORM_OCCURRENCE, /* an id, or an id, a dot and 1..13 digits */
+    FORM_OCCURRENCE, /* an id; or that, a dot and 1..13 digits; or that, a dot and 1..16 of a-z 0-9 */
     FORM_LANG,       /* BCP 47 primary tag: 2 or 3 of a-z */
     FORM_ZONE,       /* name in the tz database */
     FORM_NAME,       /* one of `names` */

@@ -54,6 +54,16 @@ static void test_sentences(void **unused)
     refuse("loa-playlist", "items[0].class", "\"emergency\"",
            "items[0].class: is \"emergency\", it must be one of filler, normal, priority");
     refuse("loa-playlist", "items[0].bulletin", "1", "items[0].bulletin: is 1, but there are only 1 bulletins");
+    refuse("loa-playlist", "items[0].bulletin", "-1", "items[0].bulletin: is -1, which only a relay's is");
+    refuse("loa-playlist", "items[0].source", "\"VOV1\"", "items[0].source: is named beside a bulletin");
+    refuse("loa-playlist", "items[2].source", NULL, "items[2].bulletin: is -1, which only a relay's is");
+    refuse("loa-playlist", "items[0].languages", "[\"vi\",\"vi\"]", "items[0].languages: names \"vi\" twice");
+    refuse("loa-playlist", "items[0].exempt", "\"\"", "items[0].exempt: has 0 bytes");
+    refuse("loa-playlist", "items[0].catch_up_ms", "-1", "items[0].catch_up_ms: is -1");
+    refuse("loa-playlist", "items[0].id", "\"chao-sang.1782882000.\"", "items[0].id: is \"chao-sang.1782882000.\"");
+    refuse("loa-playlist", "items[0].id", "\"chao-sang.1782882000.R\"", "items[0].id: is \"chao-sang.1782882000.R\"");
+    refuse("loa-playlist", "items[0].id", "\"chao-sang..r1\"", "items[0].id: is \"chao-sang..r1\"");
+    refuse("loa-playlist", "items[0].id", "\"a.1.bcdefghijklmnopqr\"", "items[0].id: is \"a.1.bcdefghijklmnopqr\"");
     refuse("loa-playlist", "items[0].end_ms", "1782882000000", "items[0].end_ms: is not after start_ms");
     refuse("loa-playlist", "items[1].start_ms", "1782881999000", "items[1]: must come after the item before it");
     refuse("loa-playlist", "items[0].start_ms", "1782885600001", "items[0].end_ms: is not after start_ms");
@@ -113,6 +123,10 @@ static void test_accepted(void **unused)
     accept("loa-welcome", "floors[0].doc", "\"inforce\"");
     accept("loa-health", "values[0].value", "3");
     accept("loa-receipt", "occurrence", "\"order-7\"");
+    accept("loa-receipt", "occurrence", "\"thoi-su.1782900000.r3f2a9c1d12\"");
+    accept("loa-receipt", "bulletin", NULL);
+    accept("loa-receipt", "exempt", NULL);
+    accept("loa-receipt", "exempt", "\"emergency\"");
     accept("loa-receipt", "evidence", NULL);
     accept("loa-receipt", "detail", "\"\\u0007\\n\"");
     accept("bulletin", "contents[0].text", "\"một\\nhai\\tba\"");
