@@ -59,8 +59,8 @@ class Bench:
         return found
 
     @contextlib.contextmanager
-    def folder(self):
-        path = tempfile.mkdtemp(prefix="loa-bench-")
+    def folder(self, below=None):
+        path = tempfile.mkdtemp(prefix="loa-bench-", dir=below)
         try:
             yield path
         finally:
