@@ -158,6 +158,14 @@ class Crowd(Installation):
         """The controller's link as in the field: five seconds of keep-alive are for tests of a few sites."""
         return super().link_config(*args, **more).replace("keepalive_s = 5;", "keepalive_s = 60;")
 
+    def _prepare_controller(self):
+        """The window that welcomes tell is that of the first try: a second is for tests of a few sites."""
+        super()._prepare_controller()
+        path = self.path("centre", "controller.cfg")
+        with open(path) as file:
+            text = file.read()
+        self.write(path, text.replace("spread_s = 1;", f"spread_s = {self.spread_s};"))
+
     def exe(self, name):
         if name == "loa-fleet":
             path = os.path.join(self.build, "tools", "fleet-agents", name)
@@ -266,7 +274,7 @@ signs = ( {{ name = "bang"; bus = "tu"; unit = 2; profile = "{profiles}/sign-sim
         """Every CALLERS-th device, on a connection of its own."""
         caller = Caller(self)
         for i in range(number, self.n, CALLERS):
-            caller.post("/devices", {"id": name(i), "kind": "cluster", "area": commune(i), "name": f"Cụm {i}",
+            caller.post("/devices", {"id": name(i), "kind": "cluster", "area": commune(i), "name": f"Cụm {i}", "quiet_hours": [],
                                      "box": {"serial": name(i), "x": self.boxes[i]}})
 
     def arguments(self, first, n):
