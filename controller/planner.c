@@ -148,6 +148,14 @@ static void add_approvals(struct controller *c, const struct compile_bulletin *b
     }
 }
 
+static struct membership *memberships(const json_t *areas, struct arena *arena)
+{
+    struct membership *all = arena_alloc(arena, (json_array_size(areas) + 1) * sizeof(*all));
+    for (size_t i = 0; i < json_array_size(areas); i++)
+        all[i] = (struct membership){keep(arena, json_array_get(areas, i)), INT64_MIN, INT64_MAX};
+    return all;
+}
+
 void planner_playlist(struct controller *c, const json_t *facts, int64_t now_ms, size_t max_items, struct arena *arena,
                       struct playlist *ret, struct compile_result *ret_result)
 {
@@ -158,7 +166,8 @@ void planner_playlist(struct controller *c, const json_t *facts, int64_t now_ms,
     struct compile_device device = {
         .id = keep(arena, json_object_get(facts, "id")),
         .kind = (enum device_kind)index_of(device_kind_names, json_string_value(json_object_get(facts, "kind"))),
-        .areas = texts_of_json(json_object_get(facts, "areas"), arena),
+        .areas = memberships(json_object_get(facts, "areas"), arena),
+        .n_areas = json_array_size(json_object_get(facts, "areas")),
         .languages = texts_of_json(json_object_get(json_object_get(facts, "settings"), "languages"), arena),
     };
     int64_t until_ms = now_ms + HORIZON_DAYS * INT64_C(86400000);

@@ -11,6 +11,8 @@ static const char known[] =
     "id bulletin when date from until times zone areas devices kinds class policy late_ms wait_ms "
     "gain_mb show_ms zones";
 
+static const char *const when_names[] = {"once", "daily", NULL};
+
 static int put_date(const struct form *form, const char *name, bool required, json_t *ret)
 {
     const char *text = NULL;
@@ -26,9 +28,9 @@ static int put_date(const struct form *form, const char *name, bool required, js
 static int put_times(const struct form *form, json_t *ret)
 {
     const json_t *list, *value;
-    int32_t second[RULE_TIMES_MAX];
+    int32_t second[RECUR_TIMES_MAX];
     size_t i;
-    if (form_list(form, "times", true, 1, RULE_TIMES_MAX, &list) < 0)
+    if (form_list(form, "times", true, 1, RECUR_TIMES_MAX, &list) < 0)
         return -1;
     json_array_foreach(list, i, value)
     {
@@ -48,13 +50,13 @@ static int put_times(const struct form *form, json_t *ret)
 static int put_when(const struct form *form, json_t *ret)
 {
     int when = 0;
-    if (form_choice(form, "when", true, rule_when_names, &when) < 0)
+    if (form_choice(form, "when", true, when_names, &when) < 0)
         return -1;
-    json_object_set_new(ret, "when", json_string(rule_when_names[when]));
+    json_object_set_new(ret, "when", json_string(when_names[when]));
     const char *stray = when == WHEN_ONCE ? (json_object_get(form->object, "from") ? "from" : "until") : "date";
     const json_t *value = json_object_get(form->object, stray);
     if (value && !json_is_null(value))
-        return refuse(form->problem, 422, "member", stray, WORD_RULE_STRAY, stray, rule_when_names[when]);
+        return refuse(form->problem, 422, "member", stray, WORD_RULE_STRAY, stray, when_names[when]);
     if (put_date(form, "date", when == WHEN_ONCE, ret) < 0 || put_date(form, "from", false, ret) < 0 ||
         put_date(form, "until", false, ret) < 0)
         return -1;
@@ -185,11 +187,11 @@ int rule_build(const char *id, const json_t *body, struct zones *zones, struct a
     struct rule rule = {
         .id = arena_strndup(arena, id, strlen(id)),
         .bulletin = text_of(body, "bulletin", arena),
-        .when = (enum rule_when)index_of(rule_when_names, json_string_value(json_object_get(body, "when"))),
-        .date = date_of(body, "date", 0),
-        .from_date = date_of(body, "from", INT64_MIN),
-        .until_date = date_of(body, "until", INT64_MAX),
-        .zone = zone ? zones_get(zones, zone) : NULL,
+        .recur.when = (enum recur_when)index_of(when_names, json_string_value(json_object_get(body, "when"))),
+        .recur.date = date_of(body, "date", 0),
+        .recur.from_date = date_of(body, "from", INT64_MIN),
+        .recur.until_date = date_of(body, "until", INT64_MAX),
+        .recur.zone = zone ? zones_get(zones, zone) : NULL,
         .areas = texts_of_json(json_object_get(body, "areas"), arena),
         .devices = texts_of_json(json_object_get(body, "devices"), arena),
         .kinds = texts_of_json(json_object_get(body, "kinds"), arena),
@@ -203,10 +205,11 @@ int rule_build(const char *id, const json_t *body, struct zones *zones, struct a
     };
     const json_t *times = json_object_get(body, "times"), *value;
     size_t i;
-    json_array_foreach(times, i, value) if (rule.n_times < RULE_TIMES_MAX &&
-                                            civil_parse_time(json_string_value(value), &rule.times[rule.n_times]) >= 0)
-        rule.n_times++;
-    if (!rule.zone || !rule.bulletin)
+    json_array_foreach(
+        times, i, value) if (rule.recur.n_times < RECUR_TIMES_MAX &&
+                             civil_parse_time(json_string_value(value), &rule.recur.times[rule.recur.n_times]) >= 0)
+        rule.recur.n_times++;
+    if (!rule.recur.zone || !rule.bulletin)
         return ERR_FORMAT;
     *ret = rule;
     return 0;
@@ -215,10 +218,10 @@ int rule_build(const char *id, const json_t *body, struct zones *zones, struct a
 int64_t rule_last_ms(const struct rule *rule)
 {
     int64_t last_s = INT64_MIN;
-    if (rule->when != WHEN_ONCE)
+    if (rule->recur.when != WHEN_ONCE)
         return INT64_MAX;
-    for (size_t i = 0; i < rule->n_times; i++) {
-        int64_t at_s = zone_instant_s(rule->zone, rule->date, rule->times[i], NULL);
+    for (size_t i = 0; i < rule->recur.n_times; i++) {
+        int64_t at_s = zone_instant_s(rule->recur.zone, rule->recur.date, rule->recur.times[i], NULL);
         last_s = at_s > last_s ? at_s : last_s;
     }
     return last_s * 1000;

@@ -7,7 +7,25 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *const rule_when_names[] = {"once", "daily", NULL};
+const char *const rule_carry_names[] = {"direct", "offer", "must", NULL};
+const char *const problem_names[] = {
+    [PROBLEM_NO_BULLETIN] = "no such bulletin",
+    [PROBLEM_NOTHING_HERE] = "nothing in it for this device",
+    [PROBLEM_EMERGENCY] = "emergency needs an order",
+    [PROBLEM_HORIZON] = "horizon shortened",
+    [PROBLEM_CLASH] = "clash",
+    [PROBLEM_SLOT_FULL] = "slot full",
+    [PROBLEM_CUT] = "cut",
+    [PROBLEM_LANGUAGE_DROPPED] = "language dropped",
+    [PROBLEM_QUIET_HOURS] = "quiet hours",
+    [PROBLEM_LIMIT_SESSIONS] = "limit: sessions",
+    [PROBLEM_LIMIT_SESSION_MINUTES] = "limit: session minutes",
+    [PROBLEM_LIMIT_MINUTES] = "limit: minutes",
+    [PROBLEM_LIMIT_DAYS] = "limit: days",
+    [PROBLEM_NOT_TAKEN] = "not taken",
+    [PROBLEM_DECLINED] = "declined",
+    NULL,
+};
 
 /* An occurrence that began this long ago is over: limits of the wire are 7 days each for lateness and length. */
 #define SPAN_MAX_MS (60 * INT64_C(86400000))
@@ -54,11 +72,27 @@ int64_t item_length_ms(const struct bulletin_use *use, int64_t show_ms)
     return show_ms > sound_ms ? show_ms : sound_ms;
 }
 
-bool rule_targets(const struct rule *rule, const struct compile_device *device)
+static bool within(const struct texts *areas, const struct compile_device *device, int64_t at_ms)
+{
+    for (size_t i = 0; i < device->n_areas; i++) {
+        const struct membership *m = &device->areas[i];
+        if (at_ms >= m->from_ms && at_ms < m->until_ms && texts_have(areas, m->area))
+            return true;
+    }
+    return false;
+}
+
+bool rule_targets(const struct rule *rule, const struct compile_device *device, int64_t at_ms)
 {
     if (rule->kinds.n && !texts_have(&rule->kinds, device_kind_names[device->kind]))
         return false;
-    return texts_have(&rule->devices, device->id) || texts_meet(&rule->areas, &device->areas);
+    if (rule->tags.n && !texts_meet(&rule->tags, &device->tags))
+        return false;
+    if (texts_have(&rule->except_devices, device->id) || texts_meet(&rule->except_groups, &device->groups) ||
+        within(&rule->except_areas, device, at_ms))
+        return false;
+    return texts_have(&rule->devices, device->id) || texts_meet(&rule->groups, &device->groups) ||
+           within(&rule->areas, device, at_ms);
 }
 
 /* As whole occurrence ids compare: the id of the rule with a dot behind it. */
@@ -119,8 +153,8 @@ static void gather_day(struct work *work, size_t index, int64_t days)
 {
     const struct plan *plan = &work->plans[index];
     const struct rule *rule = plan->rule;
-    for (size_t i = 0; i < rule->n_times && i < RULE_TIMES_MAX; i++) {
-        int64_t start_s = zone_instant_s(rule->zone, days, rule->times[i], NULL);
+    for (size_t i = 0; i < rule->recur.n_times && i < RECUR_TIMES_MAX; i++) {
+        int64_t start_s = zone_instant_s(rule->recur.zone, days, rule->recur.times[i], NULL);
         int64_t start_ms = start_s * 1000;
         if (start_s >= 0 && start_ms < work->until_ms && add_saturated(start_ms, plan->span_ms) > work->from_ms)
             add_found(work, start_s, index);
@@ -134,25 +168,25 @@ static void gather_daily(struct work *work, size_t index)
     int64_t first = 0, last = 0;
     int32_t second;
     int64_t span_ms = plan->span_ms < SPAN_MAX_MS ? plan->span_ms : SPAN_MAX_MS;
-    zone_civil(rule->zone, (work->from_ms - span_ms) / 1000, &first, &second);
-    zone_civil(rule->zone, work->until_ms / 1000, &last, &second);
+    zone_civil(rule->recur.zone, (work->from_ms - span_ms) / 1000, &first, &second);
+    zone_civil(rule->recur.zone, work->until_ms / 1000, &last, &second);
     first--; /* a change of offset moves a time over midnight */
     last++;
-    if (first < rule->from_date)
-        first = rule->from_date;
-    if (last > rule->until_date)
-        last = rule->until_date;
+    if (first < rule->recur.from_date)
+        first = rule->recur.from_date;
+    if (last > rule->recur.until_date)
+        last = rule->recur.until_date;
     for (int64_t days = first; days <= last; days++)
         gather_day(work, index, days);
 }
 
 static void gather(struct work *work, size_t index)
 {
-    switch (work->plans[index].rule->when) {
+    switch (work->plans[index].rule->recur.when) {
     case WHEN_ONCE:
-        gather_day(work, index, work->plans[index].rule->date);
+        gather_day(work, index, work->plans[index].rule->recur.date);
         break;
-    case WHEN_DAILY:
+    default:
         gather_daily(work, index);
         break;
     }
@@ -168,8 +202,8 @@ static const struct compile_bulletin *find_bulletin(const struct work *work, con
     return at ? *at : NULL;
 }
 
-/* What keeps the rule from being used here, or NULL; then the plan is complete. */
-static const char *fill_plan(const struct work *work, const struct compile_device *device, struct plan *plan)
+/* What keeps the rule from being used here, or PROBLEMS; then the plan is complete. */
+static enum problem_what fill_plan(const struct work *work, const struct compile_device *device, struct plan *plan)
 {
     const struct rule *rule = plan->rule;
     plan->late_ms = rule->late_ms < 0 ? LATE_DEFAULT_MS : rule->late_ms;
@@ -177,23 +211,24 @@ static const char *fill_plan(const struct work *work, const struct compile_devic
     plan->index = -1;
     plan->bulletin = find_bulletin(work, rule->bulletin);
     if (rule->class == CLASS_EMERGENCY)
-        return "emergency needs an order";
+        return PROBLEM_EMERGENCY;
     if (!plan->bulletin)
-        return "no such bulletin";
+        return PROBLEM_NO_BULLETIN;
     struct bulletin_use use = bulletin_use(plan->bulletin->bulletin, &device->languages, device->kind);
     if (!use.sound && !use.text)
-        return "nothing in it for this device";
+        return PROBLEM_NOTHING_HERE;
     plan->show_ms = use.text ? rule->show_ms : 0;
     if (use.text && !use.sound && plan->show_ms == 0)
         plan->show_ms = SHOW_DEFAULT_MS;
     plan->span_ms = add_saturated(plan->span_ms, item_length_ms(&use, plan->show_ms));
-    return NULL;
+    return PROBLEMS;
 }
 
-static void add_problem(struct work *work, const char *rule, int64_t start_ms, const char *why)
+static void add_problem(struct work *work, const char *rule, int64_t start_ms, enum problem_what what)
 {
     struct compile_problem *p = &work->ret->problems[work->ret->n_problems++];
-    *p = (struct compile_problem){keep(work->arena, rule), start_ms, why};
+    *p = (struct compile_problem){
+        .rule = keep(work->arena, rule), .what = what, .why = problem_names[what], .start_ms = start_ms, .count = 1};
 }
 
 /* Plans of all rules that target the device, in the order of their ids. */
@@ -201,20 +236,20 @@ static void make_plans(struct work *work, const struct rule *rules, size_t n_rul
 {
     work->plans = xcalloc(n_rules ? n_rules : 1, sizeof(work->plans[0]));
     for (size_t i = 0; i < n_rules; i++)
-        if (rule_targets(&rules[i], device))
+        if (rule_targets(&rules[i], device, work->from_ms) && rules[i].bulletin)
             work->plans[work->n_plans++] = (struct plan){.rule = &rules[i]};
     qsort(work->plans, work->n_plans, sizeof(work->plans[0]), plan_cmp);
     work->ret->problems = arena_alloc(work->arena, (work->n_plans + 1) * sizeof(work->ret->problems[0]));
     for (size_t i = 0; i < work->n_plans; i++) {
         struct plan *plan = &work->plans[i];
-        const char *why = fill_plan(work, device, plan);
+        enum problem_what why = fill_plan(work, device, plan);
         size_t before = work->n_found;
         gather(work, i);
-        if (why && work->n_found > before) {
+        if (why != PROBLEMS && work->n_found > before) {
             qsort(work->found + before, work->n_found - before, sizeof(work->found[0]), found_cmp);
             add_problem(work, plan->rule->id, work->found[before].start_s * 1000, why);
         }
-        if (why)
+        if (why != PROBLEMS)
             work->n_found = before;
     }
 }
@@ -270,6 +305,7 @@ static void write_item(struct work *work, const struct found *found)
         .wait_ms = rule->wait_ms,
         .gain_mb = rule->gain_mb,
         .show_ms = plan->show_ms,
+        .catch_up_ms = rule->catch_up_ms,
         .zones = plan->zones,
     };
 }
@@ -293,7 +329,7 @@ static void write_items(struct work *work, size_t max_items)
         if (work->ret->n_items == cap || (plan->index < 0 && !use_bulletin(work, plan))) {
             int64_t start_ms = work->found[i].start_s * 1000;
             work->ret->until_ms = start_ms > work->from_ms ? start_ms : work->from_ms;
-            add_problem(work, plan->rule->id, start_ms, "horizon shortened");
+            add_problem(work, plan->rule->id, start_ms, PROBLEM_HORIZON);
             return;
         }
         write_item(work, &work->found[i]);

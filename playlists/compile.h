@@ -1,19 +1,22 @@
-/* compile.h - rules and bulletins in, the flat timeline of one device out. Pure: the same input gives the same bytes.
+/* compile.h - rules and bulletins in, the flat timeline of each device out. Pure: the same input gives the same bytes,
+ * whatever the order of rules, bulletins, approvals and devices.
  *
- * Once and daily for now; a further recurrence is a further member of enum rule_when and one function that lists its
- * days. */
+ * compile_set: the rules of many devices. Each rule is expanded once; devices that are alike, so that the same rules
+ * hold for them in the same way, share one timeline. Any thread, one at a time for each set.
+ *
+ * What always holds of a timeline:
+ * - No two items of one class overlap in [start, start + length). The later one (by start, then the rule's id, then its
+ *   place in the session) is moved behind the earlier one when its late_ms allows, else it is dropped.
+ * - What is dropped, cut or refused has a problem that says so.
+ * - An occurrence keeps its id over recompiles from other moments, and over changes of other rules. */
 #ifndef LOA_COMPILE_H
 #define LOA_COMPILE_H
 
-#include "playlists/base/civil.h"
-#include "playlists/documents.h"
-
-/* Wire of the API: "once", "daily". */
-enum rule_when { WHEN_ONCE, WHEN_DAILY };
-extern const char *const rule_when_names[];
+#include "playlists/limits.h"
+#include "playlists/recur.h"
+#include "playlists/session.h"
 
 enum {
-    RULE_TIMES_MAX = 48,
     PLAYLIST_ITEMS_MAX = 2000,
     HORIZON_DAYS = 30,
     LATE_DEFAULT_MS = 60000,
@@ -21,22 +24,42 @@ enum {
     END_MARGIN_MS = 2000,
 };
 
+/* Whether a unit below may have a say. Wire of the API: "direct", "offer", "must". */
+enum rule_carry {
+    CARRY_DIRECT, /* holds as it is */
+    CARRY_OFFER,  /* holds where the commune has taken it */
+    CARRY_MUST,   /* holds; the commune may give it other times inside the window */
+};
+extern const char *const rule_carry_names[];
+
+/* What a commune said to a rule from above. */
+struct rule_placement {
+    const char *area;
+    bool taken, declined;
+    const int32_t *times; /* seconds of the civil day in place of the rule's; none: the rule's */
+    size_t n_times;
+};
+
 struct rule {
     const char *id;
-    const char *bulletin; /* hash of the revision to be used */
-    enum rule_when when;
-    int64_t date;                  /* once: days since 1970 in the zone */
-    int64_t from_date, until_date; /* daily: first and last day, inclusive; INT64_MIN / INT64_MAX: open */
-    int32_t times[RULE_TIMES_MAX]; /* seconds of the civil day */
-    size_t n_times;
-    const struct zone *zone;
-    struct texts areas;   /* targets: devices in any of these areas */
-    struct texts devices; /* and these devices */
-    struct texts kinds;   /* only these kinds; empty: all */
+    const char *unit; /* area id of who made it; NULL: nobody asks */
+    struct recurrence recur;
+    const char *bulletin;          /* hash of the revision to be used; NULL: a session */
+    const struct session *session; /* NULL: a single bulletin */
+    /* Targets: devices in any of these areas, or in any of these groups, or these ... */
+    struct texts areas, groups, devices;
+    struct texts kinds; /* ... only these kinds; empty: all ... */
+    struct texts tags;  /* ... only those with one of these tags; empty: all ... */
+    struct texts except_areas, except_groups, except_devices; /* ... and none of these. */
+    enum rule_carry carry;
+    const struct rule_placement *placements;
+    size_t n_placements;
     enum air_class class;
     enum cut_policy policy;
-    int64_t late_ms; /* below 0: LATE_DEFAULT_MS */
-    int64_t wait_ms, gain_mb;
+    int64_t late_ms;     /* below 0: LATE_DEFAULT_MS */
+    int64_t wait_ms;     /* priority: how long it waits for an item boundary; 0: it cuts; more than late_ms: never */
+    int64_t catch_up_ms; /* may begin so long after its start when the box was off then */
+    int64_t gain_mb;
     int64_t show_ms; /* 0: as long as the sound, or SHOW_DEFAULT_MS without one */
     struct texts zones;
 };
@@ -47,21 +70,57 @@ struct compile_bulletin {
     const struct bulletin *bulletin;
     const struct blob_ref *approvals;
     size_t n_approvals;
+    bool filler; /* sessions may fill with it, by its category */
+};
+
+/* The device is in the area from from_ms on and before until_ms. */
+struct membership {
+    const char *area;
+    int64_t from_ms, until_ms;
 };
 
 struct compile_device {
     const char *id;
     enum device_kind kind;
-    struct texts areas;
-    struct texts languages;
+    struct texts languages; /* in the order in which they are spoken; SESSION_LANGUAGES_MAX count in sessions */
+    struct texts tags, groups;
+    const struct membership *areas; /* nearest first */
+    size_t n_areas;
+    struct limits limits;
 };
 
-/* What was left out, and why. */
+enum problem_what {
+    PROBLEM_NO_BULLETIN,
+    PROBLEM_NOTHING_HERE,
+    PROBLEM_EMERGENCY,
+    PROBLEM_HORIZON,
+    PROBLEM_CLASH,     /* `other` was earlier */
+    PROBLEM_SLOT_FULL, /* nothing of the session fits */
+    PROBLEM_CUT,       /* parts of the session are left out or ended early */
+    PROBLEM_LANGUAGE_DROPPED,
+    PROBLEM_QUIET_HOURS,
+    PROBLEM_LIMIT_SESSIONS,
+    PROBLEM_LIMIT_SESSION_MINUTES,
+    PROBLEM_LIMIT_MINUTES,
+    PROBLEM_LIMIT_DAYS,
+    PROBLEM_NOT_TAKEN,
+    PROBLEM_DECLINED,
+    PROBLEMS,
+};
+/* A word each: "no such bulletin", "nothing in it for this device", "emergency needs an order", "horizon shortened",
+ * "clash", "slot full", "cut", "language dropped", "quiet hours", "limit: sessions", "limit: session minutes",
+ * "limit: minutes", "limit: days", "not taken", "declined". */
+extern const char *const problem_names[];
+
+/* What was left out, and why: one for each rule, reason and other rule. */
 struct compile_problem {
     const char *rule;
-    int64_t start_ms; /* of the first occurrence that is left out by it */
-    const char *why;  /* "no such bulletin", "nothing in it for this device", "emergency needs an order", "horizon
-                         shortened" */
+    enum problem_what what;
+    const char *why;   /* problem_names[what] */
+    const char *other; /* the other rule; NULL: there is none */
+    int64_t start_ms;  /* of the first occurrence that it concerns */
+    int64_t count;     /* of occurrences */
+    bool warning;      /* a limit that only warns: it plays nevertheless */
 };
 
 struct compile_result {
@@ -69,8 +128,8 @@ struct compile_result {
     size_t n_bulletins;
     struct playlist_item *items;
     size_t n_items;
-    int64_t until_ms; /* the horizon that was reached */
-    struct compile_problem *problems;
+    int64_t until_ms;                 /* the horizon that was reached */
+    struct compile_problem *problems; /* by rule, reason, other rule */
     size_t n_problems;
 };
 
@@ -78,14 +137,13 @@ struct compile_result {
  * for the arbiter. */
 int64_t item_length_ms(const struct bulletin_use *use, int64_t show_ms);
 
-/* True when the rule's targets include the device. */
-bool rule_targets(const struct rule *rule, const struct compile_device *device);
+/* True when the rule's targets include the device at that moment. Placements are not asked. */
+bool rule_targets(const struct rule *rule, const struct compile_device *device, int64_t at_ms);
 
 /* All occurrences with end_ms > from_ms and start_ms < until_ms, by start, then id; bulletins once, in the order of
- * their first use, approvals by hash. Order of rules, bulletins and approvals does not matter. At most `max_items`
- * (then the horizon shortens to the first that did not fit). end_ms = start + late_ms + length + END_MARGIN_MS. An
- * instant in a gap or overlap of the zone is zone_instant_s()'s; two times of a rule that fall on one instant are one
- * occurrence. All results, texts too, live in `arena`. */
+ * their first use, approvals by hash. At most `max_items` (then the horizon shortens to the first that did not fit).
+ * end_ms = start + late_ms + length + END_MARGIN_MS; of what is ended early, its start + length. All results, texts
+ * too, live in `arena`. */
 void compile(const struct rule *rules, size_t n_rules, const struct compile_bulletin *bulletins, size_t n_bulletins,
              const struct compile_device *device, int64_t from_ms, int64_t until_ms, size_t max_items,
              struct arena *arena, struct compile_result *ret);

@@ -26,7 +26,8 @@ static struct bulletin_content written_contents[] = {{"vi", "Chỉ có chữ", N
 static struct bulletin spoken = {.id = "spoken", .revision = 1, .contents = spoken_contents, .n_contents = 2};
 static struct bulletin written = {.id = "written", .revision = 1, .contents = written_contents, .n_contents = 1};
 static struct blob_ref approvals_a[] = {{HASH_C, 3}, {HASH_B, 2}};
-static struct compile_bulletin bulletins[] = {{HASH_A, 500, &spoken, approvals_a, 2}, {HASH_B, 600, &written, NULL, 0}};
+static struct compile_bulletin bulletins[] = {{HASH_A, 500, &spoken, approvals_a, 2, false},
+                                              {HASH_B, 600, &written, NULL, 0, false}};
 
 static struct zone *home, *berlin;
 static struct arena *arena;
@@ -36,9 +37,11 @@ static struct compile_result result;
 static int set_up(void **state)
 {
     (void)state;
-    static const char *areas[] = {"xa-1", "tinh"}, *languages[] = {"vi", "en"};
+    static const struct membership areas[] = {{"xa-1", INT64_MIN, INT64_MAX}, {"tinh", INT64_MIN, INT64_MAX}};
+    static const char *languages[] = {"vi", "en"};
     arena = arena_new();
-    device = (struct compile_device){"loa-1", KIND_LOUDSPEAKER, {areas, 2}, {languages, 2}};
+    device = (struct compile_device){
+        .id = "loa-1", .kind = KIND_LOUDSPEAKER, .areas = areas, .n_areas = 2, .languages = {languages, 2}};
     return zone_load(NULL, "Asia/Ho_Chi_Minh", &home, NULL) < 0 || zone_load(NULL, "Europe/Berlin", &berlin, NULL) < 0;
 }
 
@@ -56,12 +59,12 @@ static struct rule daily(const char *id, const char *bulletin, int32_t second)
     static const char *everywhere[] = {"tinh"};
     return (struct rule){.id = id,
                          .bulletin = bulletin,
-                         .when = WHEN_DAILY,
-                         .from_date = INT64_MIN,
-                         .until_date = INT64_MAX,
-                         .times = {second},
-                         .n_times = 1,
-                         .zone = home,
+                         .recur.when = WHEN_DAILY,
+                         .recur.from_date = INT64_MIN,
+                         .recur.until_date = INT64_MAX,
+                         .recur.times = {second},
+                         .recur.n_times = 1,
+                         .recur.zone = home,
                          .areas = {everywhere, 1},
                          .class = CLASS_NORMAL,
                          .late_ms = -1};
@@ -117,12 +120,12 @@ static void first_and_last_day(void **state)
 {
     (void)state;
     struct rule rule = daily("r", HASH_A, 0);
-    rule.from_date = civil_days(2026, 7, 2);
-    rule.until_date = civil_days(2026, 7, 3);
+    rule.recur.from_date = civil_days(2026, 7, 2);
+    rule.recur.until_date = civil_days(2026, 7, 3);
     compile_days(&rule, 1, 6, 1, 60);
     assert_int_equal(result.n_items, 2);
     assert_int_equal(result.items[0].start_ms, midnight(7, 2));
-    rule.until_date = civil_days(2026, 7, 1);
+    rule.recur.until_date = civil_days(2026, 7, 1);
     compile_days(&rule, 1, 6, 1, 60);
     assert_int_equal(result.n_items, 0);
 }
@@ -131,10 +134,10 @@ static void once_and_the_window(void **state)
 {
     (void)state;
     struct rule rule = daily("r", HASH_A, 3600);
-    rule.when = WHEN_ONCE;
-    rule.date = civil_days(2026, 7, 1);
-    rule.times[1] = 7200;
-    rule.n_times = 2;
+    rule.recur.when = WHEN_ONCE;
+    rule.recur.date = civil_days(2026, 7, 1);
+    rule.recur.times[1] = 7200;
+    rule.recur.n_times = 2;
     compile_days(&rule, 1, 7, 1, 30);
     assert_int_equal(result.n_items, 2);
     int64_t end_ms = result.items[0].end_ms, start_ms = result.items[1].start_ms;
@@ -149,9 +152,9 @@ static void clocks_that_change(void **state)
 {
     (void)state;
     struct rule rule = daily("r", HASH_A, 2 * 3600 + 1800);
-    rule.zone = berlin;
-    rule.times[1] = 3 * 3600 + 1800; /* in the night of the change both read 03:30: one occurrence */
-    rule.n_times = 2;
+    rule.recur.zone = berlin;
+    rule.recur.times[1] = 3 * 3600 + 1800; /* in the night of the change both read 03:30: one occurrence */
+    rule.recur.n_times = 2;
     compile_days(&rule, 1, 3, 28, 4);
     for (size_t i = 1; i < result.n_items; i++)
         assert_true(result.items[i].start_ms > result.items[i - 1].start_ms);
@@ -170,17 +173,17 @@ static void targets(void **state)
 {
     (void)state;
     struct rule rule = daily("r", HASH_A, 0);
-    assert_true(rule_targets(&rule, &device));
+    assert_true(rule_targets(&rule, &device, 0));
     rule.areas = LIST("xa-2");
-    assert_false(rule_targets(&rule, &device));
+    assert_false(rule_targets(&rule, &device, 0));
     rule.devices = LIST("loa-2", "loa-1");
-    assert_true(rule_targets(&rule, &device));
+    assert_true(rule_targets(&rule, &device, 0));
     rule.kinds = LIST("board", "cluster");
-    assert_false(rule_targets(&rule, &device));
+    assert_false(rule_targets(&rule, &device, 0));
     rule.kinds = LIST("board", "loudspeaker");
-    assert_true(rule_targets(&rule, &device));
+    assert_true(rule_targets(&rule, &device, 0));
     rule.areas = rule.devices = (struct texts){0};
-    assert_false(rule_targets(&rule, &device));
+    assert_false(rule_targets(&rule, &device, 0));
     compile_days(&rule, 1, 7, 1, 1);
     assert_int_equal(result.n_items + result.n_problems, 0);
 }
@@ -229,9 +232,9 @@ static void too_many_shorten_the_horizon(void **state)
 {
     (void)state;
     struct rule rule = daily("r", HASH_A, 0);
-    for (size_t i = 0; i < RULE_TIMES_MAX; i++)
-        rule.times[i] = (int32_t)(RULE_TIMES_MAX - i) * 1200;
-    rule.n_times = RULE_TIMES_MAX;
+    for (size_t i = 0; i < RECUR_TIMES_MAX; i++)
+        rule.recur.times[i] = (int32_t)(RECUR_TIMES_MAX - i) * 1200;
+    rule.recur.n_times = RECUR_TIMES_MAX;
     compile(&rule, 1, bulletins, 2, &device, midnight(7, 1), midnight(7, 31), 100, arena, &result);
     assert_int_equal(result.n_items, 100);
     assert_problem("r", "horizon shortened");
@@ -240,7 +243,7 @@ static void too_many_shorten_the_horizon(void **state)
     compile(&rule, 1, bulletins, 2, &device, midnight(7, 1), midnight(7, 31), 0, arena, &result);
     assert_int_equal(result.n_items, 0);
     assert_int_equal(result.until_ms, midnight(7, 1) + 1200000);
-    rule.n_times = 0;
+    rule.recur.n_times = 0;
     compile(&rule, 1, bulletins, 2, &device, midnight(7, 1), midnight(7, 31), 100, arena, &result);
     assert_int_equal(result.n_items + result.n_problems, 0);
     compile(NULL, 0, NULL, 0, &device, 0, DAY_MS, 100, arena, &result);
@@ -303,8 +306,8 @@ static void order_of_input_does_not_matter(void **state)
         struct rule rules[RULES];
         for (size_t i = 0; i < RULES; i++) {
             rules[i] = daily(ids[i], below(2) ? HASH_A : HASH_B, (int32_t)below(4) * 3600);
-            rules[i].times[1] = (int32_t)below(86400);
-            rules[i].n_times = 1 + below(2);
+            rules[i].recur.times[1] = (int32_t)below(86400);
+            rules[i].recur.n_times = 1 + below(2);
             rules[i].class = (enum air_class)below(3);
         }
         size_t max = 50 + below(400);
@@ -336,7 +339,7 @@ static void too_many_bulletins_shorten_the_horizon(void **state)
     for (size_t i = 0; i < MANY; i++) {
         snprintf(hashes[i], sizeof(hashes[i]), "%064zx", i);
         snprintf(ids[i], sizeof(ids[i]), "r%03zu", i);
-        many[i] = (struct compile_bulletin){hashes[i], 100, &spoken, approvals_a, 2};
+        many[i] = (struct compile_bulletin){hashes[i], 100, &spoken, approvals_a, 2, false};
         rules[i] = daily(ids[i], hashes[i], (int32_t)i);
     }
     compile(rules, MANY, many, MANY, &device, midnight(7, 1), midnight(7, 2), PLAYLIST_ITEMS_MAX, arena, &result);
