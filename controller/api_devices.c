@@ -12,10 +12,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WINDOWS_MAX = 16, FORMER_MAX = 16, DELAY_MAX_MS = 1000, LEVEL_MIN_MB = -12000, LEVEL_MAX_MB = 3000 };
+enum {
+    WINDOWS_MAX = 16,
+    FORMER_MAX = 16,
+    TAGS_MAX = 32,
+    DELAY_MAX_MS = 1000,
+    LEVEL_MIN_MB = -12000,
+    LEVEL_MAX_MB = 3000
+};
 
 static const char settings_known[] =
-    "name area languages zone quiet_hours gain_ceilings delay_ms heard_level_mb former_areas";
+    "name area languages zone tags noise quiet_hours gain_ceilings delay_ms heard_level_mb former_areas";
 
 static int device_reply(struct request *r, unsigned status, const char *id)
 {
@@ -94,6 +101,9 @@ static int check_settings(struct request *r, const struct form *form)
     const char *zone = NULL;
     const json_t *list;
     int64_t number;
+    int noise;
+    if (form_words(form, "tags", TAGS_MAX, &list) < 0 || form_choice(form, "noise", false, noise_names, &noise) < 0)
+        return -1;
     if (form_languages(form, "languages", &list) < 0 || form_text(form, "zone", false, 1, 60, &zone) < 0)
         return -1;
     if (zone && !zones_get(r->c->zones, zone))
@@ -105,16 +115,19 @@ static int check_settings(struct request *r, const struct form *form)
     return form_ids(form, "former_areas", false, FORMER_MAX, &list);
 }
 
-/* Settings given in `body` over those in `base`. */
+/* Settings given in `body` over those in `base`. Quiet hours that are null are those of its areas. */
 static json_t *merge_settings(const json_t *base, const json_t *body)
 {
-    static const char *const names[] = {"languages", "zone",           "quiet_hours",  "gain_ceilings",
+    static const char *const names[] = {"languages", "zone",           "tags",         "noise", "gain_ceilings",
                                         "delay_ms",  "heard_level_mb", "former_areas", NULL};
     json_t *settings = json_object();
     for (size_t i = 0; names[i]; i++) {
         json_t *given = json_object_get(body, names[i]);
         json_object_set(settings, names[i], given && !json_is_null(given) ? given : json_object_get(base, names[i]));
     }
+    json_t *quiet = json_object_get(body, "quiet_hours");
+    quiet = quiet ? quiet : json_object_get(base, "quiet_hours");
+    json_object_set(settings, "quiet_hours", quiet ? quiet : json_null());
     return settings;
 }
 
@@ -245,9 +258,9 @@ int api_devices_new(struct request *r)
     json_decref(path);
     if (fine < 0)
         return -1;
-    json_t *base =
-        json_pack("{s:[s], s:s, s:[], s:[], s:i, s:i, s:[]}", "languages", "vi", "zone", r->c->settings->zone,
-                  "quiet_hours", "gain_ceilings", "delay_ms", 0, "heard_level_mb", -3000, "former_areas");
+    json_t *base = json_pack("{s:[s], s:s, s:[], s:s, s:[], s:i, s:i, s:[]}", "languages", "vi", "zone",
+                             r->c->settings->zone, "tags", "noise", noise_names[0], "gain_ceilings", "delay_ms", 0,
+                             "heard_level_mb", -3000, "former_areas");
     json_t *settings = merge_settings(base, r->json);
     bool there = store_number(r->c->store, 0, "SELECT 1 FROM devices WHERE id = ?", "s", id) == 1;
     int result = there ? there_already(r, id, device_kind_names[kind], area, name, settings, serial, x)

@@ -8,6 +8,8 @@
 const char *const area_kind_names[] = {"country", "province", "commune", "ward", "village",
                                        "hamlet",  "group",    "gate",    "post", NULL};
 
+const char *const noise_names[] = {"ordinary", "special", NULL};
+
 bool area_exists(struct store *store, const char *area)
 {
     return store_number(store, 0, "SELECT 1 FROM areas WHERE id = ?", "s", area) == 1;
@@ -44,8 +46,13 @@ json_t *device_facts(struct store *store, const char *device)
                               "SELECT id, kind, name, area, settings AS settings__json, created_ms AS created__at"
                               " FROM devices WHERE id = ?",
                               "s", device);
-    if (facts)
-        json_object_set_new(facts, "areas", area_path(store, json_string_value(json_object_get(facts, "area"))));
+    if (!facts)
+        return NULL;
+    json_object_set_new(facts, "areas", area_path(store, json_string_value(json_object_get(facts, "area"))));
+    json_t *settings = json_object_get(facts, "settings"),
+           *usual = json_pack("{s:[], s:s, s:n}", "tags", "noise", noise_names[0], "quiet_hours");
+    json_object_update_missing(settings, usual); /* devices that were made before these were there */
+    json_decref(usual);
     return facts;
 }
 

@@ -12,6 +12,7 @@
     " WHERE a.parent IS NOT NULL) "
 
 extern const char *const area_kind_names[];
+extern const char *const noise_names[]; /* "ordinary", "special" (near a clinic, school or temple) */
 
 bool area_exists(struct store *store, const char *area);
 /* The area lies in the unit (or is it). */

@@ -158,7 +158,7 @@ class ControllerScenario(Scenario):
         return lambda: self.get("areas/a001")["name"] == "Thất Khê"
 
     def step_device(self):
-        self.done("POST", "devices", {"id": "box-1", "kind": "cluster", "area": "a001", "name": "Cụm loa",
+        self.done("POST", "devices", {"id": "box-1", "kind": "cluster", "area": "a001", "name": "Cụm loa", "quiet_hours": [],
                                       "box": {"serial": "SN-1", "x": self.town.box.x}})
         return lambda: self.get("devices/box-1")["box"]["serial"] == "SN-1"
 

@@ -40,28 +40,77 @@ static json_t *box_body(const struct call *call, bool required, int *ret_code)
     return box;
 }
 
-static int device_add(struct call *call)
+/* --quiet-hours 21:00-05:00 (repeatable); none: an empty list; default: null, what the limits of its areas say. */
+static int put_quiet_hours(const struct call *call, json_t *device)
 {
-    static const char *const members[] = {"kind", "area", "name", "zone"};
-    int code;
+    json_t *given = option_list(call, "quiet-hours"), *list = json_array(), *value;
+    size_t i, n = json_array_size(given);
+    int code = EXIT_OK;
+    const char *only = n == 1 ? json_string_value(json_array_get(given, 0)) : "";
+    bool none = strcmp(only, "none") == 0, usual = strcmp(only, "default") == 0;
+    json_array_foreach(given, i, value)
+    {
+        const char *text = json_string_value(value), *dash = strchr(text, '-');
+        if (none || usual)
+            break;
+        if (!dash || dash == text || !dash[1]) {
+            code = misused(call, "--quiet-hours is '%s'; right would be 21:00-05:00, none or default", text);
+            break;
+        }
+        json_array_append_new(list, json_pack("{s:s%, s:s}", "from", text, (size_t)(dash - text), "to", dash + 1));
+    }
+    if (code == EXIT_OK && given)
+        json_object_set(device, "quiet_hours", usual ? json_null() : list);
+    json_decref(list);
+    json_decref(given);
+    return code;
+}
+
+/* Members that `device add` and `device change` have in common. */
+static int put_settings(const struct call *call, json_t *device)
+{
+    static const char *const members[] = {"area", "name", "zone", "noise"};
+    static const char *const lists[][2] = {{"languages", "languages"}, {"tag", "tags"}};
     int64_t delay_ms = 0;
-    json_t *device = json_pack("{s:s}", "id", call->args[0]);
-    if (!device)
-        return misused(call, "the device's id is not UTF-8 text");
     for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
         if (call_option(call, members[i]))
             json_object_set_new(device, members[i], json_string(call_option(call, members[i])));
-    json_t *languages = option_list(call, "languages");
-    if (languages)
-        json_object_set_new(device, "languages", languages);
-    code = call_number(call, "delay-ms", 0, 1000, &delay_ms);
-    if (code == EXIT_OK && delay_ms > 0)
+    for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+        json_t *list = option_list(call, lists[i][0]);
+        if (list)
+            json_object_set_new(device, lists[i][1], list);
+    }
+    int code = call_number(call, "delay-ms", 0, 1000, &delay_ms);
+    if (code == EXIT_OK && call_option(call, "delay-ms"))
         json_object_set_new(device, "delay_ms", json_integer(delay_ms));
+    return code == EXIT_OK ? put_quiet_hours(call, device) : code;
+}
+
+static int device_add(struct call *call)
+{
+    json_t *device = json_pack("{s:s, s:s}", "id", call->args[0], "kind", call_option(call, "kind"));
+    if (!device)
+        return misused(call, "the device's id is not UTF-8 text");
+    int code = put_settings(call, device);
     json_t *box = code == EXIT_OK ? box_body(call, false, &code) : NULL;
     if (box)
         json_object_set_new(device, "box", box);
     if (code == EXIT_OK)
         code = ask(call, "POST", "/api/v1/devices", device);
+    json_decref(device);
+    return code;
+}
+
+static int device_change(struct call *call)
+{
+    json_t *device = json_object();
+    int code = put_settings(call, device);
+    if (code == EXIT_OK && json_object_size(device) == 0)
+        code = misused(call, "nothing is changed; --name, --area, --tag and so on would be right");
+    char *path = device_path(call, "");
+    if (code == EXIT_OK)
+        code = ask(call, "PATCH", path, device);
+    free(path);
     json_decref(device);
     return code;
 }
@@ -208,8 +257,23 @@ static const struct option_spec add_options[] = {
     {"languages", "vi,zh,en", "in the order in which they are spoken and shown (else vi)", false, true},
     {"zone", "TZ", "time zone (else the controller's)", false, false},
     {"delay-ms", "N", "delay against its neighbours, 0 to 1000", false, false},
+    {"quiet-hours", "21:00-05:00", "its own quiet hours; none; default: what holds in its areas (else)", false, true},
+    {"noise", "CLASS", "ordinary (else) or special: near a clinic, school or temple", false, false},
+    {"tag", "WORD,...", "words by which rules find it", false, true},
     {"serial", "TEXT", "serial of the box that is there", false, false},
     {"key", "X|FILE", "public key of that box", false, false},
+    {0},
+};
+
+static const struct option_spec change_options[] = {
+    {"area", "AREA", "it was moved to this area", false, false},
+    {"name", "TEXT", "what people call it", false, false},
+    {"languages", "vi,zh,en", "in the order in which they are spoken and shown", false, true},
+    {"zone", "TZ", "time zone", false, false},
+    {"delay-ms", "N", "delay against its neighbours, 0 to 1000", false, false},
+    {"quiet-hours", "21:00-05:00", "its own quiet hours; none; default: what holds in its areas", false, true},
+    {"noise", "CLASS", "ordinary or special: near a clinic, school or temple", false, false},
+    {"tag", "WORD,...", "words by which rules find it, in the place of those it has", false, true},
     {0},
 };
 
@@ -241,6 +305,7 @@ static const struct option_spec again_options[] = {
 
 const struct cli_command device_commands[] = {
     {"device", "add", "DEVICE", 1, 1, "Thêm thiết bị", "Add a device", add_options, device_add},
+    {"device", "change", "DEVICE", 1, 1, "Sửa thông tin thiết bị", "Change a device", change_options, device_change},
     {"device", "list", "", 0, 0, "Danh sách thiết bị", "List devices", list_options, device_list},
     {"device", "show", "DEVICE", 1, 1, "Xem một thiết bị", "Show one device", NULL, device_show},
     {"device", "playlist", "DEVICE", 1, 1, "Xem lịch phát đã lập cho thiết bị", "Show what is compiled for a device",

@@ -60,6 +60,10 @@ const struct sentence sentences[] = {
     {"no answer in time", "máy chủ không trả lời kịp"},
     {"the connection broke", "kết nối bị đứt"},
     {"the controller ended the stream", "máy chủ đã kết thúc luồng tin"},
+    {"--quiet-hours is '%s'; right would be 21:00-05:00, none or default",
+     "--quiet-hours là '%s'; phải là 21:00-05:00, none hoặc default"},
+    {"nothing is changed; --name, --area, --tag and so on would be right",
+     "chưa có gì để đổi; hãy ghi --name, --area, --tag hoặc tùy chọn khác"},
     {"the controller answered with HTTP status %ld and no explanation",
      "máy chủ trả lời mã HTTP %ld, không giải thích"},
 };

@@ -222,7 +222,7 @@ spread_s = 1;
         for site in self.sites:
             plan = site.plan
             self.loa("device", "add", plan.device, "--kind", plan.kind, "--area", plan.area, "--name", plan.name,
-                     "--languages", ",".join(plan.languages), "--serial", f"SIM-{plan.device}", "--key", site.box["x"])
+                     "--languages", ",".join(plan.languages), "--quiet-hours", "none", "--serial", f"SIM-{plan.device}", "--key", site.box["x"])
 
     def start(self, seconds=30):
         """All of it, until every device is connected and holds what is wanted."""

@@ -27,7 +27,7 @@ from broker import free_port  # noqa: E402
 BUILD = os.environ.get("LOA_BUILD_DIR") or os.path.join(SOURCE, "build", "release")
 CONTROLLER = os.path.join(BUILD, "controller", "loa-controller")
 LINK = os.path.join(BUILD, "playlists", "link", "loa-link")
-DEADLINE_S = 30
+DEADLINE_S = 120
 
 
 def wait_for(what, look, deadline_s=DEADLINE_S):
@@ -164,7 +164,7 @@ class World:
             if process.poll() is None:
                 process.terminate()
                 try:
-                    process.wait(15)
+                    process.wait(60)
                 except subprocess.TimeoutExpired:
                     process.kill()
                     process.wait()
@@ -240,7 +240,7 @@ class World:
 
     def call(self, method, path, body=None, token=..., headers=None, type=None, port=None):
         context = ssl.create_default_context(cafile=self.certs.path("ca.pem"))
-        connection = http.client.HTTPSConnection("127.0.0.1", port or self.api_port, context=context, timeout=60)
+        connection = http.client.HTTPSConnection("127.0.0.1", port or self.api_port, context=context, timeout=120)
         send = dict(headers or {})
         token = self.token if token is ... else token
         if token:
@@ -286,7 +286,7 @@ class World:
                                                    {"id": "a000", "kind": "province", "name": "Lạng Sơn"},
                                                    {"id": "a002", "parent": "a000", "kind": "commune", "name": "Đoàn Kết"}]})
         return self.want(201, "POST", "devices", {"id": "box-1", "kind": "cluster", "area": "a001", "name": "Cụm loa Nà Lình",
-                                                  "languages": ["vi", "zh"], "box": {"serial": "SN-1", "x": self.box.x}})
+                                                  "languages": ["vi", "zh"], "quiet_hours": [], "box": {"serial": "SN-1", "x": self.box.x}})
 
     def add_bulletin(self, **more):
         return self.want(201, "POST", "bulletins", {"title": "Lịch tiêm chủng", "category": "health", "answerable": "Hoàng Thị Mai",
