@@ -148,7 +148,10 @@ static void on_changed(void *arg, enum doc_type type)
     }
     /* Without its zone a device cannot tell its quiet hours: then it has no timetable. */
     const struct config *config = agent->zone ? courier_config(agent->courier) : NULL;
-    timetable_set(agent->timetable, courier_playlist(agent->courier), config, courier_authority(agent->courier));
+    if (type == DOC_PLAYLIST)
+        timetable_replace(agent->timetable, courier_playlist(agent->courier));
+    else
+        timetable_set(agent->timetable, courier_playlist(agent->courier), config, courier_authority(agent->courier));
     agent->wants_changed = true;
     agent_ask_soon(agent);
 }
@@ -192,6 +195,7 @@ static void on_tick(uv_timer_t *timer)
     agent->ticks++;
     agent_look_at_time(agent);
     agent_watch_vault(agent);
+    vault_tidy(agent->vault);
     struct courier_now now = agent_courier_now(agent);
     courier_expire(agent->courier, &now);
     courier_again(agent->courier, &now);

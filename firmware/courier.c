@@ -233,7 +233,7 @@ static bool must_wait(struct courier *courier, const struct parcel *parcel)
 static void adopt(struct courier *courier, struct parcel *parcel)
 {
     const struct doc_head *head = head_of(parcel->doc);
-    if (vault_adopt(courier->vault, parcel->type, head, parcel->sealed, parcel->len) < 0)
+    if (vault_adopt(courier->vault, parcel->type, head, parcel->sealed, parcel->len, &parcel->hash) < 0)
         return; /* logged; the retained message comes again with the next session */
     struct belief belief = {.arena = parcel->arena, .doc = parcel->doc, .head = *head, .hash = parcel->hash};
     parcel->arena = NULL;
@@ -338,10 +338,10 @@ static bool take(struct courier *courier, struct parcel *parcel)
     return false;
 }
 
-static void take_sealed(struct courier *courier, enum doc_type type, const void *sealed, size_t len)
+static void take_sealed(struct courier *courier, enum doc_type type, const void *sealed, size_t len,
+                        const struct hash *hash)
 {
-    struct parcel parcel = {.type = type, .sealed = sealed, .len = len, .arena = arena_new()};
-    parcel.hash = hash_of(sealed, len);
+    struct parcel parcel = {.type = type, .sealed = sealed, .len = len, .hash = *hash, .arena = arena_new()};
     if (!take(courier, &parcel))
         vault_wait_no_more(courier->vault, &parcel.hash);
     arena_free(parcel.arena);
@@ -350,8 +350,9 @@ static void take_sealed(struct courier *courier, enum doc_type type, const void 
 static void take_waiting(void *arg, enum doc_type type, const void *sealed, size_t len)
 {
     struct courier *courier = arg;
+    struct hash hash = hash_of(sealed, len);
     if (type <= DOC_PLAYLIST || type == DOC_WELCOME)
-        take_sealed(courier, type, sealed, len);
+        take_sealed(courier, type, sealed, len, &hash);
 }
 
 static void settle_waiting(struct courier *courier)
@@ -409,7 +410,7 @@ void courier_message(struct courier *courier, const char *topic, const void *pay
     if (retained && type == DOC_COMMAND)
         refuse(courier, type, &hash, "retained", "a command is never retained; this one is from another time", false);
     else
-        take_sealed(courier, type, payload, len);
+        take_sealed(courier, type, payload, len, &hash);
     settle_waiting(courier);
     courier->now = NULL;
 }

@@ -1,6 +1,7 @@
 /* timetable.c - see timetable.h. */
 #include "firmware/timetable.h"
 
+#include "firmware/timetable_parts.h"
 #include "playlists/base/log.h"
 
 #include <errno.h>
@@ -9,48 +10,6 @@
 #include <string.h>
 
 enum { APPROVALS_MAX = 8, MEDIA_REFS_MAX = 16 };
-
-struct media {
-    struct hash hash;
-    int64_t size;
-};
-
-/* What is known of one bulletin of the playlist. */
-struct entry {
-    bool dirty;
-    bool here;              /* its document is in the vault and decodes */
-    bool approvals_missing; /* one of them is not here yet */
-    bool unusable;          /* it is here and will never do */
-    struct media *media;    /* sounds that this device plays; owned */
-    size_t n_media;
-    struct bulletin_use use;
-    char *detail;         /* owned */
-    int64_t due_ms;       /* first start of an item that has not ended; INT64_MAX */
-    const char *due_item; /* its id */
-};
-
-/* Beside each air item. */
-struct row {
-    size_t item;         /* into the playlist */
-    enum reason verdict; /* before the sound is looked at */
-    char *detail;        /* owned */
-};
-
-struct timetable {
-    struct blobs *blobs;
-    const struct site *site;
-    timetable_refused_fn refused;
-    void *arg;
-    const struct playlist *playlist;
-    const struct config *config;
-    const struct authority *authority;
-    struct entry *entries; /* by the playlist's bulletins */
-    size_t n_entries;
-    struct air_item *items;
-    uint64_t *bulletins;
-    struct row *rows;
-    size_t n;
-};
 
 struct timetable *timetable_new(struct blobs *blobs, const struct site *site, timetable_refused_fn refused, void *arg)
 {
@@ -155,6 +114,19 @@ void timetable_set(struct timetable *timetable, const struct playlist *playlist,
     for (size_t i = 0; i < playlist->n_bulletins; i++)
         timetable->entries[i].dirty = true;
     make_items(timetable, playlist);
+}
+
+void timetable_replace(struct timetable *timetable, const struct playlist *playlist)
+{
+    struct timetable old = *timetable;
+    timetable->entries = NULL;
+    timetable->items = NULL;
+    timetable->bulletins = NULL;
+    timetable->rows = NULL;
+    timetable->n = timetable->n_entries = 0;
+    timetable_set(timetable, playlist, old.config, old.authority);
+    timetable_carry(&old, timetable);
+    clear(&old);
 }
 
 /* --- judging --- */

@@ -2,7 +2,8 @@
  *
  * Each item is judged here: is its bulletin in the vault, do enough persons' approvals hold for it here and then, is
  * its sound there and whole. `blocked` of the item is the answer, with a sentence for people. A bulletin is judged anew
- * when one of its blobs comes or goes, all of them when trust, keys, configuration or playlist change. Loop thread. */
+ * when one of its blobs comes or goes or an item of it changes, all of them when trust, keys or configuration change.
+ * Loop thread. */
 #ifndef LOA_TIMETABLE_H
 #define LOA_TIMETABLE_H
 
@@ -26,6 +27,9 @@ void timetable_free(struct timetable *timetable); /* NULL is fine */
 /* Another playlist, configuration or authority; all borrowed until the next call. Without playlist or config: empty. */
 void timetable_set(struct timetable *timetable, const struct playlist *playlist, const struct config *config,
                    const struct authority *authority);
+/* Another playlist (NULL: none), under the same configuration and authority; borrowed as well. The one before must
+ * still be there. Only bulletins and items that it did not name alike are judged. */
+void timetable_replace(struct timetable *timetable, const struct playlist *playlist);
 /* This blob came, or was found damaged. */
 void timetable_blob(struct timetable *timetable, const char *hash);
 /* Judge what changed. True when an item changed. */

@@ -123,12 +123,12 @@ int vault_document(struct vault *vault, enum doc_type type, struct vault_documen
     return r;
 }
 
-int vault_adopt(struct vault *vault, enum doc_type type, const struct doc_head *head, const void *sealed, size_t len)
+int vault_adopt(struct vault *vault, enum doc_type type, const struct doc_head *head, const void *sealed, size_t len,
+                const struct hash *hash)
 {
-    struct hash hash = hash_of(sealed, len);
     vault_begin(vault);
     int r = sql_run(vault->db, "INSERT OR REPLACE INTO document VALUES(?,?,?,?,?)", "iiitb", (int64_t)type, head->era,
-                    head->ver, hash.hex, sealed, len);
+                    head->ver, hash->hex, sealed, len);
     if (r == 0)
         r = sql_run(vault->db,
                     "INSERT INTO held(type, era, ver) VALUES(?1,?2,?3) ON CONFLICT(type) DO UPDATE SET era=?2, ver=?3 "

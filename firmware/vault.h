@@ -33,6 +33,10 @@ bool vault_reads_only(const struct vault *vault); /* a copy is open */
  * ERR_STORE: not yet. Not inside a transaction. */
 MUST_USE int vault_mend(struct vault *vault);
 
+/* Each second or so: brings into the file what its journal holds, once that has grown. So a document that is adopted
+ * waits for the disk once, and not for this too. */
+void vault_tidy(struct vault *vault);
+
 /* Transactions nest; only the outermost commits. After a failed vault_commit() nothing of it has happened. */
 void vault_begin(struct vault *vault);
 MUST_USE int vault_commit(struct vault *vault);
@@ -54,7 +58,7 @@ struct vault_document {
 };
 MUST_USE int vault_document(struct vault *vault, enum doc_type type, struct vault_document *ret); /* -ENOENT */
 MUST_USE int vault_adopt(struct vault *vault, enum doc_type type, const struct doc_head *head, const void *sealed,
-                         size_t len);
+                         size_t len, const struct hash *hash); /* hash: of the sealed bytes */
 void vault_held(struct vault *vault, enum doc_type type, struct held_version *ret_held);
 MUST_USE int vault_raise_floor(struct vault *vault, enum doc_type type, int64_t era, int64_t ver);
 

@@ -18,7 +18,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-enum { VAULT_FORMAT = 1, CHECK_PAGES_MAX = 2048, DAMAGED_MAX = 2 };
+enum { VAULT_FORMAT = 1, CHECK_PAGES_MAX = 2048, DAMAGED_MAX = 2, LOG_PAGES_TIDY = 100, LOG_PAGES_MAX = 256 };
 #define COPY_MAX (UINT64_C(64) * 1024 * 1024)
 
 static const char *const parts[] = {"", "-wal", "-shm"};
@@ -104,7 +104,7 @@ static int open_file(const char *path, bool suspect, sqlite3 **ret_db, struct co
     if (r == SQLITE_OK)
         r = sqlite3_exec(db,
                          "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-256;"
-                         "PRAGMA busy_timeout=2000; PRAGMA journal_size_limit=1048576; PRAGMA wal_autocheckpoint=200;",
+                         "PRAGMA busy_timeout=2000; PRAGMA journal_size_limit=1048576; PRAGMA wal_autocheckpoint=0;",
                          NULL, NULL, NULL);
     if (r == SQLITE_OK)
         r = sqlite3_exec(db, schema, NULL, NULL, NULL);
@@ -242,6 +242,24 @@ static int hold(struct vault *vault, struct complaint *why)
     return 0;
 }
 
+/* vault_tidy() comes in time unless very much is written at once: then the change that fills the journal waits. */
+static int on_logged(void *arg, sqlite3 *db, const char *name, int pages)
+{
+    struct vault *vault = arg;
+    vault->log_pages = pages;
+    if (pages >= LOG_PAGES_MAX)
+        sqlite3_wal_checkpoint_v2(db, name, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    return SQLITE_OK;
+}
+
+void vault_tidy(struct vault *vault)
+{
+    if (vault->log_pages < LOG_PAGES_TIDY || vault->ill || vault->depth > 0)
+        return;
+    vault->log_pages = 0;
+    sqlite3_wal_checkpoint_v2(vault->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+}
+
 static int open_any(struct vault *vault, int64_t now_ms, struct complaint *why)
 {
     char *path = xasprintf("%s/vault.db", vault->dir);
@@ -257,6 +275,8 @@ static int open_any(struct vault *vault, int64_t now_ms, struct complaint *why)
         r = open_copy(vault, path, &ignored) < 0 ? r : 0;
     }
     free(path);
+    if (r == 0)
+        sqlite3_wal_hook(vault->db, on_logged, vault);
     return r;
 }
 
@@ -322,6 +342,7 @@ int vault_mend(struct vault *vault)
     }
     sqlite3_close(vault->db);
     vault->db = db;
+    sqlite3_wal_hook(vault->db, on_logged, vault);
     vault->copy = vault->ill = false;
     return 0;
 }

@@ -16,6 +16,7 @@ struct vault {
     char store[24];
     bool welcomed;
     int64_t up_last, up_reserved;
+    int log_pages;      /* of the journal, with the last change */
     int depth;          /* of nested transactions */
     bool abandoned;     /* an inner one failed: the outermost must not commit */
     bool ill;           /* the last change failed; what is not needed is not tried until one holds */

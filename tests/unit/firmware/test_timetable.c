@@ -229,6 +229,49 @@ static void says_why_it_is_not_approved(void **state)
     assert_non_null(strstr(timetable_detail(w->timetable, 0), "unapproved"));
 }
 
+/* Of a playlist that takes the place of another only what is new is judged. */
+static void only_what_is_new_is_judged(void **state)
+{
+    struct world *w = *state;
+    struct playlist_item items[2] = {w->item, w->item};
+    struct playlist next = w->playlist;
+    size_t n;
+    fill(w);
+    assert_int_equal(judged(w), REASON_ON_TIME);
+    items[1].id = "r1.2000";
+    items[1].start_ms = 2000000;
+    items[1].end_ms = 2100000;
+    next.items = items;
+    timetable_replace(w->timetable, &next);
+    assert_false(timetable_judge(w->timetable));
+    assert_int_equal(timetable_items(w->timetable, &n)[0].blocked, REASON_ON_TIME);
+    assert_int_equal(timetable_items(w->timetable, &n)[0].length_ms, 2000);
+    assert_int_equal(wants(w, 0), 0);
+    next.n_items = 2;
+    timetable_replace(w->timetable, &next);
+    assert_true(timetable_judge(w->timetable));
+    assert_int_equal(timetable_items(w->timetable, &n)[1].blocked, REASON_ON_TIME);
+    assert_int_equal(n, 2);
+    items[0].class = CLASS_PRIORITY; /* more than the bulletin is meant for */
+    struct playlist_item other[2] = {items[0], items[1]};
+    struct playlist last = next;
+    last.items = other;
+    items[0].class = CLASS_NORMAL;
+    timetable_replace(w->timetable, &last);
+    assert_true(timetable_judge(w->timetable));
+    assert_int_equal(timetable_items(w->timetable, &n)[0].blocked, REASON_NOT_APPROVED);
+    assert_int_equal(timetable_items(w->timetable, &n)[1].blocked, REASON_ON_TIME);
+    struct playlist_bulletin unapproved = w->bulletin;
+    unapproved.n_approvals = 0;
+    next.bulletins = &unapproved;
+    timetable_replace(w->timetable, &next);
+    assert_true(timetable_judge(w->timetable));
+    assert_int_equal(timetable_items(w->timetable, &n)[1].blocked, REASON_NOT_APPROVED);
+    timetable_replace(w->timetable, NULL);
+    timetable_items(w->timetable, &n);
+    assert_int_equal(n, 0);
+}
+
 static void altered_sound_is_blocked_and_wanted(void **state)
 {
     struct world *w = *state;
@@ -277,6 +320,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(waits_until_all_is_here),
         TEST(says_why_it_is_not_approved),
+        TEST(only_what_is_new_is_judged),
         TEST(altered_sound_is_blocked_and_wanted),
         TEST(a_damaged_bulletin_is_fetched_again),
         TEST(without_config_there_is_no_timetable),

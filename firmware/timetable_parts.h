@@ -1,0 +1,54 @@
+/* timetable_parts.h - inside of the timetable, shared by timetable.c (what may go on air) and timetable_carry.c (what
+ * need not be judged again). */
+#ifndef LOA_TIMETABLE_PARTS_H
+#define LOA_TIMETABLE_PARTS_H
+
+#include "firmware/timetable.h"
+
+struct media {
+    struct hash hash;
+    int64_t size;
+};
+
+/* What is known of one bulletin of the playlist. */
+struct entry {
+    bool dirty;
+    bool here;              /* its document is in the vault and decodes */
+    bool approvals_missing; /* one of them is not here yet */
+    bool unusable;          /* it is here and will never do */
+    struct media *media;    /* sounds that this device plays; owned */
+    size_t n_media;
+    struct bulletin_use use;
+    char *detail;         /* owned */
+    int64_t due_ms;       /* first start of an item that has not ended; INT64_MAX */
+    const char *due_item; /* its id */
+};
+
+/* Beside each air item. */
+struct row {
+    size_t item;         /* into the playlist */
+    enum reason verdict; /* before the sound is looked at */
+    char *detail;        /* owned */
+};
+
+struct timetable {
+    struct blobs *blobs;
+    const struct site *site;
+    timetable_refused_fn refused;
+    void *arg;
+    const struct playlist *playlist;
+    const struct config *config;
+    const struct authority *authority;
+    struct entry *entries; /* by the playlist's bulletins */
+    size_t n_entries;
+    struct air_item *items;
+    uint64_t *bulletins;
+    struct row *rows;
+    size_t n;
+};
+
+/* Take over from `old` what is known of the same bulletins and items under the same authority and configuration. What
+ * is taken over is `old`'s no more. */
+void timetable_carry(struct timetable *old, struct timetable *timetable);
+
+#endif
