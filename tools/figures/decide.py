@@ -104,15 +104,15 @@ class Disk:
 
 
 def make_playlist(end, bulletins, items, number):
-    """The same as the one before, but for one item."""
-    first_ms = end.first_ms
-    step_ms = 86400000 // EACH_DAY
-    listed = []
+    """The same as the one before, but for one item; written as the controller does, without what is usual."""
+    step_ms, listed = 86400000 // EACH_DAY, []
     for k in range(items):
-        start_ms = first_ms + k * step_ms + (1000 * (1 + number % 600) if k == number * 7 % items else 0)
+        start_ms = end.first_ms + k * step_ms + (1000 * (1 + number % 600) if k == number * 7 % items else 0)
         listed.append({"id": f"r-{k % EACH_DAY}.{start_ms // 1000}", "bulletin": k % len(bulletins), "start_ms": start_ms,
-                       "end_ms": start_ms + 122000, "show_ms": 60000})
-    return end.playlist(bulletins, listed, until_ms=first_ms + 31 * 86400000, ver=int(time.time() * 1000) + number)
+                       "end_ms": start_ms + 122000, "class": "normal", "late_ms": 60000, "show_ms": 60000})
+    named = [{**end.sized(bulletin), "approvals": [end.sized(a) for a in approvals]} for bulletin, approvals in bulletins]
+    return {**end.head(f"dev/{end.device}", ver=int(time.time() * 1000) + number), "config_ver": 0, "from_ms": end.first_ms,
+            "until_ms": end.first_ms + 31 * 86400000, "bulletins": named, "items": sorted(listed, key=lambda i: i["start_ms"])}
 
 
 def prepare(end, n_bulletins):
@@ -146,7 +146,7 @@ class Run:
     def change(self):
         self.number += 1
         playlist = make_playlist(self.end, self.bulletins, self.items, self.number)
-        sealed = self.end.seal("playlist", playlist, deflate=True)
+        sealed = self.end.seal("playlist", json.dumps(playlist, ensure_ascii=False, separators=(",", ":")).encode(), deflate=True)
         self.size = len(sealed)
         return self.end.time_of(playlist, sealed), len(sealed)
 
