@@ -94,5 +94,39 @@ static const char step_3[] =
     "ALTER TABLE commands ADD COLUMN store TEXT;"
     "ALTER TABLE commands ADD COLUMN from_n INTEGER;";
 
-const char *const schema_steps[] = {step_1, step_2, step_3};
+/* `area_changes`: what becomes of an area at a midnight; planned while done_ms and undone_ms are NULL. `area_ends`:
+ * areas that are no more; they stay in the tree, below what took them over. `area_spans`: when all of `area` came below
+ * `above` or left it, kept while it matters. Groups, targets and placements belong to rules. */
+static const char step_4[] =
+    "CREATE TABLE groups (id TEXT PRIMARY KEY, unit TEXT NOT NULL, name TEXT NOT NULL, created_ms INTEGER NOT NULL)"
+    " WITHOUT ROWID;"
+    "CREATE TABLE group_members (grp TEXT NOT NULL REFERENCES groups ON DELETE CASCADE, device TEXT NOT NULL"
+    " REFERENCES devices, PRIMARY KEY (grp, device)) WITHOUT ROWID;"
+    "CREATE INDEX group_members_device ON group_members (device);"
+    "CREATE TRIGGER rule_grouped AFTER INSERT ON rules BEGIN"
+    " INSERT OR IGNORE INTO rule_targets SELECT value, 'group', new.id FROM json_each(new.body, '$.groups'); END;"
+    "CREATE TRIGGER rule_replaced AFTER UPDATE OF body ON rules BEGIN DELETE FROM rule_targets WHERE rule = new.id;"
+    " INSERT OR IGNORE INTO rule_targets SELECT value, 'area', new.id FROM json_each(new.body, '$.areas');"
+    " INSERT OR IGNORE INTO rule_targets SELECT value, 'group', new.id FROM json_each(new.body, '$.groups');"
+    " INSERT OR IGNORE INTO rule_targets SELECT value, 'device', new.id FROM json_each(new.body, '$.devices'); END;"
+    "CREATE INDEX rule_targets_rule ON rule_targets (rule);"
+    "CREATE TABLE limits (n INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, area TEXT NOT NULL REFERENCES areas,"
+    " body TEXT NOT NULL, created_ms INTEGER NOT NULL);"
+    "CREATE INDEX limits_area ON limits (area);"
+    "CREATE TABLE exemptions (n INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, unit TEXT NOT NULL, body TEXT NOT NULL,"
+    " from_date TEXT NOT NULL, until_date TEXT NOT NULL, created_ms INTEGER NOT NULL, ended_ms INTEGER);"
+    "CREATE TABLE area_changes (n INTEGER PRIMARY KEY AUTOINCREMENT, what TEXT NOT NULL, area TEXT NOT NULL, into_area"
+    " TEXT, name TEXT, former TEXT, date TEXT NOT NULL, effective_ms INTEGER NOT NULL, unit TEXT NOT NULL, token TEXT"
+    " NOT NULL, note TEXT, made_ms INTEGER NOT NULL, done_ms INTEGER, undone_ms INTEGER);"
+    "CREATE INDEX area_changes_planned ON area_changes (effective_ms, n) WHERE done_ms IS NULL AND undone_ms IS NULL;"
+    "CREATE INDEX area_changes_area ON area_changes (area);"
+    "CREATE INDEX area_changes_into ON area_changes (into_area);"
+    "CREATE TABLE area_ends (area TEXT PRIMARY KEY REFERENCES areas, into_area TEXT, ended_ms INTEGER NOT NULL)"
+    " WITHOUT ROWID;"
+    "CREATE TABLE area_spans (area TEXT NOT NULL, above TEXT NOT NULL, from_ms INTEGER NOT NULL, until_ms INTEGER"
+    " NOT NULL, PRIMARY KEY (area, above, from_ms, until_ms)) WITHOUT ROWID;"
+    "CREATE TABLE placements (rule TEXT NOT NULL, area TEXT NOT NULL, state TEXT NOT NULL, times TEXT, token TEXT NOT"
+    " NULL, at_ms INTEGER NOT NULL, PRIMARY KEY (rule, area)) WITHOUT ROWID;";
+
+const char *const schema_steps[] = {step_1, step_2, step_3, step_4};
 const int schema_n_steps = sizeof(schema_steps) / sizeof(schema_steps[0]);
