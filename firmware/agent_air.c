@@ -6,9 +6,9 @@
  * a receipt. agent_deeds.c writes them. */
 #include "firmware/agent_parts.h"
 
-#include "firmware/hours.h"
 #include "playlists/base/clock.h"
 #include "playlists/base/log.h"
+#include "playlists/hours.h"
 
 #include <errno.h>
 #include <stdio.h>

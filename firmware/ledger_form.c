@@ -1,9 +1,15 @@
 /* ledger_form.c - see ledger_form.h. */
 #include "firmware/ledger_form.h"
 
+#include <assert.h>
+#include <stddef.h>
 #include <string.h>
 
 enum { TIMEKEEPER_FORMAT = 1 };
+
+/* The ledger of format 1 had all that is before what passed quiet hours; what came later begins at zero. */
+enum { LEDGER_FORMER = 1, LEDGER_FORMER_SIZE = offsetof(struct ledger, on_passed) };
+static_assert(LEDGER_FORMER_SIZE % sizeof(int64_t) == 0, "format 1 had no padding at its end");
 
 struct form {
     uint64_t format;
@@ -36,12 +42,13 @@ void ledger_write(const struct ledger *ledger, struct buf *ret)
 
 int ledger_read(const void *data, size_t len, struct ledger *ret)
 {
-    struct ledger ledger;
-    if (!get(data, len, ARBITER_FORMAT, &ledger, sizeof(ledger)))
+    struct ledger ledger = {0};
+    if (!get(data, len, ARBITER_FORMAT, &ledger, sizeof(ledger)) &&
+        !get(data, len, LEDGER_FORMER, &ledger, LEDGER_FORMER_SIZE))
         return ERR_FORMAT;
     if (ledger.on < ON_NOTHING || ledger.on > ON_ORDER || ledger.n_cut > ARBITER_CUT_MAX ||
         ledger.n_orders > ARBITER_ORDERS_MAX || ledger.n_silences > ARBITER_SILENCES_MAX ||
-        ledger.n_done > ARBITER_DONE_MAX)
+        ledger.n_done > ARBITER_DONE_MAX || ledger.n_off > ARBITER_OFF_MAX)
         return ERR_FORMAT;
     *ret = ledger;
     return 0;

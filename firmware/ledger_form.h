@@ -1,5 +1,6 @@
 /* ledger_form.h - the arbiter's ledger and the timekeeper as bytes on disk: a format number, a length, the plain
- * value. They are read back by the same machine; another layout is refused, never guessed at. Pure; any thread. */
+ * value. They are read back by the same machine; the layout of the former format is
+ * known too, any other is refused, never guessed at. Pure; any thread. */
 #ifndef LOA_LEDGER_FORM_H
 #define LOA_LEDGER_FORM_H
 

@@ -140,6 +140,7 @@ static void cut_on(struct step *step, enum reason reason)
 /* The program starts: what was on, is not. */
 static void restart(struct step *step)
 {
+    step->ledger->woken = 1;
     if (step->ledger->on == ON_ITEM)
         items_cut_on(step, REASON_RESTARTED);
     orders_restarted(step);
@@ -160,6 +161,38 @@ static void choose(struct step *step)
         items_begin(step, best->index);
     else
         orders_begin(step, best->index);
+}
+
+/* The clock stepped back: what lies ahead will be looked at. */
+static void forget_ahead(struct ledger *ledger, int64_t now_ms)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < ledger->n_off; i++)
+        if (ledger->off[i].from_ms < now_ms) {
+            struct quiet_span span = ledger->off[i];
+            span.to_ms = span.to_ms < now_ms ? span.to_ms : now_ms;
+            ledger->off[n++] = span;
+        }
+    ledger->n_off = (uint32_t)n;
+}
+
+/* The first trusted moment after a start: nobody looked from the latest stored step to now. */
+static void note_off(struct step *step)
+{
+    struct ledger *ledger = step->ledger;
+    int64_t now_ms = step->in->now_ms;
+    if (ledger->woken && ledger->looked_ms != 0 && ledger->looked_ms < now_ms) {
+        if (ledger->n_off == ARBITER_OFF_MAX)
+            memmove(ledger->off, ledger->off + 1, sizeof(ledger->off[0]) * --ledger->n_off);
+        ledger->off[ledger->n_off++] = (struct quiet_span){.from_ms = ledger->looked_ms, .to_ms = now_ms};
+    }
+    if (ledger->looked_ms > now_ms)
+        forget_ahead(ledger, now_ms);
+    if (ledger->woken || ledger->looked_ms > now_ms) {
+        ledger->looked_ms = now_ms;
+        step->decision->store = true;
+    }
+    ledger->woken = 0;
 }
 
 /* From when on the timetable is answered for, and which span was without trusted time. */
@@ -186,6 +219,7 @@ static void keep_time(struct step *step)
         ledger->dark_to_ms = in->now_ms;
         step->decision->store = true;
     }
+    note_off(step);
     if (ledger->since_ms == 0 || ledger->since_ms > in->now_ms) {
         ledger->since_ms = from_ms;
         step->decision->store = true;
@@ -201,7 +235,23 @@ static enum reason idle_reason(const struct step *step)
         return step->held;
     if (!step->known)
         return REASON_NO_TIME;
-    return holds_at(step, CLASS_NORMAL, 0, step->in->now_ms);
+    return holds_at(step, (struct held_one){.below_pause = true, .below_quiet = true}, step->in->now_ms);
+}
+
+/* What is on, from when it is heard on, passes quiet hours. */
+static void note_passed(struct step *step)
+{
+    struct ledger *ledger = step->ledger;
+    int64_t ahead_ms = ledger->started_elapsed_ms - step->in->elapsed_ms;
+    if (ledger->on == ON_NOTHING || !holds_quiet(step, step->in->now_ms + (ahead_ms > 0 ? ahead_ms : 0)))
+        return;
+    uint32_t *passed = &ledger->on_passed;
+    struct order_mark *mark = ledger->on == ON_ORDER ? marks_find_order(ledger, ledger->key) : NULL;
+    if (mark)
+        passed = &ledger->order_passed[mark - ledger->orders];
+    if (!*passed)
+        step->decision->store = true;
+    *passed = 1;
 }
 
 static void tell_on(struct step *step)
@@ -245,5 +295,8 @@ void arbiter_step(const struct arbiter_inputs *inputs, const struct ledger *ledg
     orders_sweep(&step);
     items_sweep(&step);
     choose(&step);
+    note_passed(&step);
     tell_on(&step);
+    if (ret_decision->store && step.known)
+        ret_ledger->looked_ms = inputs->now_ms;
 }

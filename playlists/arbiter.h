@@ -6,10 +6,11 @@
  *
  * What always holds:
  * - Each occurrence begins at most once (a resumed one is the same airing), and makes exactly one `ended`, over clock
- *   steps, restarts and new playlists. It is known by its key and its start. Not told: an item that vanished from the
- *   playlist before it began, and an item that ended before ledger.since_ms.
- * - Nothing begins more than ARBITER_LEAD_MS before its start or after start + late_ms; nothing is on at or past end_ms
- *   of trusted time, or ARBITER_MARGIN_MS of elapsed time past its length.
+ *   steps, restarts and new playlists. It is known by its key alone: one whose start moved is the same airing. Not
+ * told: an item that vanished from the playlist before it began, and an item that ended before ledger.since_ms.
+ * - Nothing begins more than ARBITER_LEAD_MS before its start or after start + late_ms, nor, when the box was off at
+ * its start, after start + catch_up_ms; nothing is on at or past end_ms of trusted time, or ARBITER_MARGIN_MS of
+ * elapsed time past its length.
  * - Without trusted time no item begins; one that is on goes on, by elapsed time.
  * - A caller that asks at next_ms and whenever an input changes gets what one gets that asks each millisecond. */
 #ifndef LOA_ARBITER_H
@@ -18,12 +19,13 @@
 #include "playlists/documents.h"
 
 enum {
-    ARBITER_FORMAT = 1,      /* of struct ledger: one that was stored under another number is not read */
+    ARBITER_FORMAT = 2,      /* of struct ledger */
     ARBITER_DONE_MAX = 2048, /* occurrences remembered as decided, more than a playlist holds; when full, those that the
                                 playlist no longer names leave first, oldest start first */
     ARBITER_ENDED_MAX = 16,  /* ends told per step; more: next_ms is now */
     ARBITER_SILENCES_MAX = 16,
     ARBITER_CUT_MAX = 4,         /* cut items that wait to resume; one more ends at once */
+    ARBITER_OFF_MAX = 4,         /* spans remembered in which the box was off */
     ARBITER_ORDERS_MAX = 64,     /* orders remembered; those that are over and gone leave first */
     ARBITER_LATE_MS = 1000,      /* begun later than this after its start: REASON_LATE */
     ARBITER_MARGIN_MS = 15000,   /* the outputs may take this much longer than the length (a card that is waited for) */
@@ -38,13 +40,15 @@ uint64_t arbiter_key(const char *id);
 struct air_item {
     uint64_t key;
     int64_t start_ms, end_ms, late_ms, wait_ms;
-    int64_t length_ms; /* how long it takes here: longer of sound and show_ms */
+    int64_t length_ms;   /* how long it takes here: longer of sound and show_ms */
+    int64_t catch_up_ms; /* begins so long after its start when the box was off at its start */
     enum air_class class;
     enum cut_policy policy;
     enum reason blocked; /* REASON_ON_TIME: playable; NO_MEDIA: may still come, is waited for until start + late_ms;
                             NOT_APPROVED, RECALLED: refused at its start, and cut when it is on */
     int32_t gain_mb;
     uint32_t zones; /* bit mask of loudspeaker zones; 0: all */
+    bool exempt;    /* quiet hours do not hold it */
 };
 
 enum order_kind {
@@ -79,7 +83,8 @@ struct air_order {
 };
 
 /* Quiet hours as UTC instants, from the configuration's civil windows by the caller; [from_ms, to_ms). Yesterday's to
- * tomorrow's spans are enough. Everything below emergency is held, and what is on ends (REASON_QUIET_HOURS). */
+ * tomorrow's spans are enough. Everything below emergency that is not exempt is held, and what of it is on ends
+ * (REASON_QUIET_HOURS). */
 struct quiet_span {
     int64_t from_ms, to_ms;
 };
@@ -166,6 +171,18 @@ struct ledger {
     uint32_t n_orders;
     uint32_t n_silences;
     uint32_t n_done;
+
+    /* What passed quiet hours: 1 when it was on in them. */
+    uint32_t on_passed;
+    uint32_t cut_passed[ARBITER_CUT_MAX];
+    uint32_t order_passed[ARBITER_ORDERS_MAX];
+    uint32_t n_off;
+
+    /* Catching up. */
+    int64_t looked_ms; /* trusted time of the latest step whose ledger was to be stored: no item that may catch up and
+                          has come to its start since then is undecided while the box is on */
+    int64_t woken;     /* 1: restarted, and no trusted time since */
+    struct quiet_span off[ARBITER_OFF_MAX]; /* (from, to]: nobody looked; oldest first */
 };
 
 /* One occurrence (or order) came to its end, or to the decision that it will never begin. Makes exactly one receipt.
@@ -181,6 +198,7 @@ struct ended {
     int64_t started_ms; /* 0: never began */
     int64_t heard_ms;   /* offset reached; orders: all repetitions together */
     enum reason reason;
+    bool passed_quiet; /* it was on in quiet hours */
 };
 
 struct decision {
@@ -192,6 +210,7 @@ struct decision {
     bool begins;        /* it begins, begins again or resumes with this step; whatever was on is to stop */
     bool store;         /* ret_ledger is to be stored before this is acted on */
     int64_t at_ms;      /* when it is to begin (trusted time; may be a little ahead of now: see lead) */
+    int64_t limit_ms;   /* of an item: the last moment at which it may be heard for the first time */
     int64_t offset_ms;  /* from where */
     int32_t gain_mb;
     uint32_t zones;       /* as the item or order says; 0: all. Play in these less muted_zones */

@@ -162,30 +162,47 @@ static bool quiet_at(const struct step *step, int64_t at_ms, int64_t *ret_until_
     return false;
 }
 
-static enum reason hold_at(const struct step *step, enum air_class class, uint32_t zones, int64_t at_ms,
-                           int64_t *ret_until_ms)
+struct held_one holds_item(const struct air_item *item)
+{
+    bool below = item->class < CLASS_EMERGENCY;
+    return (struct held_one){.below_pause = below, .below_quiet = below && !item->exempt, .zones = item->zones};
+}
+
+struct held_one holds_order(const struct air_order *order)
+{
+    bool below = orders_class(order) < CLASS_EMERGENCY;
+    return (struct held_one){.below_pause = below, .below_quiet = below, .zones = order->zones};
+}
+
+static enum reason hold_at(const struct step *step, struct held_one one, int64_t at_ms, int64_t *ret_until_ms)
 {
     *ret_until_ms = INT64_MAX;
-    if (holds_silenced(step, zones))
+    if (holds_silenced(step, one.zones))
         return REASON_SILENCED;
-    if (class < CLASS_EMERGENCY && paused_at(step, at_ms, ret_until_ms))
+    if (one.below_pause && paused_at(step, at_ms, ret_until_ms))
         return REASON_PAUSED;
-    if (class < CLASS_EMERGENCY && step->known && quiet_at(step, at_ms, ret_until_ms))
+    if (one.below_quiet && step->known && quiet_at(step, at_ms, ret_until_ms))
         return REASON_QUIET_HOURS;
     return REASON_ON_TIME;
 }
 
-enum reason holds_at(const struct step *step, enum air_class class, uint32_t zones, int64_t at_ms)
+enum reason holds_at(const struct step *step, struct held_one one, int64_t at_ms)
 {
     int64_t until_ms;
-    return hold_at(step, class, zones, at_ms, &until_ms);
+    return hold_at(step, one, at_ms, &until_ms);
 }
 
-enum reason holds_free_at(const struct step *step, enum air_class class, uint32_t zones, int64_t *at_ms)
+bool holds_quiet(const struct step *step, int64_t at_ms)
+{
+    int64_t until_ms;
+    return step->known && quiet_at(step, at_ms, &until_ms);
+}
+
+enum reason holds_free_at(const struct step *step, struct held_one one, int64_t *at_ms)
 {
     for (;;) {
         int64_t until_ms;
-        enum reason hold = hold_at(step, class, zones, *at_ms, &until_ms);
+        enum reason hold = hold_at(step, one, *at_ms, &until_ms);
         if (hold == REASON_ON_TIME || until_ms > step->in->now_ms + ARBITER_LEAD_MS || until_ms <= *at_ms)
             return hold;
         *at_ms = until_ms;

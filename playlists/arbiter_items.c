@@ -4,10 +4,20 @@
 /* Later than this after its limit, an item's end was not awaited: nobody looked when it passed. */
 enum { LOOKED_MS = 60000 };
 
-/* The last moment at which it may begin. */
-static int64_t begin_limit(const struct air_item *item)
+/* Nobody looked when its instant came. */
+static bool was_off(const struct ledger *ledger, int64_t start_ms)
 {
-    int64_t limit = step_add_capped(item->start_ms, item->late_ms);
+    for (size_t i = 0; i < ledger->n_off; i++)
+        if (ledger->off[i].from_ms < start_ms && start_ms <= ledger->off[i].to_ms)
+            return true;
+    return false;
+}
+
+/* The last moment at which it may begin. */
+static int64_t begin_limit(const struct step *step, const struct air_item *item)
+{
+    bool catches_up = item->catch_up_ms > item->late_ms && was_off(step->ledger, item->start_ms);
+    int64_t limit = step_add_capped(item->start_ms, catches_up ? item->catch_up_ms : item->late_ms);
     return limit < item->end_ms ? limit : item->end_ms - 1;
 }
 
@@ -38,7 +48,8 @@ static void end_on(struct step *step, enum reason reason)
                           .planned_ms = ledger->planned_ms,
                           .started_ms = ledger->started_ms,
                           .heard_ms = ledger->heard_ms,
-                          .reason = reason};
+                          .reason = reason,
+                          .passed_quiet = ledger->on_passed != 0};
     if (!step_end(step, &ended, 0))
         return;
     marks_add_done(step, ledger->planned_ms, ledger->key);
@@ -62,7 +73,7 @@ void items_cut_on(struct step *step, enum reason reason)
     if (still_ahead(step)) {
         ledger->on = ON_NOTHING;
         if (i != NONE)
-            step_wake(step, begin_limit(&step->in->items[i]) + 1);
+            step_wake(step, begin_limit(step, &step->in->items[i]) + 1);
         return;
     }
     if (i != NONE)
@@ -73,6 +84,7 @@ void items_cut_on(struct step *step, enum reason reason)
         end_on(step, reason);
         return;
     }
+    ledger->cut_passed[ledger->n_cut] = ledger->on_passed;
     ledger->cut[ledger->n_cut++] = (struct cut_mark){.key = ledger->key,
                                                      .planned_ms = ledger->planned_ms,
                                                      .started_ms = ledger->started_ms,
@@ -125,7 +137,7 @@ void items_check_on(struct step *step)
         return;
     }
     const struct air_item *item = &in->items[i];
-    enum reason refused = refusal(step, i), hold = holds_at(step, item->class, item->zones, sounds_ms(step));
+    enum reason refused = refusal(step, i), hold = holds_at(step, holds_item(item), sounds_ms(step));
     int64_t overrun_ms = in->elapsed_ms - ledger->started_elapsed_ms -
                          step_add_capped(item->length_ms - ledger->offset_ms, ARBITER_MARGIN_MS);
     if (refused != REASON_ON_TIME)
@@ -152,7 +164,8 @@ static void tell_cut_end(struct step *step, const struct cut_mark *mark, enum re
                           .planned_ms = mark->planned_ms,
                           .started_ms = mark->started_ms,
                           .heard_ms = mark->heard_ms,
-                          .reason = reason};
+                          .reason = reason,
+                          .passed_quiet = step->ledger->cut_passed[mark - step->ledger->cut] != 0};
     uint64_t key = mark->key;
     int64_t planned_ms = mark->planned_ms;
     if (!step_end(step, &ended, 2))
@@ -167,8 +180,8 @@ static void offer_item(struct step *step, size_t i)
     const struct arbiter_inputs *in = step->in;
     const struct air_item *item = &in->items[i];
     int64_t at_ms = item->start_ms > in->now_ms ? item->start_ms : in->now_ms;
-    enum reason hold = holds_free_at(step, item->class, item->zones, &at_ms);
-    bool fits = at_ms < item->end_ms && (at_ms == in->now_ms || at_ms <= begin_limit(item));
+    enum reason hold = holds_free_at(step, holds_item(item), &at_ms);
+    bool fits = at_ms < item->end_ms && (at_ms == in->now_ms || at_ms <= begin_limit(step, item));
     if (hold == REASON_ON_TIME && !fits)
         return;
     if (hold == REASON_ON_TIME)
@@ -213,11 +226,11 @@ static void sweep_cut(struct step *step)
 static enum reason missed_reason(const struct step *step, const struct air_item *item)
 {
     const struct ledger *ledger = step->ledger;
-    int64_t limit_ms = begin_limit(item);
+    int64_t limit_ms = begin_limit(step, item);
     bool looked = step->in->now_ms - limit_ms <= LOOKED_MS;
     if (ledger->dark_from_ms <= limit_ms && limit_ms < ledger->dark_to_ms)
         return REASON_NO_TIME;
-    enum reason hold = holds_at(step, item->class, item->zones, limit_ms);
+    enum reason hold = holds_at(step, holds_item(item), limit_ms);
     if (hold != REASON_ON_TIME && (hold != REASON_SILENCED || looked || step->was_silent))
         return hold;
     if (item->blocked != REASON_ON_TIME)
@@ -237,24 +250,35 @@ static void sweep_item(struct step *step, size_t i)
 {
     const struct arbiter_inputs *in = step->in;
     const struct air_item *item = &in->items[i];
-    if (item->end_ms < step->ledger->since_ms && in->now_ms >= item->end_ms)
-        return;
     enum reason refused = refusal(step, i);
     if (refused != REASON_ON_TIME) {
         if (in->now_ms >= item->start_ms)
             tell_missed(step, item, refused);
         else
             step_wake(step, item->start_ms);
-    } else if (in->now_ms > begin_limit(item)) {
+    } else if (in->now_ms > begin_limit(step, item)) {
         tell_missed(step, item, missed_reason(step, item));
     } else {
         step_wake(step, item->start_ms);
-        step_wake(step, begin_limit(item) + 1);
+        step_wake(step, begin_limit(step, item) + 1);
+        if (item->catch_up_ms > 0 && item->start_ms <= in->now_ms && step->ledger->looked_ms < item->start_ms)
+            step->decision->store = true; /* so that a power cut later on is not taken for one at its instant */
         offer_item(step, i);
     }
 }
 
-/* Items and done marks stand in the same order: one walk over both. */
+static bool is_taken(struct ledger *ledger, uint64_t key)
+{
+    return (ledger->on == ON_ITEM && ledger->key == key) || marks_find_cut(ledger, key);
+}
+
+/* It ended before the timetable was answered for. */
+static bool out_of_account(const struct step *step, const struct air_item *item)
+{
+    return item->end_ms < step->ledger->since_ms && step->in->now_ms >= item->end_ms;
+}
+
+/* Items and done marks stand in the same order: one walk over both. What is not found there may have been moved. */
 static void sweep_timetable(struct step *step)
 {
     const struct arbiter_inputs *in = step->in;
@@ -267,13 +291,12 @@ static void sweep_timetable(struct step *step)
             mark++;
         bool done = mark < ledger->n_done && ledger->done[mark].key == item->key &&
                     ledger->done[mark].start_ms == item->start_ms;
-        if (done || (ledger->on == ON_ITEM && ledger->key == item->key) || marks_find_cut(ledger, item->key))
+        if (done || is_taken(ledger, item->key) || out_of_account(step, item) || marks_done(ledger, item->key))
             continue;
         sweep_item(step, i);
     }
-    while (i < in->n_items && (marks_done(ledger, in->items[i].start_ms, in->items[i].key) ||
-                               in->items[i].key == ledger->key || marks_find_cut(ledger, in->items[i].key)))
-        i++; /* after a step back in time */
+    while (i < in->n_items && (is_taken(ledger, in->items[i].key) || marks_done(ledger, in->items[i].key)))
+        i++; /* after a step back in time, or it was moved */
     if (i < in->n_items) {
         step->decision->next_key = in->items[i].key;
         step->decision->next_start_ms = in->items[i].start_ms;
@@ -295,6 +318,7 @@ void items_begin(struct step *step, size_t i)
     const struct air_item *item = &in->items[i];
     struct ledger *ledger = step->ledger;
     const struct cut_mark *cut = marks_find_cut(ledger, item->key);
+    int64_t limit_ms = cut ? item->end_ms - 1 : begin_limit(step, item);
     ledger->on = ON_ITEM;
     ledger->key = item->key;
     ledger->planned_ms = cut ? cut->planned_ms : item->start_ms;
@@ -303,10 +327,12 @@ void items_begin(struct step *step, size_t i)
     ledger->offset_ms = cut && item->policy == CUT_RESUME ? cut->heard_ms : 0;
     ledger->heard_ms = ledger->offset_ms;
     ledger->cut_reason = cut ? cut->reason : REASON_ON_TIME;
+    ledger->on_passed = cut ? ledger->cut_passed[cut - ledger->cut] : 0;
     if (cut)
         marks_drop_cut(ledger, item->key);
     step->decision->begins = true;
     step->decision->at_ms = at_ms;
+    step->decision->limit_ms = limit_ms;
     step_wake_in(step, at_ms - in->now_ms + item->length_ms - ledger->offset_ms + ARBITER_MARGIN_MS + 1);
     step_wake(step, item->end_ms);
 }

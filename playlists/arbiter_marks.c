@@ -25,10 +25,12 @@ static size_t done_place(const struct ledger *ledger, int64_t start_ms, uint64_t
     return low;
 }
 
-bool marks_done(const struct ledger *ledger, int64_t start_ms, uint64_t key)
+bool marks_done(const struct ledger *ledger, uint64_t key)
 {
-    size_t i = done_place(ledger, start_ms, key);
-    return i < ledger->n_done && ledger->done[i].key == key && ledger->done[i].start_ms == start_ms;
+    for (size_t i = 0; i < ledger->n_done; i++)
+        if (ledger->done[i].key == key)
+            return true;
+    return false;
 }
 
 static void drop_done(struct ledger *ledger, size_t i)
@@ -40,14 +42,9 @@ static void drop_done(struct ledger *ledger, size_t i)
 /* A mark may go when the playlist does not name its occurrence any more. */
 static void make_room(const struct arbiter_inputs *in, struct ledger *ledger)
 {
-    size_t item = 0;
     for (size_t i = 0; i < ledger->n_done; i++) {
         const struct done_mark *m = &ledger->done[i];
-        while (item < in->n_items &&
-               marks_order(in->items[item].start_ms, in->items[item].key, m->start_ms, m->key) < 0)
-            item++;
-        bool named = item < in->n_items && in->items[item].key == m->key && in->items[item].start_ms == m->start_ms;
-        if (!named) {
+        if (marks_find_item(in, m->start_ms, m->key) == NONE) {
             drop_done(ledger, i);
             return;
         }
@@ -59,7 +56,7 @@ void marks_add_done(struct step *step, int64_t start_ms, uint64_t key)
 {
     struct ledger *ledger = step->ledger;
     step->decision->store = true;
-    if (marks_done(ledger, start_ms, key))
+    if (marks_done(ledger, key))
         return;
     if (ledger->n_done == ARBITER_DONE_MAX)
         make_room(step->in, ledger);
@@ -111,6 +108,7 @@ struct order_mark *marks_take_order(struct step *step, const struct air_order *o
     mark = order_place(step);
     if (!mark)
         return NULL;
+    step->ledger->order_passed[mark - step->ledger->orders] = 0;
     *mark = (struct order_mark){
         .key = order->key, .planned_ms = order->start_ms, .end_ms = order->end_ms, .turn = step->ledger->turns};
     step->decision->store = true;
@@ -131,9 +129,12 @@ void marks_drop_cut(struct ledger *ledger, uint64_t key)
     if (!mark)
         return;
     size_t i = (size_t)(mark - ledger->cut);
-    memmove(mark, mark + 1, (ledger->n_cut - i - 1) * sizeof(*mark));
+    size_t behind = ledger->n_cut - i - 1;
+    memmove(mark, mark + 1, behind * sizeof(*mark));
+    memmove(&ledger->cut_passed[i], &ledger->cut_passed[i + 1], behind * sizeof(ledger->cut_passed[0]));
     ledger->n_cut--;
     ledger->cut[ledger->n_cut] = (struct cut_mark){0};
+    ledger->cut_passed[ledger->n_cut] = 0;
 }
 
 size_t marks_find_item(const struct arbiter_inputs *in, int64_t planned_ms, uint64_t key)
@@ -148,7 +149,7 @@ size_t marks_find_item(const struct arbiter_inputs *in, int64_t planned_ms, uint
     }
     if (low < in->n_items && in->items[low].key == key)
         return low;
-    for (size_t i = 0; i < in->n_items; i++) /* the same airing with another start: not from our compiler */
+    for (size_t i = 0; i < in->n_items; i++) /* the same airing, moved */
         if (in->items[i].key == key)
             return i;
     return NONE;

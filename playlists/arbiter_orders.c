@@ -123,7 +123,7 @@ void orders_check_on(struct step *step)
     const struct order_mark *mark = marks_find_order(step->ledger, order->key);
     step_count_heard(step, order->length_ms);
     int64_t overrun_ms = in->elapsed_ms - step->ledger->started_elapsed_ms - order->length_ms - ARBITER_MARGIN_MS;
-    enum reason hold = holds_at(step, orders_class(order), order->zones, in->now_ms);
+    enum reason hold = holds_at(step, holds_order(order), in->now_ms);
     if (in->finished || in->failed || (order->length_ms > 0 && overrun_ms > 0))
         count_play(step, order, in->failed || !in->finished);
     else if (!mark || mark->over || holds_cancelled(step, order->key))
@@ -152,7 +152,8 @@ static bool finish_order(struct step *step, struct order_mark *mark, enum reason
                           .planned_ms = mark->planned_ms,
                           .started_ms = mark->started_ms,
                           .heard_ms = mark->heard_ms,
-                          .reason = reason};
+                          .reason = reason,
+                          .passed_quiet = step->ledger->order_passed[mark - step->ledger->orders] != 0};
     if (!step_end(step, &ended, 2))
         return false;
     mark->over = 1;
@@ -190,7 +191,7 @@ static void end_unheard(struct step *step, const struct air_order *order, enum r
 
 static enum reason missed(const struct step *step, const struct air_order *order)
 {
-    enum reason hold = holds_at(step, orders_class(order), order->zones, order->end_ms - 1);
+    enum reason hold = holds_at(step, holds_order(order), order->end_ms - 1);
     if (hold != REASON_ON_TIME && (hold != REASON_SILENCED || step->was_silent))
         return hold;
     return order->blocked != REASON_ON_TIME ? order->blocked : REASON_EXPIRED;
@@ -228,7 +229,7 @@ static void offer_order(struct step *step, size_t index, const struct order_mark
     if (!in_force(step, order, mark) || !marks_have_room(step, order->key))
         return;
     enum air_class class = orders_class(order);
-    enum reason hold = holds_at(step, class, order->zones, in->now_ms);
+    enum reason hold = holds_at(step, holds_order(order), in->now_ms);
     if (hold == REASON_ON_TIME && order->blocked != REASON_ON_TIME)
         hold = order->blocked;
     if (hold != REASON_ON_TIME) {

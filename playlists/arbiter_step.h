@@ -63,15 +63,23 @@ bool holds_in_force(const struct step *step, const struct air_order *order);
 bool holds_cancelled(const struct step *step, uint64_t key);
 bool holds_recalled(const struct step *step, uint64_t bulletin);
 bool holds_silenced(const struct step *step, uint32_t zones);
-/* What holds something of this class and these zones at this instant; ON_TIME: nothing does. */
-enum reason holds_at(const struct step *step, enum air_class class, uint32_t zones, int64_t at_ms);
+/* Whom a hold is asked about. */
+struct held_one {
+    bool below_pause, below_quiet; /* pauses, quiet hours hold it */
+    uint32_t zones;
+};
+struct held_one holds_item(const struct air_item *item);
+struct held_one holds_order(const struct air_order *order);
+/* What holds it at this instant; ON_TIME: nothing does. */
+enum reason holds_at(const struct step *step, struct held_one one, int64_t at_ms);
+bool holds_quiet(const struct step *step, int64_t at_ms); /* quiet hours, whomever they hold */
 /* The first instant from *at_ms on, and not more than ARBITER_LEAD_MS from now, at which nothing holds it; else what
  * does. */
-enum reason holds_free_at(const struct step *step, enum air_class class, uint32_t zones, int64_t *at_ms);
+enum reason holds_free_at(const struct step *step, struct held_one one, int64_t *at_ms);
 void holds_wake(struct step *step);
 
 /* arbiter_marks.c */
-bool marks_done(const struct ledger *ledger, int64_t start_ms, uint64_t key);
+bool marks_done(const struct ledger *ledger, uint64_t key);
 void marks_add_done(struct step *step, int64_t start_ms, uint64_t key);
 int marks_order(int64_t start_a, uint64_t key_a, int64_t start_b, uint64_t key_b);
 struct order_mark *marks_find_order(struct ledger *ledger, uint64_t key);

@@ -25,7 +25,6 @@ enum {
     AREAS_MAX = 32,  /* of one device */
     SCOPE_MAX = 128, /* areas of an approval, a person or a quorum */
     ZONES_MAX = 32,
-    LANGUAGES_MAX = 8, /* of one device */
     SOURCE_MAX_BYTES = 200,
     ORDER_MAX_BYTES = 100,
     LINE_MAX_BYTES = 300,
@@ -230,7 +229,7 @@ static const struct field config_fields[] = {
     CHOICE(config, "kind", kind, REQUIRED, device_kind_names, KIND_MOBILE),
     FORM(config, "zone", zone, REQUIRED, FORM_ZONE),
     TEXTS(config, "areas", areas, REQUIRED, FORM_ID, 1, AREAS_MAX),
-    TEXTS(config, "languages", languages, REQUIRED, FORM_LANG, 1, LANGUAGES_MAX),
+    TEXTS(config, "languages", languages, REQUIRED, FORM_LANG, 1, DEVICE_LANGUAGES_MAX),
     LIST(config, "gain_ceilings", gain_ceilings, OPTIONAL, gain_shape, 0, 24),
     LIST(config, "quiet_hours", quiet_hours, OPTIONAL, quiet_shape, 0, 24),
     INT(config, "delay_ms", delay_ms, OPTIONAL, 0, 1000),
@@ -275,11 +274,11 @@ static const struct field playlist_item_fields[] = {
     CHOICE(playlist_item, "class", class, REQUIRED, air_class_names, CLASS_PRIORITY),
     CHOICE(playlist_item, "policy", policy, OPTIONAL, cut_policy_names, CUT_RESTART),
     INT(playlist_item, "late_ms", late_ms, OPTIONAL, 0, 7 * DAY_MS),
-    INT(playlist_item, "wait_ms", wait_ms, OPTIONAL, 0, DAY_MS),
+    INT(playlist_item, "wait_ms", wait_ms, OPTIONAL, 0, 8 * DAY_MS),
     INT(playlist_item, "gain_mb", gain_mb, OPTIONAL, -6000, 0),
     INT(playlist_item, "show_ms", show_ms, OPTIONAL, 0, 7 * DAY_MS),
     TEXTS(playlist_item, "zones", zones, OPTIONAL, FORM_WORD, 0, ZONES_MAX),
-    TEXTS(playlist_item, "languages", languages, OPTIONAL, FORM_LANG, 0, LANGUAGES_MAX),
+    TEXTS(playlist_item, "languages", languages, OPTIONAL, FORM_LANG, 0, DEVICE_LANGUAGES_MAX),
     TEXT(playlist_item, "source", source, OPTIONAL, FORM_LINE, 1, SOURCE_MAX_BYTES),
     TEXT(playlist_item, "exempt", exempt, OPTIONAL, FORM_LINE, 1, ORDER_MAX_BYTES),
     INT(playlist_item, "catch_up_ms", catch_up_ms, OPTIONAL, 0, 7 * DAY_MS),
@@ -684,6 +683,16 @@ struct bulletin_use bulletin_use(const struct bulletin *bulletin, const struct t
     }
     use.sound_ms = (frames * 1000 + DOC_RATE_HZ - 1) / DOC_RATE_HZ;
     return use;
+}
+
+struct texts item_languages(const struct texts *device, const struct texts *named,
+                            const char *room[DEVICE_LANGUAGES_MAX])
+{
+    struct texts used = {.at = room};
+    for (size_t i = 0; i < device->n && used.n < DEVICE_LANGUAGES_MAX; i++)
+        if (texts_have(named, device->at[i]))
+            room[used.n++] = device->at[i];
+    return used.n ? used : *device;
 }
 
 bool texts_have(const struct texts *list, const char *text)

@@ -1,7 +1,7 @@
 /* Which sound and which page, when: programmes, quiet hours, gain ceilings, receipts. */
 #include "unit.h"
 
-#include "firmware/hours.h"
+#include "playlists/hours.h"
 #include "firmware/programme.h"
 #include "firmware/receipts.h"
 

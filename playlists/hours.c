@@ -1,5 +1,5 @@
 /* hours.c - see hours.h. */
-#include "firmware/hours.h"
+#include "playlists/hours.h"
 
 enum { DAY_MIN = 1440 };
 
