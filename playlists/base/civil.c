@@ -178,10 +178,10 @@ int32_t zone_offset_s(const struct zone *zone, int64_t unix_s)
     return zone->offset[low ? zone->type[low - 1] : 0]; /* RFC 8536, 3.2: before the first, type 0 */
 }
 
-/* All changes after `from` and up to `to`, at most `cap`, in order. */
-static size_t changes_between(const struct zone *zone, int64_t from, int64_t to, struct change *ret, size_t cap)
+/* Index of the table's first transition after `from`. */
+static size_t transition_after(const struct zone *zone, int64_t from)
 {
-    size_t n = 0, i = 0;
+    size_t i = 0;
     for (size_t high = zone->n; i < high;) {
         size_t mid = i + (high - i) / 2;
         if (zone->at[mid] <= from)
@@ -189,6 +189,36 @@ static size_t changes_between(const struct zone *zone, int64_t from, int64_t to,
         else
             high = mid;
     }
+    return i;
+}
+
+bool zone_next_change(const struct zone *zone, int64_t after_s, int64_t *ret_at_s)
+{
+    int64_t from = clamp(after_s, -DAYS_MAX * DAY_S, DAYS_MAX * DAY_S);
+    int32_t offset = zone_offset_s(zone, from);
+    for (size_t i = transition_after(zone, from); i < zone->n; i++)
+        if (zone_offset_s(zone, zone->at[i]) != offset) {
+            *ret_at_s = zone->at[i];
+            return true;
+        }
+    if (!zone->footer_dst)
+        return false;
+    if (zone->n && from < zone->at[zone->n - 1])
+        from = zone->at[zone->n - 1];
+    struct change c[FOOTER_CHANGES];
+    footer_changes(zone, from, c);
+    for (size_t i = 0; i < FOOTER_CHANGES; i++)
+        if (c[i].at > from && zone_offset_s(zone, c[i].at) != offset) {
+            *ret_at_s = c[i].at;
+            return true;
+        }
+    return false;
+}
+
+/* All changes after `from` and up to `to`, at most `cap`, in order. */
+static size_t changes_between(const struct zone *zone, int64_t from, int64_t to, struct change *ret, size_t cap)
+{
+    size_t n = 0, i = transition_after(zone, from);
     for (; i < zone->n && zone->at[i] <= to && n < cap; i++)
         ret[n++] = (struct change){zone->at[i], zone_offset_s(zone, zone->at[i])};
     if (!zone->footer_dst)

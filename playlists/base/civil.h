@@ -33,6 +33,9 @@ const char *zone_name(const struct zone *zone);
 
 int32_t zone_offset_s(const struct zone *zone, int64_t unix_s); /* seconds east of UTC at this instant */
 
+/* The first instant after `after_s` from which on another offset holds. False: none, the offset stays for ever. */
+bool zone_next_change(const struct zone *zone, int64_t after_s, int64_t *ret_at_s);
+
 /* The instant of a civil time. In a gap (clocks go forward) the instant as if the offset before the gap still held;
  * in an overlap (clocks go back) the first of the two. *ret_fold (may be NULL): 0 plain, -1 gap, 1 overlap. */
 int64_t zone_instant_s(const struct zone *zone, int64_t days, int32_t second_of_day, int *ret_fold);
