@@ -89,7 +89,9 @@ static void airing_of_item(struct agent *agent, size_t index, struct airing *ret
     memset(ret, 0, sizeof(*ret));
     ret->key = arbiter_key(item->id);
     snprintf(ret->occurrence, sizeof(ret->occurrence), "%s", item->id);
-    snprintf(ret->bulletin.hex, sizeof(ret->bulletin.hex), "%s", timetable_bulletin_hash(agent->timetable, index));
+    const char *bulletin = timetable_bulletin_hash(agent->timetable, index);
+    snprintf(ret->bulletin.hex, sizeof(ret->bulletin.hex), "%s", bulletin ? bulletin : "");
+    snprintf(ret->exempt, sizeof(ret->exempt), "%s", item->exempt ? item->exempt : "");
     ret->class = item->class;
     ret->planned_ms = item->start_ms;
     ret->grade = agent->time.grade;
@@ -105,6 +107,7 @@ static void end_never_begun(struct agent *agent, const struct ended *ended)
     }
     airing_of_item(agent, index, &airing);
     airing.reason = ended->reason;
+    airing.exempt[0] = '\0'; /* it had nothing to pass */
     const char *detail = NULL;
     if (ended->reason == REASON_NOT_APPROVED || ended->reason == REASON_NO_MEDIA)
         detail = timetable_detail(agent->timetable, index);
@@ -126,6 +129,10 @@ static int end_one(struct agent *agent, const struct ended *ended, bool *ret_tol
         return r == -ENOENT ? 0 : r;
     airing.over = true;
     airing.reason = ended->reason;
+    if (!ended->passed_quiet)
+        airing.exempt[0] = '\0';
+    else if (airing.class == CLASS_EMERGENCY)
+        snprintf(airing.exempt, sizeof(airing.exempt), "%s", "emergency");
     airing.started_ms = ended->started_ms;
     airing.ended_ms = ended->started_ms + ended->heard_ms;
     if (stage_evidence(agent->stage, ended->key, &evidence, &ended_ns)) {
@@ -233,9 +240,7 @@ static void begin(struct agent *agent, const struct decision *decision)
         agent->on_muted = decision->muted_zones;
         struct stage_airing airing = {.key = decision->key,
                                       .start_elapsed_ns = at_elapsed_ms * 1000000,
-                                      .late_ms = decision->offset_ms > 0
-                                                     ? item->end_ms - decision->at_ms /* it began before */
-                                                     : item->start_ms + item->late_ms - decision->at_ms,
+                                      .late_ms = decision->limit_ms - decision->at_ms,
                                       .offset_ms = decision->offset_ms,
                                       .length_ms = programme.length_ms,
                                       .gain_mb = allowed_gain(agent, decision->gain_mb),

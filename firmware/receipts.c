@@ -46,7 +46,8 @@ void receipt_make(const struct airing *airing, const struct airing_evidence *evi
 {
     memset(ret, 0, sizeof(*ret));
     ret->receipt = (struct receipt){.occurrence = airing->occurrence,
-                                    .bulletin = airing->bulletin.hex,
+                                    .bulletin = airing->bulletin.hex[0] ? airing->bulletin.hex : NULL,
+                                    .exempt = airing->exempt[0] ? airing->exempt : NULL,
                                     .class = airing->class,
                                     .planned_ms = airing->planned_ms,
                                     .started_ms = airing->started_ms,

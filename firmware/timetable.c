@@ -71,13 +71,22 @@ static struct air_item air_item_of(const struct timetable *timetable, const stru
                            .end_ms = item->end_ms,
                            .late_ms = item->late_ms,
                            .wait_ms = item->wait_ms,
+                           .catch_up_ms = item->catch_up_ms,
                            .length_ms = item->end_ms - item->start_ms,
                            .class = (enum air_class)item->class,
                            .policy = (enum cut_policy)item->policy,
                            .blocked = REASON_NO_MEDIA,
-                           .gain_mb = (int32_t)item->gain_mb};
+                           .gain_mb = (int32_t)item->gain_mb,
+                           .exempt = item->exempt != NULL};
     air.zones = site_zone_mask(timetable->site, item->zones.at, item->zones.n, &unknown);
     return air;
+}
+
+/* What a relay would put through is not in the vault, and nothing fetches it. */
+static void block_relay(struct timetable *timetable, size_t i, const char *source)
+{
+    timetable->rows[i].verdict = REASON_NO_MEDIA;
+    timetable->rows[i].detail = xasprintf("this device cannot put through the relay \"%s\"", source);
 }
 
 static void make_items(struct timetable *timetable, const struct playlist *playlist)
@@ -93,9 +102,12 @@ static void make_items(struct timetable *timetable, const struct playlist *playl
     timetable->n = n;
     for (size_t i = 0; i < n; i++) {
         timetable->items[i] = order[i].item;
+        const struct playlist_item *item = &playlist->items[order[i].index];
         timetable->rows[i].item = order[i].index;
-        size_t bulletin = (size_t)playlist->items[order[i].index].bulletin;
-        timetable->bulletins[i] = arbiter_key(playlist->bulletins[bulletin].hash);
+        if (item->bulletin >= 0)
+            timetable->bulletins[i] = arbiter_key(playlist->bulletins[item->bulletin].hash);
+        else
+            block_relay(timetable, i, item->source);
     }
     free(order);
 }
@@ -222,6 +234,27 @@ static void take_media(struct entry *entry, const struct bulletin *bulletin, con
     }
 }
 
+/* The bulletin as this item puts it out. */
+static void make_programme(const struct timetable *timetable, const struct bulletin *bulletin,
+                           const struct playlist_item *item, struct programme *ret)
+{
+    const char *room[DEVICE_LANGUAGES_MAX];
+    const struct config *config = timetable->config;
+    struct texts languages = item_languages(bulletin, &config->languages, &item->languages, room);
+    programme_make(bulletin, &languages, (enum device_kind)config->kind, item->show_ms, ret);
+}
+
+static uint32_t media_mask(const struct entry *entry, const struct bulletin *bulletin,
+                           const struct programme *programme)
+{
+    uint32_t mask = 0;
+    for (size_t i = 0; i < programme->n_sounds; i++)
+        for (size_t m = 0; m < entry->n_media; m++)
+            if (strcmp(entry->media[m].hash.hex, bulletin->contents[programme->sounds[i].content].audio->hash) == 0)
+                mask |= UINT32_C(1) << m;
+    return mask;
+}
+
 static void set_verdict(struct timetable *timetable, size_t i, enum reason verdict, const char *detail)
 {
     struct row *row = &timetable->rows[i];
@@ -231,10 +264,10 @@ static void set_verdict(struct timetable *timetable, size_t i, enum reason verdi
     timetable->items[i].blocked = verdict;
 }
 
-static bool media_here(const struct timetable *timetable, const struct entry *entry)
+static bool media_here(const struct timetable *timetable, const struct entry *entry, uint32_t mask)
 {
     for (size_t i = 0; i < entry->n_media; i++)
-        if (!blobs_have(timetable->blobs, entry->media[i].hash.hex, entry->media[i].size))
+        if ((mask >> i & 1) && !blobs_have(timetable->blobs, entry->media[i].hash.hex, entry->media[i].size))
             return false;
     return true;
 }
@@ -246,9 +279,9 @@ static void judge_one(struct timetable *timetable, size_t i, const struct entry 
     const char *hash = timetable->playlist->bulletins[item->bulletin].hash;
     struct complaint why = {0};
     struct programme programme;
-    programme_make(bulletin, &timetable->config->languages, (enum device_kind)timetable->config->kind, item->show_ms,
-                   &programme);
+    make_programme(timetable, bulletin, item, &programme);
     timetable->items[i].length_ms = programme.length_ms;
+    timetable->rows[i].media = media_mask(entry, bulletin, &programme);
     enum item_verdict verdict =
         judge_item(timetable->authority, bulletin, hash, approvals, n_approvals, &timetable->config->areas,
                    (enum air_class)item->class, item->start_ms, &why);
@@ -261,7 +294,7 @@ static void judge_one(struct timetable *timetable, size_t i, const struct entry 
         set_verdict(timetable, i, REASON_NOT_APPROVED, detail);
     } else if (programme.length_ms == 0) {
         set_verdict(timetable, i, REASON_NO_MEDIA, "there is nothing in it for this device");
-    } else if (!media_here(timetable, entry)) {
+    } else if (!media_here(timetable, entry, timetable->rows[i].media)) {
         set_verdict(timetable, i, REASON_NO_MEDIA, "its sound has not arrived");
     } else {
         set_verdict(timetable, i, REASON_ON_TIME, NULL);
@@ -333,7 +366,7 @@ void timetable_near(struct timetable *timetable, int64_t now_ms, int64_t elapsed
         item->blocked = REASON_ON_TIME;
         for (size_t m = 0; m < entry->n_media; m++) {
             const struct media *media = &entry->media[m];
-            if (blobs_fresh(timetable->blobs, media->hash.hex, elapsed_ms))
+            if (!(timetable->rows[i].media >> m & 1) || blobs_fresh(timetable->blobs, media->hash.hex, elapsed_ms))
                 continue;
             item->blocked = REASON_NO_MEDIA; /* until the check has ended */
             blobs_check(timetable->blobs, media->hash.hex, media->size);
@@ -370,7 +403,7 @@ const struct playlist_item *timetable_item(const struct timetable *timetable, si
 const char *timetable_bulletin_hash(const struct timetable *timetable, size_t index)
 {
     const struct playlist_item *item = timetable_item(timetable, index);
-    return item ? timetable->playlist->bulletins[item->bulletin].hash : NULL;
+    return item && item->bulletin >= 0 ? timetable->playlist->bulletins[item->bulletin].hash : NULL;
 }
 
 const char *timetable_detail(const struct timetable *timetable, size_t index)
@@ -387,13 +420,12 @@ int timetable_programme(struct timetable *timetable, size_t index, struct arena 
 {
     const struct playlist_item *item = timetable_item(timetable, index);
     struct complaint why = {0};
-    if (!item)
+    if (!item || item->bulletin < 0)
         return -ENOENT;
     int r = read_bulletin(timetable, (size_t)item->bulletin, arena, ret_bulletin, &why);
     if (r < 0)
         return r;
-    programme_make(*ret_bulletin, &timetable->config->languages, (enum device_kind)timetable->config->kind,
-                   item->show_ms, ret_programme);
+    make_programme(timetable, *ret_bulletin, item, ret_programme);
     return 0;
 }
 
@@ -403,7 +435,7 @@ static void find_due(struct timetable *timetable, int64_t now_ms)
         timetable->entries[e].due_ms = INT64_MAX;
     for (size_t i = timetable->n; i-- > 0;) {
         const struct playlist_item *item = &timetable->playlist->items[timetable->rows[i].item];
-        if (timetable->items[i].end_ms <= now_ms)
+        if (timetable->items[i].end_ms <= now_ms || item->bulletin < 0)
             continue;
         timetable->entries[item->bulletin].due_ms = timetable->items[i].start_ms;
         timetable->entries[item->bulletin].due_item = item->id;

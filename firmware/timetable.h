@@ -45,7 +45,7 @@ const uint64_t *timetable_bulletins(const struct timetable *timetable);
 /* What is behind an item. NULL / SIZE_MAX when the playlist does not name it. */
 size_t timetable_find(const struct timetable *timetable, uint64_t key);
 const struct playlist_item *timetable_item(const struct timetable *timetable, size_t index);
-const char *timetable_bulletin_hash(const struct timetable *timetable, size_t index);
+const char *timetable_bulletin_hash(const struct timetable *timetable, size_t index); /* NULL too for a relay */
 const char *timetable_detail(const struct timetable *timetable, size_t index); /* why blocked; NULL: no more to say */
 
 /* Read the bulletin again and make its programme. `arena` owns the bulletin. ERR_HASH, -ENOENT: not here any more. */

@@ -71,6 +71,7 @@ static void carry_row(struct timetable *old, size_t from, struct timetable *time
 {
     timetable->rows[to].verdict = old->rows[from].verdict;
     timetable->rows[to].detail = old->rows[from].detail;
+    timetable->rows[to].media = old->rows[from].media;
     old->rows[from].detail = NULL;
     timetable->items[to].blocked = timetable->rows[to].verdict;
     timetable->items[to].length_ms = old->items[from].length_ms;

@@ -29,6 +29,7 @@ struct row {
     size_t item;         /* into the playlist */
     enum reason verdict; /* before the sound is looked at */
     char *detail;        /* owned */
+    uint32_t media;      /* those of its bulletin's sounds that it plays: bit mask */
 };
 
 struct timetable {

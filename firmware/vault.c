@@ -337,11 +337,11 @@ void vault_load_timekeeper(struct vault *vault, struct timekeeper *ret_tk)
 int vault_airing_save(struct vault *vault, const struct airing *a)
 {
     return sql_run(vault->db,
-                   "INSERT INTO airing VALUES(?,?,?,?,?,?,?,?,?,?,NULL) ON CONFLICT(key) DO UPDATE SET "
+                   "INSERT INTO airing VALUES(?,?,?,?,?,?,?,?,?,?,NULL,?) ON CONFLICT(key) DO UPDATE SET "
                    "over=excluded.over, started_ms=excluded.started_ms, ended_ms=excluded.ended_ms, "
-                   "reason=excluded.reason",
-                   "ittiiiiiii", (int64_t)a->key, a->occurrence, a->bulletin.hex, (int64_t)a->class, a->planned_ms,
-                   (int64_t)a->grade, (int64_t)a->over, a->started_ms, a->ended_ms, (int64_t)a->reason);
+                   "reason=excluded.reason, exempt=excluded.exempt",
+                   "ittiiiiiiit", (int64_t)a->key, a->occurrence, a->bulletin.hex, (int64_t)a->class, a->planned_ms,
+                   (int64_t)a->grade, (int64_t)a->over, a->started_ms, a->ended_ms, (int64_t)a->reason, a->exempt);
 }
 
 static int read_airing(sqlite3_stmt *stmt, struct airing *ret)
@@ -358,6 +358,8 @@ static int read_airing(sqlite3_stmt *stmt, struct airing *ret)
         ret->started_ms = sqlite3_column_int64(stmt, 7);
         ret->ended_ms = sqlite3_column_int64(stmt, 8);
         ret->reason = (enum reason)sqlite3_column_int(stmt, 9);
+        const char *exempt = (const char *)sqlite3_column_text(stmt, 11);
+        snprintf(ret->exempt, sizeof(ret->exempt), "%s", exempt ? exempt : "");
         r = 0;
     }
     sqlite3_finalize(stmt);

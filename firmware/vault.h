@@ -94,7 +94,8 @@ void vault_load_timekeeper(struct vault *vault, struct timekeeper *ret_tk);
 struct airing {
     uint64_t key;
     char occurrence[128];
-    struct hash bulletin;
+    struct hash bulletin; /* empty: a relay */
+    char exempt[104];     /* what lets it pass quiet hours, and once it is over: what did; empty: nothing */
     int class;
     int64_t planned_ms;
     enum time_grade grade;

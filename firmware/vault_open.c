@@ -39,7 +39,8 @@ static const char schema[] =
     " reason TEXT NOT NULL, UNIQUE(hash, reason));"
     "CREATE TABLE IF NOT EXISTS airing(key INTEGER PRIMARY KEY, occurrence TEXT NOT NULL, bulletin TEXT NOT NULL,"
     " class INTEGER NOT NULL, planned_ms INTEGER NOT NULL, grade INTEGER NOT NULL, over INTEGER NOT NULL,"
-    " started_ms INTEGER NOT NULL, ended_ms INTEGER NOT NULL, reason INTEGER NOT NULL, evidence BLOB);"
+    " started_ms INTEGER NOT NULL, ended_ms INTEGER NOT NULL, reason INTEGER NOT NULL, evidence BLOB,"
+    " exempt TEXT);"
     "CREATE TABLE IF NOT EXISTS outbox(kind INTEGER NOT NULL, n INTEGER NOT NULL, sealed BLOB NOT NULL,"
     " made_ms INTEGER NOT NULL, stored_ms INTEGER NOT NULL DEFAULT 0, PRIMARY KEY(kind, n)) WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS mark(kind INTEGER PRIMARY KEY, made INTEGER NOT NULL, stored INTEGER NOT NULL);";
@@ -96,6 +97,14 @@ static int check_whole(sqlite3 *db, bool suspect)
     return r;
 }
 
+/* A vault that was made before airings had exemptions. */
+static int add_column(sqlite3 *db)
+{
+    if (sql_number(db, 1, "SELECT count(*) FROM pragma_table_info('airing') WHERE name='exempt'", "") != 0)
+        return SQLITE_OK;
+    return sqlite3_exec(db, "ALTER TABLE airing ADD COLUMN exempt TEXT", NULL, NULL, NULL);
+}
+
 /* Open one file. SQLite's code. `*ret_db` is NULL on failure. */
 static int open_file(const char *path, bool suspect, sqlite3 **ret_db, struct complaint *why)
 {
@@ -108,6 +117,8 @@ static int open_file(const char *path, bool suspect, sqlite3 **ret_db, struct co
                          NULL, NULL, NULL);
     if (r == SQLITE_OK)
         r = sqlite3_exec(db, schema, NULL, NULL, NULL);
+    if (r == SQLITE_OK)
+        r = add_column(db);
     /* What was opened for reading only stays so for all of this process while it is open: it could never be mended. */
     if (r == SQLITE_OK && sqlite3_db_readonly(db, "main"))
         r = SQLITE_READONLY;

@@ -685,12 +685,20 @@ struct bulletin_use bulletin_use(const struct bulletin *bulletin, const struct t
     return use;
 }
 
-struct texts item_languages(const struct texts *device, const struct texts *named,
+static bool bulletin_speaks(const struct bulletin *bulletin, const char *lang)
+{
+    for (size_t i = 0; i < bulletin->n_contents; i++)
+        if (strcmp(bulletin->contents[i].lang, lang) == 0)
+            return true;
+    return false;
+}
+
+struct texts item_languages(const struct bulletin *bulletin, const struct texts *device, const struct texts *named,
                             const char *room[DEVICE_LANGUAGES_MAX])
 {
     struct texts used = {.at = room};
     for (size_t i = 0; i < device->n && used.n < DEVICE_LANGUAGES_MAX; i++)
-        if (texts_have(named, device->at[i]))
+        if (texts_have(named, device->at[i]) && bulletin_speaks(bulletin, device->at[i]))
             room[used.n++] = device->at[i];
     return used.n ? used : *device;
 }

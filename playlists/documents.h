@@ -420,10 +420,10 @@ struct bulletin_use {
 };
 struct bulletin_use bulletin_use(const struct bulletin *bulletin, const struct texts *languages, enum device_kind kind);
 
-/* Which of the device's languages an item uses: those that the item names, in the device's order; all of them when it
- * names none, or none of these. `room` holds the result's texts. */
+/* Which of the device's languages an item uses: those that the item names and the bulletin has, in the device's order;
+ * none: all of the device's. `room` holds the result's texts. */
 enum { DEVICE_LANGUAGES_MAX = 8 };
-struct texts item_languages(const struct texts *device, const struct texts *named,
+struct texts item_languages(const struct bulletin *bulletin, const struct texts *device, const struct texts *named,
                             const char *room[DEVICE_LANGUAGES_MAX]);
 
 bool texts_have(const struct texts *list, const char *text);
