@@ -14,6 +14,12 @@ int api_areas_list(struct request *r);
 int api_areas_put(struct request *r);
 int api_area(struct request *r);
 
+int api_groups_list(struct request *r);
+int api_groups_new(struct request *r);
+int api_group(struct request *r);
+int api_group_change(struct request *r);
+int api_group_end(struct request *r);
+
 int api_devices_list(struct request *r);
 int api_devices_new(struct request *r);
 int api_device(struct request *r);

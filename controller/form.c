@@ -5,6 +5,7 @@
 #include "playlists/base/civil.h"
 
 #include <ctype.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -149,6 +150,45 @@ int form_int(const struct form *form, const char *name, bool required, int64_t m
         return refuse(form->problem, 422, "value", full, WORD_VALUE_INT, full, (long long)min, (long long)max);
     *ret = json_integer_value(value);
     return 0;
+}
+
+int form_date(const struct form *form, const char *name, bool required, const char **ret, int64_t *ret_days)
+{
+    const char *text = NULL;
+    char full[96];
+    if (form_text(form, name, required, 0, 100, &text) < 0)
+        return -1;
+    full_name(form, name, full);
+    if (text && civil_parse_date(text, ret_days) < 0)
+        return refuse(form->problem, 422, "value", full, WORD_VALUE_DATE, full, text);
+    if (text)
+        *ret = text;
+    return 0;
+}
+
+int form_minute(const struct form *form, const char *name, bool end, int64_t *ret_min)
+{
+    const char *text = NULL;
+    char full[96];
+    int32_t second = 0;
+    if (form_text(form, name, true, 0, 100, &text) < 0)
+        return -1;
+    full_name(form, name, full);
+    if (end && strcmp(text, "24:00") == 0)
+        second = 86400;
+    else if (civil_parse_time(text, &second) < 0 || second % 60 != 0)
+        return refuse(form->problem, 422, "value", full, WORD_VALUE_TIME, full, text);
+    *ret_min = second / 60;
+    return 0;
+}
+
+void id_make(const char *prefix, char ret[24])
+{
+    unsigned char bytes[6];
+    char hex[13];
+    random_bytes(bytes, sizeof(bytes));
+    sodium_bin2hex(hex, sizeof(hex), bytes, sizeof(bytes));
+    snprintf(ret, 24, "%.8s%s", prefix, hex);
 }
 
 void form_names(const char *const *names, char *ret, size_t cap)

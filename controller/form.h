@@ -44,6 +44,13 @@ bool language_valid(const char *tag);
 /* The form of an object in a list: "name[i]." */
 int form_item(const struct form *form, const char *name, const json_t *list, size_t index, struct form *ret);
 
+/* A date such as 2026-07-01; *ret_days days since 1970. */
+int form_date(const struct form *form, const char *name, bool required, const char **ret, int64_t *ret_days);
+/* A time of the day as in windows, whole minutes; "24:00" only where `end`. *ret_min minutes. */
+int form_minute(const struct form *form, const char *name, bool end, int64_t *ret_min);
+/* An id for what was given none: the prefix and 12 hex digits. */
+void id_make(const char *prefix, char ret[24]);
+
 /* "a, b, c" of a NULL-terminated list, for sentences. */
 void form_names(const char *const *names, char *ret, size_t cap);
 

@@ -140,6 +140,10 @@ static const struct {
                          "The sound still peaks at %.1f dBTP after limiting; it cannot be brought to -1 dBTP."},
     [WORD_SOUND_LARGE] = {"Tệp âm thanh sau khi nén vẫn lớn hơn %d MiB.",
                           "The sound is larger than %d MiB even when coded."},
+    [WORD_GROUP_STRAY] = {"Thiết bị \"%s\" không nằm trong đơn vị \"%s\" của nhóm; hãy chọn thiết bị trong đơn vị đó.",
+                          "The device \"%s\" does not lie in \"%s\", the group's unit; choose devices from there."},
+    [WORD_GROUP_USED] = {"Nhóm \"%s\" đang được dùng trong lịch phát \"%s\"; hãy kết thúc hoặc sửa lịch đó trước.",
+                         "The group \"%s\" is used by the rule \"%s\"; end or change that rule first."},
 };
 
 const char *word_text(enum word word, bool vietnamese)

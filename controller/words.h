@@ -78,6 +78,8 @@ enum word {
     WORD_SOUND_SILENT,     /* LUFS */
     WORD_SOUND_PEAK,       /* dBTP */
     WORD_SOUND_LARGE,      /* MiB */
+    WORD_GROUP_STRAY,      /* device, unit */
+    WORD_GROUP_USED,       /* group, rule */
     WORDS,
 };
 

@@ -53,7 +53,8 @@ struct call {
 
 /* The commands of each file, in the order of --help; each ends with a NULL group. */
 extern const struct cli_command keys_commands[], trust_commands[], persons_commands[], bulletin_commands[],
-    approve_commands[], rule_commands[], area_commands[], device_commands[], token_commands[], report_commands[];
+    approve_commands[], rule_commands[], area_commands[], device_commands[], group_commands[], token_commands[],
+    report_commands[];
 extern const struct cli_command *const command_tables[]; /* NULL-terminated */
 
 /* Options that every command has. */
