@@ -1,8 +1,7 @@
 /* agent_parts.h - inside of the agent, shared by agent.c (life and loop), agent_air.c (arbiter, stage, receipts),
  * agent_deeds.c (what goes into the vault), agent_blobs.c (what is fetched and what leaves),
- * agent_wire.c (link, session, outbox), agent_commands.c (what it is told to do) and agent_health.c (state of the
- * parts).
- */
+ * agent_wire.c (link, session, outbox), agent_commands.c (what it is told to do), agent_health.c (state of the parts)
+ * and agent_pulse.c (watchdog). */
 #ifndef LOA_AGENT_PARTS_H
 #define LOA_AGENT_PARTS_H
 
@@ -27,7 +26,9 @@ enum {
     DAMPER_EVENTS = 20,
     DAMPER_MS = 3600000,
     MEND_EACH_MS = 1000,
-    UNFIT_MAX = 64
+    UNFIT_MAX = 64,
+    BUS_QUIET_MS = 60000,    /* the supervisor's patience, and the next start */
+    BUS_RESTART_MS = 1800000 /* from one restart for the sake of a bus to the next */
 };
 
 /* A thing that keeps failing must not fill the outbox: at most DAMPER_EVENTS an hour of one code about one thing; those
@@ -113,6 +114,14 @@ struct agent {
     unsigned ticks;
     struct pulse pulse; /* of the tick */
 };
+
+/* agent_pulse.c */
+/* A bus that hangs takes no sound with it, and a restart may help or not: its parts are told as unreachable, and the
+ * watchdog goes hungry for it only where nothing would be cut, and not again and again. */
+static inline bool agent_bus_restarts(int64_t age_ms, bool quiet)
+{
+    return quiet && age_ms > BUS_RESTART_MS;
+}
 
 /* agent.c */
 void agent_look_at_time(struct agent *agent);

@@ -3,5 +3,11 @@
 
 const char *agent_stuck(const struct agent *agent)
 {
-    return pulse_missed(&agent->pulse) ? "the agent's tick" : stage_stuck(agent->stage);
+    if (pulse_missed(&agent->pulse))
+        return "the agent's tick";
+    const char *sound = stage_stuck(agent->stage);
+    bool quiet = stage_quiet(agent->stage, BUS_QUIET_MS);
+    if (sound || !agent_bus_restarts(clock_elapsed_ms() - agent->born_elapsed_ms, quiet))
+        return sound;
+    return stage_stuck_bus(agent->stage);
 }

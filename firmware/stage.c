@@ -464,10 +464,20 @@ bool stage_closed(const struct stage *stage)
 
 const char *stage_stuck(const struct stage *stage)
 {
+    return stage->player ? player_stuck(stage->player) : NULL;
+}
+
+bool stage_quiet(const struct stage *stage, int64_t ms)
+{
+    return !stage->on && !stage->leaving && stage->next_start_ms - clock_elapsed_ms() > ms;
+}
+
+const char *stage_stuck_bus(const struct stage *stage)
+{
     for (size_t i = 0; i < stage->site->n_buses; i++)
         if (stage->buses[i] && bus_stuck(stage->buses[i]))
             return bus_name(stage->buses[i]);
-    return stage->player ? player_stuck(stage->player) : NULL;
+    return NULL;
 }
 
 size_t stage_parts(const struct stage *stage)

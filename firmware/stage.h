@@ -80,7 +80,11 @@ size_t stage_parts(const struct stage *stage); /* amplifiers, then signs */
 void stage_report(const struct stage *stage, size_t index, bool *ret_is_sign, struct part_report *ret);
 /* Card: wired, healthy, last error. */
 void stage_card(const struct stage *stage, bool *ret_wired, bool *ret_healthy, int *ret_error);
-/* Name of a thread that did not come back when it should have; NULL: none. */
+/* Name of a thread of the sound that did not come back when it should have; NULL: none. */
 const char *stage_stuck(const struct stage *stage);
+/* Name of a bus whose thread did not come back; NULL: none. Sound goes on without it. */
+const char *stage_stuck_bus(const struct stage *stage);
+/* Nothing is on, nor due within `ms`. */
+bool stage_quiet(const struct stage *stage, int64_t ms);
 
 #endif

@@ -113,7 +113,8 @@ void amplifier_status(const struct amplifier *a, struct amplifier_status *ret_st
     s.power_proven = proven(a, SETTING_POWER);
     s.mute_proven = proven(a, SETTING_MUTE);
     s.gain_proven = proven(a, SETTING_GAIN);
-    snprintf(s.problem, sizeof(s.problem), "%s", a->problem);
+    if (!points_hang(a->points, s.problem, sizeof(s.problem)))
+        snprintf(s.problem, sizeof(s.problem), "%s", a->problem);
     *ret_status = s;
 }
 

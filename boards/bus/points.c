@@ -6,6 +6,7 @@
 #include "playlists/base/clock.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -151,7 +152,9 @@ void points_abandon(struct points *points, bool deaf)
 
 struct reading points_reading(const struct points *points, int index)
 {
-    return index >= 0 ? points->readings[index] : (struct reading){0};
+    struct reading reading = index >= 0 ? points->readings[index] : (struct reading){0};
+    reading.valid = reading.valid && !bus_stuck(points->bus);
+    return reading;
 }
 
 const char *points_text(const struct points *points, int index)
@@ -161,7 +164,15 @@ const char *points_text(const struct points *points, int index)
 
 bool points_reachable(const struct points *points)
 {
-    return points->reachable;
+    return points->reachable && !bus_stuck(points->bus);
+}
+
+bool points_hang(const struct points *points, char *ret_problem, size_t size)
+{
+    if (!bus_stuck(points->bus))
+        return false;
+    snprintf(ret_problem, size, "%s: the bus %s hangs in its device", points->name, bus_name(points->bus));
+    return true;
 }
 
 int64_t points_reachable_since(const struct points *points)

@@ -334,6 +334,18 @@ const char *stage_stuck(const struct stage *stage)
     return NULL;
 }
 
+const char *stage_stuck_bus(const struct stage *stage)
+{
+    (void)stage;
+    return NULL;
+}
+
+bool stage_quiet(const struct stage *stage, int64_t ms)
+{
+    (void)ms;
+    return !stage->on;
+}
+
 size_t stage_parts(const struct stage *stage)
 {
     return stage->site->n_amplifiers + stage->site->n_signs;
