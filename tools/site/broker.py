@@ -37,12 +37,23 @@ pattern write loa/1/dev/%u/health
 """
 
 
-_given = set()
+
+
+def _claim(port):
+    """Ours as long as this process lives, among all that ask here: an abstract name, of which nothing can be left."""
+    name = socket.socket(socket.AF_UNIX)
+    try:
+        name.bind(f"\0loa-port-{port}")
+    except OSError:
+        name.close()
+        return False
+    name.detach()  # open until the end of the process
+    return True
 
 
 def free_port():
     """A port below those that the kernel gives to outgoing connections, so that none of them takes it before its server
-    does; never the same twice."""
+    does; never given twice, also not to another process."""
     while True:
         port = random.randrange(20000, 32000)
         with socket.socket() as s:
@@ -51,8 +62,7 @@ def free_port():
                 s.bind(("127.0.0.1", port))
             except OSError:
                 continue
-        if port not in _given:
-            _given.add(port)
+        if _claim(port):
             return port
 
 
@@ -99,7 +109,7 @@ class Broker:
         context = ssl.create_default_context(cafile=self.i.pki.ca)
         context.load_cert_chain(*self.observer)
         try:
-            with socket.create_connection(("127.0.0.1", self.port), 2) as plain:
+            with socket.create_connection(("127.0.0.1", self.port), 10) as plain:
                 with context.wrap_socket(plain, server_hostname="localhost"):
                     return True
         except OSError:

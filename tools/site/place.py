@@ -51,7 +51,7 @@ def plans():
     ]
 
 
-def panel(path, request=None, seconds=3):
+def panel(path, request=None, seconds=20):
     """The panel's first line, or with a request the answer to it (panels that changed in between are passed over)."""
     with socket.socket(socket.AF_UNIX) as s:
         s.settimeout(seconds)

@@ -16,6 +16,8 @@ import time
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 PR_SET_PDEATHSIG = 1
+# A machine that is busy with other tests is slower; a deadline that is longer costs nothing where all goes well.
+PATIENCE = float(os.environ.get("LOA_PATIENCE") or 1)
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -50,14 +52,14 @@ def _in_child(parent):
 
 
 def wait_until(condition, seconds, what, every=0.05):
-    """Call `condition` until it is true; its value is returned. Failure names `what` after `seconds`."""
-    deadline = time.monotonic() + seconds
+    """Call `condition` until it is true; its value is returned. Failure names `what` after `seconds` (times LOA_PATIENCE)."""
+    deadline = time.monotonic() + seconds * PATIENCE
     while True:
         value = condition()
         if value:
             return value
         if time.monotonic() > deadline:
-            raise Failure(f"{what}: not after {seconds:g} s")
+            raise Failure(f"{what}: not after {seconds * PATIENCE:g} s")
         time.sleep(every)  # between two looks at the state, which the deadline bounds
 
 
@@ -136,7 +138,7 @@ class Process:
     def stop(self, seconds=5):
         """SIGTERM, then SIGKILL after `seconds`. True when it ended by itself."""
         self.ask_to_end()
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + seconds * PATIENCE
         while self.alive():
             if time.monotonic() > deadline:
                 self.kill()
@@ -187,9 +189,9 @@ class Keeper:
             except OSError as error:
                 raise Failure(f"{argv[0]}: cannot be started: {error.strerror}") from None
         try:
-            out, err = popen.communicate(stdin, timeout=seconds)
+            out, err = popen.communicate(stdin, timeout=seconds * PATIENCE)
         except subprocess.TimeoutExpired:
-            raise Failure(f"{what or argv[0]}: no end after {seconds} s") from None
+            raise Failure(f"{what or argv[0]}: no end after {seconds * PATIENCE:g} s") from None
         finally:
             if popen.returncode is None:
                 with contextlib.suppress(ProcessLookupError):
@@ -206,7 +208,7 @@ class Keeper:
             running = list(self.children.values())
             for process in running:
                 process.ask_to_end()
-            deadline = time.monotonic() + seconds
+            deadline = time.monotonic() + seconds * PATIENCE
             while any(p.alive() for p in running) and time.monotonic() < deadline:
                 time.sleep(0.02)
             for process in running:

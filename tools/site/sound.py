@@ -43,7 +43,7 @@ def decode(keeper, path):
     return numpy.frombuffer(data, numpy.float32)
 
 
-def tell_card(control, words, seconds=5):
+def tell_card(control, words, seconds=20):
     """Say words to a card (`loa-card --help`: vanish, busy, freeze, underrun, ppm, return, status); how it stands then."""
     with socket.socket(socket.AF_UNIX) as s:
         s.settimeout(seconds)

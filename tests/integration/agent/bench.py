@@ -48,6 +48,8 @@ def wav(samples):
 
 
 class Bench:
+    START_S, PACE_MAX = 1.5, 6  # what a start takes where the tests' gaps are enough; the slowest machine that is waited for
+
     def __init__(self, keeper, folder):
         self.keeper, self.folder = keeper, folder
         self.centre = Centre(folder, DEVICE)
@@ -75,6 +77,7 @@ class Bench:
             *(["--meter", self.path("meter.sock")] if name == "amp" else [])], self.path(f"{name}.log"))
 
     def start(self):
+        begun = time.monotonic()
         self.card.start()
         wait_until(lambda: os.path.exists(self.path("asound.conf")), 10, "card")
         for name, simulator in self.simulators.items():
@@ -84,7 +87,13 @@ class Bench:
                 self.ports[name] = json.load(file)["port"]
         self.configure()
         self.agent.start()
+        wait_until(lambda: self.agent.ended() or self.centre.attached, 10, "the agent does not come")
+        self.pace = min(max(1.0, (time.monotonic() - begun) / self.START_S), self.PACE_MAX)
         return self
+
+    def soon(self, seconds):
+        """A whole second so far ahead, or further where this machine, as busy as it is now, is slow."""
+        return int(time.time() + self.pace * seconds) + 1
 
     def configure(self):
         c = self.centre
@@ -109,7 +118,7 @@ signs = ( {{ name = "bang"; bus = "b2"; unit = 1; profile = "{SOURCE}/boards/pro
 
     def panel(self, name, request=None):
         with socket.socket(socket.AF_UNIX) as s:
-            s.settimeout(3)
+            s.settimeout(20)
             s.connect(self.path(f"{name}.panel"))
             with s.makefile("rw", encoding="utf-8") as lines:
                 first = json.loads(lines.readline())

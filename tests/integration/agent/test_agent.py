@@ -33,10 +33,9 @@ class AgentTest(unittest.TestCase):
         text = "Tiêm chủng: 7 giờ sáng thứ Bảy"
         bulletin = self.approved([{"lang": "vi", "text": text, "audio": media}])
         self.centre.begin()
-        at = int(time.time()) + 8
-        self.centre.publish("playlist", self.centre.playlist([bulletin], [self.bench.item("r1", 0, at, 3)]))
-        wait_until(lambda: time.time() > at + 1.5, 15, "time")
-        self.assertIn(text, str(self.bench.panel("sign")))
+        at = self.bench.soon(6)
+        self.centre.publish("playlist", self.centre.playlist([bulletin], [self.bench.item("r1", 0, at, 3, show_ms=6000)]))
+        wait_until(lambda: text in str(self.bench.panel("sign")), at - time.time() + 10, "the text on the sign")
         receipt = self.bench.wait_receipt(f"r1.{at}")
         self.assertEqual(receipt["reason"], "on_time", receipt)
         evidence = receipt["evidence"]
@@ -51,12 +50,12 @@ class AgentTest(unittest.TestCase):
         self.assertGreater(match, 0.9)
         self.assertLess(abs(lag_s), 0.02)
 
-    def play_one(self, lead=8, rule="r1", seconds=2, seed=1, text=None, **item):
+    def play_one(self, lead=6, rule="r1", seconds=2, seed=1, text=None, **item):
         """One approved item in a playlist of its own; (samples, start)."""
         samples, media = self.bench.media(seconds, seed)
         content = {"lang": "vi", "audio": media, **({"text": text} if text else {})}
         bulletin = self.approved([content], id=f"b{seed}")
-        at = int(time.time()) + lead
+        at = self.bench.soon(lead)
         self.centre.publish("playlist",
                             self.centre.playlist([bulletin], [self.bench.item(rule, 0, at, seconds, **item)]))
         return samples, at, media["hash"]
@@ -72,35 +71,35 @@ class AgentTest(unittest.TestCase):
         """Link cut during the first item, agent killed during the second and before the third: each receipt once."""
         self.centre.begin()
         bulletins, items = [], []
-        first = int(time.time()) + 8
+        first, gap = self.bench.soon(7), int(6 * self.bench.pace)
         sounds = []
         for i in range(3):
             samples, media = self.bench.media(3, seed=10 + i)
             sounds.append(samples)
             bulletins.append(self.approved([{"lang": "vi", "audio": media}], id=f"b{i}"))
-            items.append(self.bench.item(f"r{i}", i, first + 6 * i, 3))
+            items.append(self.bench.item(f"r{i}", i, first + gap * i, 3))
         self.centre.publish("playlist", self.centre.playlist(bulletins, items))
         self.until(first + 1)
         self.centre.cut()
-        self.until(first + 7)
+        self.until(first + gap + 1)
         self.bench.agent.kill()
         self.bench.agent.start()
-        self.until(first + 12 + 4)
+        self.until(first + 2 * gap + 4)
         self.bench.agent.kill()
         self.bench.agent.start()
         self.centre.open()
         reasons = [self.bench.wait_receipt(item["id"])["reason"] for item in items]
         self.assertEqual(reasons, ["on_time", "restarted", "on_time"])
-        self.bench.wait_recorded(first + 17)
+        self.bench.wait_recorded(first + 2 * gap + 5)
         for i in (0, 2):
-            match, lag_s = self.bench.heard(sounds[i], first + 6 * i)
+            match, lag_s = self.bench.heard(sounds[i], first + gap * i)
             self.assertGreater(match, 0.9)
             self.assertLess(abs(lag_s), 0.02)
 
     def test_damaged_media(self):
         """Altered on disk: never played; no_media when it does not come again in time, played when it does."""
         self.centre.begin()
-        _, at, name = self.play_one(lead=9, late_ms=3000)
+        _, at, name = self.play_one(lead=7, late_ms=3000)
         path = self.bench.path("vault", "blobs", name[:2], name)
         wait_until(lambda: os.path.exists(path), 6, "media")
         self.centre.withheld.add(name)
@@ -112,7 +111,7 @@ class AgentTest(unittest.TestCase):
         self.bench.wait_event("blob_damaged")
         self.assertTrue(self.silent(at - 1, at + 3))
         self.centre.withheld.clear()
-        samples, at, name = self.play_one(lead=9, rule="r2", seed=2)
+        samples, at, name = self.play_one(lead=7, rule="r2", seed=2)
         path = self.bench.path("vault", "blobs", name[:2], name)
         wait_until(lambda: os.path.exists(path), 6, "media")
         with open(path, "r+b") as file:
@@ -157,7 +156,7 @@ class AgentTest(unittest.TestCase):
     def test_documents_refused(self):
         """Each change alone keeps the document out of force, and the reason reaches the centre."""
         self.centre.begin()
-        samples, at, _ = self.play_one(lead=7)
+        samples, at, _ = self.play_one()
         wait_until(lambda: self.centre.seen("state", on=True), 5, "state")
         good = self.centre.playlist([], [])
         seal = self.centre.seal
@@ -192,7 +191,7 @@ class AgentTest(unittest.TestCase):
         c.publish("config", c.config())
         _, media = self.bench.media(1, seed=5)
         stranger = type(c.root)()
-        at = int(time.time()) + 7
+        at = self.bench.soon(6)
         kinds = {
             "unapproved": lambda b: [],
             "out_of_scope": lambda b: [c.approval(b, areas=["a999"])],
@@ -220,9 +219,8 @@ class AgentTest(unittest.TestCase):
     def test_compromised_while_in_force(self):
         """The key of the only approver is reported stolen while the playlist is in force: the item is not heard."""
         self.centre.begin()
-        _, at, _ = self.play_one(lead=8)
-        wait_until(lambda: self.centre.seen("state", on=True), 5, "state")
-        self.until(at - 3)
+        _, at, name = self.play_one()
+        wait_until(lambda: os.path.exists(self.bench.path("vault", "blobs", name[:2], name)), 6, "media")
         self.centre.publish("keys", self.centre.keys(lan="compromised"))
         receipt = self.bench.wait_receipt(f"r1.{at}")
         self.assertEqual(receipt["reason"], "not_approved")
@@ -255,7 +253,7 @@ class AgentTest(unittest.TestCase):
         short, short_media = self.bench.media(2, seed=22)
         bulletins = [self.approved([{"lang": "vi", "audio": m}], id=f"b{i}")
                      for i, m in enumerate((long_media, short_media))]
-        at = int(time.time()) + 8
+        at = self.bench.soon(6)
         c.publish("playlist", c.playlist(bulletins, [
             self.bench.item("r1", 0, at, 8, policy="resume"),
             self.bench.item("r2", 1, at + 3, 2, **{"class": "priority"})]))
@@ -272,10 +270,10 @@ class AgentTest(unittest.TestCase):
     def test_disk_before_network(self):
         """An agent that starts without any link plays what its vault holds, on time, by the time it held."""
         self.centre.begin()
-        samples, at, name = self.play_one(lead=12)
+        samples, at, name = self.play_one(lead=9)
         wait_until(lambda: os.path.exists(self.bench.path("vault", "blobs", name[:2], name)), 6, "media")
-        wait_until(lambda: self.centre.seen("state", on=True), 5, "state")
-        self.until(at - 6)
+        wait_until(lambda: any("playlist" in [h["doc"] for h in s.get("held", [])] for s in self.centre.seen("state", on=True)), 5,
+                   "the playlist in force")
         self.centre.cut()
         self.bench.agent.kill()
         self.bench.agent.start()

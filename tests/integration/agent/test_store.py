@@ -90,7 +90,7 @@ class StoreTest(unittest.TestCase):
         bulletin = self.centre.bulletin([{"lang": "vi", "audio": media}])
         self.centre.publish("playlist", self.centre.playlist(
             [(bulletin, [self.centre.approval(bulletin)])],
-            [self.bench.item(f"r{i}", 0, at, seconds, end_ms=int((at + seconds + 3) * 1000)) for i, at in enumerate(starts)]))
+            [self.bench.item(f"r{i}", 0, at, seconds, end_ms=int((at + seconds + 3 * self.bench.pace) * 1000)) for i, at in enumerate(starts)]))
         return [f"r{i}.{at}" for i, at in enumerate(starts)]
 
     def health(self):
@@ -104,18 +104,21 @@ class StoreTest(unittest.TestCase):
     def fails_and_recovers(self, break_it, mend):
         self.bench.start()
         self.centre.begin()
-        at = int(time.time()) + 6
-        names = self.items([at, at + 5, at + 10, at + 24])
+        at, gap = self.bench.soon(5), int(6 * self.bench.pace)
+        names = self.items([at, at + gap, at + 2 * gap, at + 5 * gap])
         self.bench.wait_receipt(names[0])
         break_it()
-        wait_until(lambda: time.time() > at + 6, 10, "the second item")
-        self.assertEqual(self.begun(names[1]), 1, "it plays from what is there")
+        wait_until(lambda: self.begun(names[1]), gap + 5, "the second item plays from what is there")
+        wait_until(lambda: time.time() > at + gap + 1, gap + 5, "its end")
         wait_until(lambda: self.health().get("disk", ("", ""))[0] == "fault", 5, "health says it")
         self.assertIn("vault cannot be written", self.health()["disk"][1])
         self.assertNotIn(names[1], self.centre.receipts(), "nothing is told before it is on disk")
         self.bench.agent.kill()  # the worst moment: begun, ended, nothing written
+        told = len(self.centre.seen("health"))
         self.bench.agent.start()
-        wait_until(lambda: time.time() > at + 12, 20, "the third item")
+        wait_until(lambda: self.begun(names[2]), 2 * gap + 5, "the third item")
+        wait_until(lambda: len(self.centre.seen("health")) > told and self.health()["disk"][0] == "fault", 15, "health says it again")
+        wait_until(lambda: time.time() > at + 2 * gap + 2, gap, "the end of the third")
         self.assertEqual((self.begun(names[1]), self.begun(names[2])), (1, 1), "no second play; a start after this one is fine")
         mend()
         self.bench.wait_event("vault_trouble", 20)
@@ -155,7 +158,7 @@ class StoreTest(unittest.TestCase):
         clip, soon, late = (m["hash"] for m in media)
         self.centre.begin(pinned=[{"hash": clip, "size": media[0]["size"]}])
         bulletins = [self.centre.bulletin([{"lang": "vi", "audio": m}], id=f"b{i}") for i, m in enumerate(media[1:])]
-        at = int(time.time()) + 6
+        at = self.bench.soon(5)
         approved = [(b, [self.centre.approval(b)]) for b in bulletins]
         items = [self.bench.item("soon", 0, at, 5, end_ms=int((at + 8) * 1000)), self.bench.item("late", 1, at + 7200, 5)]
         self.centre.publish("playlist", self.centre.playlist(approved, items))
@@ -190,7 +193,7 @@ class StoreTest(unittest.TestCase):
         self.assertNotEqual(event["store"], old)
         self.assertEqual(event["n"], 1, "numbers begin at 1 with the new store id")
         self.assertTrue([f for f in os.listdir(self.bench.path("vault")) if f.startswith("vault.db.damaged-")])
-        at = int(time.time()) + 5
+        at = self.bench.soon(5)
         name, = self.items([at])
         self.assertEqual(self.bench.wait_receipt(name)["reason"], "on_time")
         self.assertEqual({e["n"] for e in self.centre.seen("event", store=old)} & {1}, {1}, "the old store's rows stay what they were")

@@ -68,7 +68,7 @@ points = (
 """
 
 
-def wait_for(what, seconds=10):
+def wait_for(what, seconds=60):
     """Poll `what` until it is true; returns its value."""
     end = time.monotonic() + seconds
     while True:
@@ -174,12 +174,12 @@ class Boards(unittest.TestCase):
 
     def stop(self, process):
         process.terminate()
-        self.assertEqual(process.wait(10), 0)
+        self.assertEqual(process.wait(60), 0)
         process.stdout.close()
 
     def point(self, sim, *words, ok=True):
         done = subprocess.run([TOOLS + "/loa-point", "--json", "--profile", sim["profile"], "--port", str(sim["port"]),
-                               "--unit", str(sim["unit"])] + list(words), stdout=subprocess.PIPE, timeout=30)
+                               "--unit", str(sim["unit"])] + list(words), stdout=subprocess.PIPE, timeout=120)
         answer = json.loads(done.stdout)
         self.assertEqual(done.returncode == 0, ok, answer)
         return answer
@@ -188,7 +188,7 @@ class Boards(unittest.TestCase):
         """Register values as mbpoll, which knows nothing of us, reads them."""
         out = subprocess.run(["mbpoll", "-m", "tcp", "-0", "-1", "-q", "-a", str(sim["unit"]), "-t", kind, "-r",
                               str(address), "-c", str(count), "-p", str(sim["port"]), "127.0.0.1"],
-                             stdout=subprocess.PIPE, text=True, timeout=10, check=True).stdout
+                             stdout=subprocess.PIPE, text=True, timeout=60, check=True).stdout
         lines = [line.split(":")[1].split("(")[0].strip() for line in out.splitlines() if line.startswith("[")]
         return [int(line, 16) if line.startswith("0x") else int(line) & 0xFFFF for line in lines]
 
@@ -285,7 +285,7 @@ class Boards(unittest.TestCase):
         sim["panel"].ask({"set": {"offline": True}})
         began = time.monotonic()
         answer = self.point(sim, "read", "power", ok=False)
-        self.assertLess(time.monotonic() - began, 2)
+        self.assertLess(time.monotonic() - began, 20)
         self.assertIn("no answer from unit 1", answer["why"])
 
     def test_foreign_master_is_refused_by_the_rules(self):
@@ -340,7 +340,7 @@ class Boards(unittest.TestCase):
         sim["panel"].ask({"power_cycle": True})
         before = len(self.writes(sim))
         sim["panel"].ask({"set": {"offline": False}})
-        wait_for(lambda: states[-1]["settled"], 40)
+        wait_for(lambda: states[-1]["settled"], 120)
         self.assertEqual(self.writes(sim)[before]["address"], 1, "mute comes first")
         view = wait_for(lambda: sim["panel"].view if sim["panel"].view["zones"] == [2, 4] else None)
         self.assertEqual((view["power"], view["mute"], view["gain_db"]), (True, False, -10))

@@ -263,7 +263,7 @@ class Api(unittest.TestCase):
             context = ssl.create_default_context(cafile=self.w.certs.path("ca.pem"))
             if name:
                 context.load_cert_chain(self.w.certs.path(name + ".crt"), self.w.certs.path(name + ".key"))
-            connection = http.client.HTTPSConnection("127.0.0.1", self.w.blobs_port, context=context, timeout=10)
+            connection = http.client.HTTPSConnection("127.0.0.1", self.w.blobs_port, context=context, timeout=60)
             connection.request(method, path, headers={k.replace("_", "-"): v for k, v in headers.items()})
             answer = connection.getresponse()
             body = answer.read()
@@ -297,7 +297,7 @@ class Api(unittest.TestCase):
 
     def stream(self, token):
         context = ssl.create_default_context(cafile=self.w.certs.path("ca.pem"))
-        connection = http.client.HTTPSConnection("127.0.0.1", self.w.api_port, context=context, timeout=30)
+        connection = http.client.HTTPSConnection("127.0.0.1", self.w.api_port, context=context, timeout=120)
         self.addCleanup(connection.close)
         connection.request("GET", "/api/v1/stream", headers={"Authorization": "Bearer " + token, "Accept-Language": "en"})
         answer = connection.getresponse()
@@ -314,10 +314,21 @@ class Api(unittest.TestCase):
         self.assertIn("5 streams", problem["detail"])
         live = self.stream(other["token"])
         self.w.want(200, "DELETE", f"tokens/{made['id']}")
-        self.assertEqual([s.read() for s in streams], [b""] * 5)
+        for stream in streams:
+            stream.read()  # to its end
         bulletin = self.w.add_bulletin(title="Luồng")
         self.w.want(201, "POST", "rules", {"bulletin": bulletin["hash"], "when": "daily", "times": ["03:10"], "devices": ["box-1"]})
-        self.assertEqual(live.readline(), b"event: playlist\n")
+        self.planned(live)
+
+    @staticmethod
+    def planned(stream):
+        """The next playlist of box-1 that a stream tells; signs of life and what earlier tests set going are passed over."""
+        while True:
+            line = stream.readline()
+            if not line:
+                raise AssertionError("the stream has ended")
+            if line == b"event: playlist\n" and json.loads(stream.readline()[6:])["device"] == "box-1":
+                return
 
     def test_a_stream_ends_when_the_store_says_that_its_token_did(self):
         made = self.w.want(201, "POST", "tokens", {"unit": "a000", "role": "viewer"})
@@ -328,7 +339,7 @@ class Api(unittest.TestCase):
 
     def test_stream_begins_with_cursors_and_ends_with_the_client(self):
         context = ssl.create_default_context(cafile=self.w.certs.path("ca.pem"))
-        connection = http.client.HTTPSConnection("127.0.0.1", self.w.api_port, context=context, timeout=20)
+        connection = http.client.HTTPSConnection("127.0.0.1", self.w.api_port, context=context, timeout=120)
         connection.request("GET", "/api/v1/stream", headers={"Authorization": "Bearer " + self.w.token})
         answer = connection.getresponse()
         self.assertEqual(answer.getheader("Content-Type"), "text/event-stream")
@@ -337,8 +348,7 @@ class Api(unittest.TestCase):
         answer.readline()
         bulletin = self.w.add_bulletin(title="Dòng")
         self.w.want(201, "POST", "rules", {"bulletin": bulletin["hash"], "when": "daily", "times": ["07:00"], "devices": ["box-1"]})
-        self.assertEqual(answer.readline(), b"event: playlist\n")
-        self.assertEqual(json.loads(answer.readline()[6:])["device"], "box-1")
+        self.planned(answer)
         connection.close()
 
 

@@ -62,7 +62,7 @@ class Box:
         return self
 
     def say(self, word, sealed, retain=False):
-        self.client.publish(f"loa/1/dev/{self.name}/{word}", sealed, 1, retain).wait_for_publish(10)
+        self.client.publish(f"loa/1/dev/{self.name}/{word}", sealed, 1, retain).wait_for_publish(60)
 
     def receipt(self, n, bulletin, **more):
         now = int(time.time() * 1000)
@@ -112,7 +112,7 @@ class Fleet(unittest.TestCase):
         self.assertGreaterEqual(len(playlist["items"]), 29)
         _, welcome = self.box.last("welcome")
         self.assertEqual((welcome["nonce"], welcome["spread_s"], welcome["epoch"]), (self.box.nonce, 1, 1))
-        self.assertLess(abs(welcome["time_ms"] - time.time() * 1000), 5000)
+        self.assertLess(abs(welcome["time_ms"] - time.time() * 1000), 60000)
         wait_for("online", lambda: self.device()["online"])
 
     def test_only_differences_are_published(self):

@@ -117,8 +117,8 @@ class Restored(unittest.TestCase):
         admin.topics = []
         admin.start()
         self.addCleanup(admin.stop, True)
-        admin.client.publish("loa/1/dev/box-1/playlist", b"", 1, True).wait_for_publish(10)
-        admin.client.publish("loa/1/dev/box-1/config", b"nonsense", 1, True).wait_for_publish(10)
+        admin.client.publish("loa/1/dev/box-1/playlist", b"", 1, True).wait_for_publish(60)
+        admin.client.publish("loa/1/dev/box-1/config", b"nonsense", 1, True).wait_for_publish(60)
         self.box.got.clear()
         self.w.start()
         wait_for("both again", lambda: [p for _, p in self.box.got.get("playlist", []) if p and open_sealed(p)[1]["ver"] == mine])
@@ -222,7 +222,7 @@ class Restored(unittest.TestCase):
         wait_for("event", lambda: self.events("flooded"))
         self.say(1)
         self.w.get("status")
-        self.assertLess(time.monotonic() - began, 20)
+        self.assertLess(time.monotonic() - began, 60)
         self.assertEqual(len(self.events("flooded")), 1)
         # It is asked for again once it is calm; what was dropped then arrives.
         welcomes = len(self.box.got["welcome"])

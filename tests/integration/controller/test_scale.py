@@ -64,7 +64,7 @@ class Crowd:
         self.client.connect("127.0.0.1", self.w.broker_port)
         self.client.loop_start()
         self.client.subscribe([("loa/1/dev/+/welcome", 0), ("loa/1/dev/+/playlist", 0)])
-        assert self.subscribed.wait(30)
+        assert self.subscribed.wait(120)
 
     def on_message(self, _client, _data, message):
         _, _, _, device, word = message.topic.split("/")

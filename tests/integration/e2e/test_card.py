@@ -54,12 +54,13 @@ class Card(WorldTest):
         receipts = {device: world.receipt(device, rule) for device in others}
         receipts[strict] = world.receipt(strict, strict_rule)
         world.site(strict).tell_card("return")
-        world.wait_time(time.time() + 1.2)  # what the recordings' marks count
+        ended = time.time()
+        wait_until(lambda: all(self.recorded(d) > ended for d in others), 10, "the recordings do not go on")
         expected = receipts["ls-hut"]["evidence"]["sound"]["frames_expected"]
         for device in others:
             with self.subTest(device):
                 heard = receipts[device]["evidence"]["sound"]
-                there = put_out(world.site(device), rule["at"] - 1, time.time())
+                there = put_out(world.site(device), rule["at"] - 1, ended)
                 print(f"  {device}: {receipts[device]['reason']}, claimed {heard['frames']}, put out {there} of {expected}, "
                       f"holes {heard['xruns']}: {receipts[device]['detail']}")
                 self.assertEqual(receipts[device]["reason"], "on_time")
@@ -71,6 +72,11 @@ class Card(WorldTest):
         self.assertEqual(receipts[strict]["reason"], "fault")
         self.assertIn("card_lost", receipts[strict]["detail"])
         self.assertEqual(put_out(world.site(strict), rule["at"] - 1, time.time()), 0)
+
+    def recorded(self, device):
+        """Until when the card of a site says what it put out."""
+        recording = self.world.recording(device)
+        return recording.times()[-1][1] / 1e9 if recording.times() else 0
 
     def assert_told(self, code, devices, since_s, within_s):
         """The agent noticed in time: the event's own time counts, not how fast it came here."""

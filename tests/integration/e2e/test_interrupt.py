@@ -10,7 +10,7 @@ import tempfile
 import time
 import unittest
 
-from world import BUILD, SOURCE, wait_until
+from world import BUILD, SOURCE, Failure, wait_until
 
 DEMO = [os.path.join(SOURCE, "tools", "demo")]
 SEED = int(os.environ.get("LOA_SEED") or random.randrange(1 << 30))
@@ -57,8 +57,11 @@ class Interrupt(unittest.TestCase):
 
     def interrupt_and_look(self, number=signal.SIGINT):
         os.killpg(self.demo.pid, number)  # as a terminal does: the whole foreground group
-        self.demo.wait(timeout=60)
-        wait_until(lambda: not processes(self.mark), 5, f"left running: {[self.what(p) for p in processes(self.mark)]}")
+        self.demo.wait(timeout=120)
+        try:
+            wait_until(lambda: not processes(self.mark), 10, "not ended")
+        except Failure:
+            self.fail(f"left running: {[self.what(p) for p in processes(self.mark)]}")
         self.assertEqual([n for n in os.listdir(self.tmp) if n != "demo.log"], [], self.said()[-2000:])
         self.assertNotIn(self.tmp, text_of("/proc/mounts"))
         sockets = text_of("/proc/net/unix")

@@ -6,6 +6,7 @@ import math
 import os
 import re
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -27,6 +28,7 @@ from place import Plan, panel  # noqa: E402
 from process import Failure, Keeper, wait_until  # noqa: E402
 
 AHEAD_S = 5  # from a rule to its instant: time to publish, fetch and verify
+CALL_S, PACE_MAX = 0.2, 6  # what a call of `loa` takes where AHEAD_S is enough; the slowest machine that is waited for
 PEER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "jose_peer.mjs")
 SANITIZER = re.compile(r"ERROR: (Address|Leak)Sanitizer|runtime error:")
 
@@ -45,6 +47,7 @@ class World(Installation):
         super().__init__(self.owner, BUILD, self.folder_made, sites=plans, **options)
         self.heard, self.hearing, self.ear = [], threading.Condition(), None
         self.spoken = 0
+        self.calls_s = []  # what the last calls of `loa` took
 
     def __enter__(self):
         try:
@@ -100,6 +103,23 @@ class World(Installation):
             client.disconnect()
             client.loop_stop()
 
+    # The machine's pace
+
+    def loa(self, *args, **options):
+        begun = time.monotonic()
+        try:
+            return super().loa(*args, **options)
+        finally:
+            self.calls_s = [*self.calls_s[-4:], time.monotonic() - begun]
+
+    def paced(self, seconds):
+        """So many seconds, or more where this machine, as busy as it is now, is slow."""
+        return seconds * min(max(1.0, statistics.median(self.calls_s or [0]) / CALL_S), PACE_MAX)
+
+    def soon(self, seconds=AHEAD_S):
+        """A whole second at least so far ahead: the instant of a rule that is made now."""
+        return math.ceil(time.time() + self.paced(seconds))
+
     # Content
 
     def bulletin(self, texts, klass="normal", areas="a000", approvers=("lan",), seconds=None, sounds=True):
@@ -130,7 +150,7 @@ class World(Installation):
         return path
 
     def on_air_at(self, sample, at=None, *more, devices=(), areas=(), **options):
-        at = math.ceil(time.time() + AHEAD_S) if at is None else at
+        at = self.soon() if at is None else at
         if not devices and not areas:
             areas = ("a000",)
         return self.schedule(sample.hash, at, *more, areas=areas, devices=devices, **options)
@@ -139,6 +159,7 @@ class World(Installation):
 
     def receipt(self, device, rule, seconds=40):
         """The one receipt of this rule's occurrence on this device."""
+        seconds += max(0, rule["at"] - time.time())
         found = wait_until(lambda: self.safely(lambda: self.api.receipts(device, rule["id"])), seconds,
                            f"{device}: no receipt of {rule['id']}", 0.1)
         if len(found) != 1:
@@ -199,7 +220,7 @@ class World(Installation):
         import socket as sockets
         simulator = next(s for s in self.site(device).simulators if s.what == what)
         with sockets.socket(sockets.AF_UNIX) as s:
-            s.settimeout(5)
+            s.settimeout(30)
             s.connect(simulator.panel)
             with s.makefile("rw", encoding="utf-8") as lines:
                 lines.write(json.dumps({"set": values}) + "\n")
@@ -230,7 +251,7 @@ class World(Installation):
         for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else []:
             with open(os.path.join(folder, name), errors="replace") as log:
                 tail = log.readlines()[-12:]
-            print(f"--- {name}\n{''.join(tail)}", file=sys.stderr)
+            print(f"--- {name}\n{''.join(tail)}", file=sys.stderr, flush=True)
 
 
 class WorldTest(unittest.TestCase):

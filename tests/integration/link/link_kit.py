@@ -30,7 +30,7 @@ from clock import Clock  # noqa: E402
 ATTACH, SUBSCRIBE, UNSUBSCRIBE, PUBLISH, FETCH, CANCEL, TIME, SPREAD = 1, 2, 3, 4, 5, 6, 7, 8
 ONLINE, OFFLINE, MESSAGE, ACK, NACK, FETCHED, NOT_FETCHED = 16, 17, 18, 19, 20, 21, 22
 RETAIN, QOS0, URGENT = 1, 2, 4
-DEADLINE_S = float(os.environ.get("LOA_TEST_DEADLINE_S", "30"))
+DEADLINE_S = float(os.environ.get("LOA_TEST_DEADLINE_S", "120"))
 BUILD = os.environ.get("LOA_BUILD_DIR", "build")
 LINK = os.environ.get("LOA_LINK", os.path.join(BUILD, "playlists/link/loa-link"))
 

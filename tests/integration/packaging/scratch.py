@@ -40,7 +40,7 @@ class Scratch:
         """Run a program inside: (code, output and errors together)."""
         env = dict(os.environ, DEBIAN_FRONTEND="noninteractive", LC_ALL="C.UTF-8")
         done = subprocess.run(["chroot", self.root, *argv], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                              stdin=subprocess.DEVNULL, env=env, timeout=120)
+                              stdin=subprocess.DEVNULL, env=env, timeout=400)
         if check and done.returncode != 0:
             raise AssertionError(f"{' '.join(argv)}: exit code {done.returncode}\n{done.stdout}")
         return done.returncode, done.stdout

@@ -275,7 +275,7 @@ class Run(unittest.TestCase):
             for unit, ear in world.ears.items():
                 wait_until(lambda e=ear: e.heard("READY=1") and len(e.heard("WATCHDOG=1")) > 3, 10, f"{unit} is not fed")
             for process in (place.agent, place.link, world.controller, world.link):
-                self.assertTrue(process.stop(10), f"{process.name} does not end")
+                self.assertTrue(process.stop(20), f"{process.name} does not end")
                 self.assertIn(process.code(), (0, -15), process.name)
             for unit, ear in world.ears.items():
                 self.assertTrue(ear.heard("STOPPING=1"), unit)

@@ -92,7 +92,7 @@ class WatchdogTest(unittest.TestCase):
         _, media = self.bench.media(2, seed=1)
         bulletin = centre.bulletin([{"lang": "vi", "audio": media}])
         approval = centre.approval(bulletin)
-        at = int(time.time()) + 4
+        at = self.bench.soon(4)
         centre.publish("playlist", centre.playlist([(bulletin, [approval])], [self.bench.item("r1", 0, at, 2)]))
         self.manager.wait("STATUS=the sound thread does not come back", seconds=40)
         self.assertTrue(self.manager.quiet_for(8 * FEED_S))

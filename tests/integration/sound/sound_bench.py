@@ -18,7 +18,7 @@ from sound import tell_card  # noqa: E402
 BUILD = os.environ.get("LOA_BUILD_DIR") or os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../../build/release")
 CARD = os.path.join(BUILD, "tools/soundcard/loa-card")
 PLAY_TOOL = os.path.join(BUILD, "tests/integration/sound/play_tool")
-DEADLINE_S = 30
+DEADLINE_S = 120
 
 
 def wait_for(condition, what, seconds=DEADLINE_S):

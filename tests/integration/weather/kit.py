@@ -1,12 +1,16 @@
 """The end-to-end kit, and what every bad day must leave right."""
 
+import datetime
 import os
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "e2e"))
 from world import World, WorldTest, site, wait_until  # noqa: E402, F401
 
-RUN_MS = 60
+
+def unix_s(text):
+    """A time of the API."""
+    return datetime.datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
 
 
 def timetable(world, samples, first_at, gap_s, *more, **where):

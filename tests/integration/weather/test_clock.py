@@ -4,7 +4,7 @@ whose clock is stepped while an item is on. Time comes from the welcome, and wha
 import time
 import unittest
 
-from kit import WorldTest, check_receipts, site, wait_fetched
+from kit import WorldTest, check_receipts, site, unix_s, wait_fetched
 from world import BUILD
 from clock import Clock
 
@@ -44,13 +44,13 @@ class WrongClocks(WorldTest):
         self.assert_heard("ls-loa-01", sample.sounds["vi"], rule["at"])
         receipt = world.receipt("ls-loa-01", rule)
         self.assertEqual((receipt["reason"], receipt["grade"]), ("on_time", "signed"))
-        self.assertEqual(receipt["planned"][:16], receipt["started"][:16])
+        self.assertLess(abs(unix_s(receipt["planned"]) - unix_s(receipt["started"])), 1)
 
     def test_2_goes_on_in_1970_without_a_network(self):
         """The same boot, restarted and offline: the time of the last welcome is held by elapsed time."""
         world, place = self.world, self.world.site("ls-loa-01")
         sample = world.bulletin({"vi": "không có giờ"}, seconds=2)
-        rule = world.on_air_at(sample, int(time.time()) + 12, devices=("ls-loa-01",))
+        rule = world.on_air_at(sample, world.soon(12), devices=("ls-loa-01",))
         wait_fetched(place, [sample])
         place.wait_settled()
         place.link.kill()
@@ -66,7 +66,7 @@ class WrongClocks(WorldTest):
         world, place = self.world, self.restart("ls-loa-02")
         clock = self.clocks["ls-loa-02"]
         samples = [world.bulletin({"vi": f"nhảy giờ {k}"}, seconds=6) for k in range(2)]
-        first = int(time.time()) + 8
+        first = world.soon(8)
         rules = [world.on_air_at(s, first + 10 * k, devices=("ls-loa-02",)) for k, s in enumerate(samples)]
         wait_fetched(place, samples)
         for rule, step_s in zip(rules, (3600, -2 * 14 * 86400)):

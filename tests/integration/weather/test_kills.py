@@ -10,10 +10,9 @@ import sys
 import time
 import unittest
 
-from kit import WorldTest, check_receipts, site, wait_fetched, wait_until
+from kit import WorldTest, check_receipts, site, unix_s, wait_fetched, wait_until
 
-GAP_S = 6
-ITEM_S = 3
+GAP_S, ITEM_S = 8, 3
 
 
 class Kills(WorldTest):
@@ -34,8 +33,8 @@ class Kills(WorldTest):
         orders = self.orders()
         samples = [world.bulletin({"vi": f"bài {k}"}, seconds=ITEM_S) for k in range(3)]
         parts = {"mosquitto": world.broker.process, "controller": world.controller, "link": place.link, "agent": place.agent}
-        first = int(time.time()) + 6 + 2 * len(orders)
-        rules = [world.on_air_at(samples[k % 3], first + GAP_S * k, "--policy", "resume") for k in range(len(orders) + 1)]
+        first, gap_s = world.soon(6 + 2 * len(orders)), int(world.paced(GAP_S))
+        rules = [world.on_air_at(samples[k % 3], first + gap_s * k, "--policy", "resume") for k in range(len(orders) + 1)]
         wait_fetched(place, samples)
         place.wait_settled()
         for order, rule in zip(orders, rules):
@@ -54,8 +53,9 @@ class Kills(WorldTest):
         self.assertEqual(world.receipt("ls-loa-01", rules[-1])["reason"], "on_time")
         recording = world.recording("ls-loa-01")
         for k, rule in enumerate(rules[:-1]):
-            end = rule["at"] + GAP_S - 0.3
-            self.assertTrue(recording.silent(end - 0.5, end), f"{orders[k]}: something is on where nothing is planned")
+            ended, end = unix_s(world.receipt("ls-loa-01", rule)["ended"]) + 0.2, rules[k + 1]["at"] - 0.3
+            self.assertLess(ended, end, "it was over before the next one")
+            self.assertTrue(recording.silent(ended, end), f"{orders[k]}: something is on where nothing is planned")
         self.assert_heard("ls-loa-01", samples[(len(rules) - 1) % 3].sounds["vi"], rules[-1]["at"])
 
 

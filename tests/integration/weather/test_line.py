@@ -19,7 +19,7 @@ class BadLine(WorldTest):
         world, place = self.world, self.world.site("ls-loa-01")
         sample = world.bulletin({"vi": "đường hẹp"}, seconds=8)
         before = place.line.counters()
-        rule = world.on_air_at(sample, int(time.time()) + 25)
+        rule = world.on_air_at(sample, world.soon(40))
         wait_fetched(place, [sample], 60)
         carried = place.line.counters()[0] - before[0]
         self.assertGreater(carried, 8 * 2000, "the recording did not come over this line")
