@@ -5,8 +5,8 @@
 #include "playlists/base/cfg.h"
 #include "playlists/base/civil.h"
 #include "playlists/lunar.h"
+#include "playlists/recur.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -33,7 +33,7 @@ struct holidays {
 /* One entry of the file: the day that it is about, and the span around it. */
 struct entry {
     bool lunar;
-    int month, day;
+    uint8_t month, day;
     int64_t before, behind;
 };
 
@@ -68,25 +68,6 @@ static void sort_days(struct holidays *holidays)
     holidays->n_on = n;
 }
 
-/* "MM-DD". */
-static bool month_day(const char *text, bool lunar, int *ret_month, int *ret_day)
-{
-    char date[16];
-    int64_t days;
-    int year;
-    if (strlen(text) != 5)
-        return false;
-    snprintf(date, sizeof(date), "2000-%s", text); /* a leap year */
-    if (lunar && text[3] == '3' && text[4] == '0')
-        date[8] = '2'; /* each lunar month may have 30 days, none has 31 */
-    if (civil_parse_date(date, &days) < 0)
-        return false;
-    civil_date(days, &year, ret_month, ret_day);
-    if (lunar && date[8] != text[3])
-        *ret_day = 30;
-    return !lunar || *ret_day <= 30;
-}
-
 static int read_entry(const struct cfg_node *node, struct entry *ret, struct complaint *why)
 {
     const char *solar = NULL, *lunar = NULL;
@@ -97,7 +78,7 @@ static int read_entry(const struct cfg_node *node, struct entry *ret, struct com
     if (!solar == !lunar)
         return cfg_complain(node, why, "a holiday needs one of solar and lunar (as in solar = \"09-02\")");
     ret->lunar = lunar != NULL;
-    if (!month_day(lunar ? lunar : solar, ret->lunar, &ret->month, &ret->day))
+    if (recur_parse_day(lunar ? lunar : solar, ret->lunar, &ret->month, &ret->day) < 0)
         return cfg_complain_of(node, lunar ? "lunar" : "solar", why, "\"%s\" is no day (month-day, as in \"09-02\")",
                                lunar ? lunar : solar);
     return 0;

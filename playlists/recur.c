@@ -13,6 +13,19 @@ const char *const recur_leap_names[] = {"no", "only", "both", NULL};
 
 enum { DAY_S = 86400, LAST_DAY = 2932896, AROUND_DAYS = 3 }; /* 9999-12-31; offsets are below 26 hours */
 
+int recur_parse_day(const char *text, bool lunar, uint8_t *ret_month, uint8_t *ret_day)
+{
+    static const char digits[] = "0123456789";
+    if (!text || strlen(text) != 5 || text[2] != '-' || strspn(text, digits) != 2 || strspn(text + 3, digits) != 2)
+        return ERR_FORMAT;
+    int month = (text[0] - '0') * 10 + text[1] - '0', day = (text[3] - '0') * 10 + text[4] - '0';
+    if (lunar ? month < 1 || month > 12 || day < 1 || day > 30 : !civil_date_valid(2000, month, day))
+        return ERR_FORMAT;
+    *ret_month = (uint8_t)month;
+    *ret_day = (uint8_t)day;
+    return 0;
+}
+
 /* A day, and what is asked of it only when a rule needs it. */
 struct facts {
     int64_t day;

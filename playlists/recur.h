@@ -81,6 +81,10 @@ struct recurrence {
     uint64_t calendar_days;          /* bits of holidays_bit(): which of the calendar's days are meant; 0: all */
 };
 
+/* "03-10" as month and day of the year: of the solar one (29 February is one), or of the lunar one (1 to 30 of each
+ * month). ERR_FORMAT. */
+MUST_USE int recur_parse_day(const char *text, bool lunar, uint8_t *ret_month, uint8_t *ret_day);
+
 /* Does it hold on that day of its zone? Outside what is known of the lunar calendar (lunar.h) no lunar day holds. */
 bool recur_on(const struct recurrence *recur, int64_t day);
 
