@@ -140,10 +140,36 @@ int64_t item_length_ms(const struct bulletin_use *use, int64_t show_ms);
 /* True when the rule's targets include the device at that moment. Placements are not asked. */
 bool rule_targets(const struct rule *rule, const struct compile_device *device, int64_t at_ms);
 
-/* All occurrences with end_ms > from_ms and start_ms < until_ms, by start, then id; bulletins once, in the order of
- * their first use, approvals by hash. At most `max_items` (then the horizon shortens to the first that did not fit).
- * end_ms = start + late_ms + length + END_MARGIN_MS; of what is ended early, its start + length. All results, texts
- * too, live in `arena`. */
+/* A set of rules and bulletins, and what becomes of them at devices, between two moments. Rules, bulletins and all that
+ * they point to are borrowed until they are replaced or the set is freed; devices only for the call. Of several rules
+ * with one id the one with the lowest bulletin hash counts. */
+struct compile_set;
+struct compile_set *compile_set_new(const struct rule *rules, size_t n_rules, const struct compile_bulletin *bulletins,
+                                    size_t n_bulletins, int64_t from_ms, int64_t until_ms);
+void compile_set_free(struct compile_set *set); /* NULL is fine */
+
+/* From now on this is the rule with its id (NULL: there is none with that id). Timelines that have nothing to do with
+ * the old and the new one stay as they are. */
+void compile_set_rule(struct compile_set *set, const char *id, const struct rule *rule);
+/* The same for the bulletin with this hash. */
+void compile_set_bulletin(struct compile_set *set, const char *hash, const struct compile_bulletin *bulletin);
+
+/* What the rules make of a device; of alike devices the same one. Owned by the set, valid until a rule or bulletin
+ * changes. */
+struct timeline;
+const struct timeline *compile_set_timeline(struct compile_set *set, const struct compile_device *device);
+size_t compile_set_timelines(const struct compile_set *set); /* how many different ones there are */
+
+size_t timeline_items(const struct timeline *timeline); /* in the set's time, and a little before */
+
+/* All items with end_ms > from_ms and start_ms < until_ms, by start, then id; bulletins once, in the order of their
+ * first use, approvals by hash. [from_ms, until_ms) lies within the set's. At most `max_items` (then the horizon
+ * shortens to the first that did not fit). end_ms = start + late_ms (or catch_up_ms, if that is more) + length +
+ * END_MARGIN_MS; of what is ended early its start + length. All results, texts too, live in `arena`. */
+void timeline_write(const struct timeline *timeline, int64_t from_ms, int64_t until_ms, size_t max_items,
+                    struct arena *arena, struct compile_result *ret);
+
+/* One device alone: a set, its timeline, written out. */
 void compile(const struct rule *rules, size_t n_rules, const struct compile_bulletin *bulletins, size_t n_bulletins,
              const struct compile_device *device, int64_t from_ms, int64_t until_ms, size_t max_items,
              struct arena *arena, struct compile_result *ret);

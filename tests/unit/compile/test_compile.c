@@ -340,13 +340,13 @@ static void too_many_bulletins_shorten_the_horizon(void **state)
         snprintf(hashes[i], sizeof(hashes[i]), "%064zx", i);
         snprintf(ids[i], sizeof(ids[i]), "r%03zu", i);
         many[i] = (struct compile_bulletin){hashes[i], 100, &spoken, approvals_a, 2, false};
-        rules[i] = daily(ids[i], hashes[i], (int32_t)i);
+        rules[i] = daily(ids[i], hashes[i], (int32_t)i * 40);
     }
     compile(rules, MANY, many, MANY, &device, midnight(7, 1), midnight(7, 2), PLAYLIST_ITEMS_MAX, arena, &result);
     assert_int_equal(result.n_bulletins, 500);
     assert_int_equal(result.n_items, 500);
     assert_problem("r500", "horizon shortened");
-    assert_int_equal(result.until_ms, midnight(7, 1) + 500000);
+    assert_int_equal(result.until_ms, midnight(7, 1) + 500 * 40000);
     struct buf json = encoded();
     buf_done(&json);
 }
