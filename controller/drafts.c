@@ -351,7 +351,7 @@ static int open_store(struct drafts *d)
     int r = store_open_reader(path, &d->own.store);
     free(path);
     if (r == 0)
-        d->own.zones = zones_new(d->own.settings->zoneinfo);
+        d->own.zones = zones_new(d->own.settings->zoneinfo, d->own.settings->calendars);
     return r;
 }
 

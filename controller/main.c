@@ -314,7 +314,7 @@ int main(int argc, char **argv)
     if (sodium_init() < 0 || settings_load(args.config, &p.settings, &why) < 0)
         return say(&why);
     p.c.settings = &p.settings;
-    p.c.zones = zones_new(p.settings.zoneinfo);
+    p.c.zones = zones_new(p.settings.zoneinfo, p.settings.calendars);
     if (args.token)
         code = add_token(&p, &args);
     else if (signer_load(p.settings.scheduler_key, &p.c.scheduler, &why) < 0 || check(&p, &why) < 0)

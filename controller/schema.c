@@ -128,5 +128,32 @@ static const char step_4[] =
     "CREATE TABLE placements (rule TEXT NOT NULL, area TEXT NOT NULL, state TEXT NOT NULL, times TEXT, token TEXT NOT"
     " NULL, at_ms INTEGER NOT NULL, PRIMARY KEY (rule, area)) WITHOUT ROWID;";
 
-const char *const schema_steps[] = {step_1, step_2, step_3, step_4};
+/* What of a rule's body names a bulletin. */
+#define BULLETINS_OF(body)                                                                                             \
+    " SELECT json_extract(" body ", '$.bulletin') AS hash UNION SELECT json_extract(" body ", '$.session.opening')"    \
+    " UNION SELECT json_extract(" body ", '$.session.closing')"                                                        \
+    " UNION SELECT json_extract(value, '$.bulletin') FROM json_each(" body ", '$.session.parts') "
+
+/* `rule_bulletins`: which bulletins a rule names; rules.bulletin is empty where it is a session. `rule_changes`: bodies
+ * as they were before each change, to be had back. */
+static const char step_5[] =
+    "CREATE TABLE rule_bulletins (bulletin TEXT NOT NULL, rule TEXT NOT NULL, PRIMARY KEY (bulletin, rule))"
+    " WITHOUT ROWID;"
+    "CREATE INDEX rule_bulletins_rule ON rule_bulletins (rule);"
+    "CREATE TRIGGER rule_says AFTER INSERT ON rules BEGIN"
+    " INSERT OR IGNORE INTO rule_bulletins SELECT hash, new.id FROM (" BULLETINS_OF(
+        "new.body") ") WHERE hash IS NOT NULL;"
+                    " END;"
+                    "CREATE TRIGGER rule_says_else AFTER UPDATE OF body ON rules BEGIN DELETE FROM rule_bulletins "
+                    "WHERE rule = new.id;"
+                    " INSERT OR IGNORE INTO rule_bulletins SELECT hash, new.id FROM (" BULLETINS_OF(
+                        "new.body") ") WHERE hash IS NOT NULL;"
+                                    " END;"
+                                    "INSERT OR IGNORE INTO rule_bulletins SELECT bulletin, id FROM rules;"
+                                    "CREATE TABLE rule_changes (n INTEGER PRIMARY KEY AUTOINCREMENT, rule TEXT NOT "
+                                    "NULL, what TEXT NOT NULL, body TEXT NOT"
+                                    " NULL, token TEXT NOT NULL, made_ms INTEGER NOT NULL, undone_ms INTEGER);"
+                                    "CREATE INDEX rule_changes_rule ON rule_changes (rule, n);";
+
+const char *const schema_steps[] = {step_1, step_2, step_3, step_4, step_5};
 const int schema_n_steps = sizeof(schema_steps) / sizeof(schema_steps[0]);

@@ -66,6 +66,7 @@ static int read_all(const struct cfg_node *root, struct settings *s, struct comp
         (r = cfg_text(root, "link", true, 100, &s->link, why)) < 0 ||
         (r = cfg_text(root, "zone", false, 60, &s->zone, why)) < 0 ||
         (r = cfg_text(root, "zoneinfo", false, PATH_MAX_LEN, &s->zoneinfo, why)) < 0 ||
+        (r = cfg_text(root, "calendars", false, PATH_MAX_LEN, &s->calendars, why)) < 0 ||
         (r = cfg_text(root, "web", false, PATH_MAX_LEN, &s->web, why)) < 0 ||
         (r = cfg_int(root, "spread_s", false, 0, 3600, &s->spread_s, why)) < 0 ||
         (r = cfg_int(root, "uploads_max", false, 1, 64, &s->uploads_max, why)) < 0 ||

@@ -19,6 +19,7 @@ struct settings {
     const char *scheduler_key;
     const char *link;
     const char *zone, *zoneinfo;
+    const char *calendars; /* folder of holidays; NULL: those that we bring */
     const char *web;
     int64_t spread_s;
     int64_t uploads_max;

@@ -36,7 +36,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct zones *zones;
     if (!zones)
-        zones = zones_new(NULL);
+        zones = zones_new(NULL, NULL);
     body(data, size, zones);
     char *text = xcalloc(1, size + 1);
     memcpy(text, data, size);

@@ -12,7 +12,7 @@
 
 static json_t *check(const char *text, struct problem *problem)
 {
-    struct zones *zones = zones_new(NULL);
+    struct zones *zones = zones_new(NULL, NULL);
     json_t *body = json_loads(text, 0, NULL), *rule = NULL;
     memset(problem, 0, sizeof(*problem));
     assert_non_null(body);
@@ -68,7 +68,7 @@ static void a_once_rule_knows_its_last_instant(void **state)
 {
     struct problem problem;
     struct rule rule;
-    struct zones *zones = zones_new(NULL);
+    struct zones *zones = zones_new(NULL, NULL);
     struct arena *arena = arena_new();
     (void)state;
     json_t *body =
