@@ -245,11 +245,11 @@ void fleet_forget(struct fleet *fleet, const char *device)
         log_warn("fleet", "device=%s the former box's session is still noted", device);
 }
 
-/* States too by one filter: what a broker holds of them is read by exact ones (survey.h). */
+/* What is kept, states among it, is read by exact filters (survey.h). */
 static void on_connected(void *arg)
 {
-    static const char *const topics[] = {"loa/1/dev/+/state", "loa/1/dev/+/receipt", "loa/1/dev/+/event",
-                                         "loa/1/dev/+/reply", "loa/1/dev/+/health"};
+    static const char *const topics[] = {"loa/1/dev/+/receipt", "loa/1/dev/+/event", "loa/1/dev/+/reply",
+                                         "loa/1/dev/+/health"};
     struct fleet *f = arg;
     int r = post_attach(f->post, NULL, NULL, 0, topics, sizeof(topics) / sizeof(topics[0]));
     if (r < 0)

@@ -123,10 +123,13 @@ void welcome_pump(struct fleet *f)
     }
     /* What a welcome calls stored is committed. */
     f->pumped_at_ms = now_ms;
-    if (store_settle(f->c->store) == 0)
+    if (store_settle(f->c->store) == 0 && store_snapshot(f->c->store) == 0) {
         while ((guest = guests_first(f->guests)) != NULL && guest->welcome_at_ms <= now_ms && place_of(f, 0) >= 0)
             if (welcome(f, guest) < 0)
                 break;
+        if (store_commit(f->c->store) < 0)
+            log_warn("fleet", "the versions of welcomes may not be noted");
+    }
     if (place_of(f, 0) >= 0)
         set_timer(f);
 }

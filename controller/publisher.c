@@ -370,7 +370,8 @@ void publisher_reported(struct publisher *publisher, const char *device, const j
     int64_t era = mandate_era(publisher->c->mandate);
     json_t *rows = store_list(publisher->c->store,
                               "SELECT s.word, s.device, s.era, s.ver, d.hash FROM sent s JOIN documents d USING (word,"
-                              " device, era, ver) WHERE s.device IN ('', ?)",
+                              " device, era, ver) WHERE s.device = '' UNION ALL SELECT s.word, s.device, s.era, s.ver,"
+                              " d.hash FROM sent s JOIN documents d USING (word, device, era, ver) WHERE s.device = ?",
                               "s", device),
            *row;
     size_t i;

@@ -28,13 +28,20 @@ int64_t record_upto(struct store *store, const char *device, const char *kind, c
 
 json_t *record_marks(struct store *store, const char *device, size_t max)
 {
-    return store_list(store,
-                      "WITH now(store) AS (SELECT json_extract(body, '$.store') FROM states WHERE device = ?1)"
-                      " SELECT kind, store, max(upto) AS upto FROM (SELECT kind, store, upto FROM marks WHERE device"
-                      " = ?1 UNION ALL SELECT 'receipt', store, 0 FROM now UNION ALL SELECT 'event', store, 0 FROM"
-                      " now) WHERE store IS NOT NULL GROUP BY kind, store ORDER BY store IN (SELECT store FROM now)"
-                      " DESC, kind, store LIMIT ?2",
-                      "si", device, (int64_t)max);
+    static const char *const kinds[] = {"event", "receipt"};
+    char *now = store_text(store, "SELECT json_extract(body, '$.store') FROM states WHERE device = ?", "s", device);
+    json_t *list = json_array();
+    for (size_t i = 0; now && i < 2; i++)
+        json_array_append_new(list, json_pack("{s:s, s:s, s:I}", "kind", kinds[i], "store", now, "upto",
+                                              (json_int_t)record_upto(store, device, kinds[i], now)));
+    json_t *others = store_list(store,
+                                "SELECT kind, store, upto FROM marks WHERE device = ? AND store <> ?"
+                                " ORDER BY kind, store LIMIT ?",
+                                "ssi", device, now ? now : "", (int64_t)(max - json_array_size(list)));
+    json_array_extend(list, others);
+    json_decref(others);
+    free(now);
+    return list;
 }
 
 /* The highest number below which none is missing. */

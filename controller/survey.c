@@ -13,7 +13,7 @@
 #include <string.h>
 
 enum {
-    PART_MAX = 60, /* devices; three filters each stay well below POST_SUBSCRIPTIONS_MAX */
+    PART_MAX = 64, /* devices */
     PART_MS = 5000,
     FULL_MS = 200,
     FIRST_MS = 30000,
@@ -35,9 +35,12 @@ struct survey {
     struct post *post;
     uv_timer_t timer, limit;
     int open_handles;
-    bool online, reading, first, head_read;
-    json_t *ids; /* devices of this pass */
+    bool online, reading;
+    bool first, head_read; /* of the process */
+    bool swift;            /* the first pass of this session: part after part */
+    json_t *ids;           /* devices of this pass */
     size_t next;
+    json_t *soon; /* devices that go before them */
     struct surveyed part[PART_MAX];
     size_t n_part;
     char echo[64]; /* topic of the echo that is awaited; empty: none */
@@ -79,12 +82,12 @@ static int ask(struct survey *s, const char *device, const char *word, bool on)
 {
     char topic[100];
     snprintf(topic, sizeof(topic), "loa/1/dev/%s/%s", device, word);
-    return on ? post_subscribe(s->post, topic) : post_unsubscribe(s->post, topic);
+    return on ? post_subscribe_brief(s->post, topic) : post_unsubscribe(s->post, topic);
 }
 
-static int ask_device(struct survey *s, const char *device, bool on)
+static int ask_documents(struct survey *s, const char *device, bool on)
 {
-    int r = ask(s, device, "state", on);
+    int r = 0;
     for (size_t i = 0; i < 2 && r >= 0 && s->first; i++)
         r = ask(s, device, words[i], on);
     return r;
@@ -97,34 +100,55 @@ static int send_echo(struct survey *s)
     random_bytes(bytes, sizeof(bytes));
     sodium_bin2hex(token, sizeof(token), bytes, sizeof(bytes));
     snprintf(s->echo, sizeof(s->echo), SURVEY_ECHO "%s", token);
-    int r = post_subscribe(s->post, s->echo);
+    int r = post_subscribe_brief(s->post, s->echo);
     return r < 0 ? r : post_publish(s->post, SURVEY_ID, s->echo, "", 0, 0);
 }
 
 /* Trust and keys come first: by them the rest is judged. */
 static int begin_head(struct survey *s)
 {
-    int r = post_subscribe(s->post, "loa/1/trust");
-    return r < 0 ? r : post_subscribe(s->post, "loa/1/keys");
+    int r = post_subscribe_brief(s->post, "loa/1/trust");
+    return r < 0 ? r : post_subscribe_brief(s->post, "loa/1/keys");
 }
 
-static int begin_part(struct survey *s)
+static void put_in_part(struct survey *s, const json_t *id)
 {
-    int r = 0;
+    struct surveyed *d = &s->part[s->n_part++];
+    *d = (struct surveyed){0};
+    snprintf(d->device, sizeof(d->device), "%s", json_string_value(id));
+}
+
+static void choose_part(struct survey *s)
+{
     s->n_part = 0;
     if (s->first && !s->head_read)
-        r = begin_head(s);
-    else if (s->next >= json_array_size(s->ids))
+        return;
+    for (size_t n; s->n_part < PART_MAX && (n = json_array_size(s->soon)) > 0; json_array_remove(s->soon, n - 1))
+        put_in_part(s, json_array_get(s->soon, n - 1));
+    if (s->n_part > 0)
+        return;
+    if (s->next >= json_array_size(s->ids))
         load_ids(s); /* the next pass */
-    if (!s->first || s->head_read)
-        while (r >= 0 && s->n_part < PART_MAX && s->next < json_array_size(s->ids)) {
-            struct surveyed *d = &s->part[s->n_part++];
-            *d = (struct surveyed){0};
-            snprintf(d->device, sizeof(d->device), "%s", json_string_value(json_array_get(s->ids, s->next++)));
-            r = ask_device(s, d->device, true);
-        }
-    s->reading = true;
-    return r < 0 ? r : send_echo(s);
+    while (s->n_part < PART_MAX && s->next < json_array_size(s->ids))
+        put_in_part(s, json_array_get(s->ids, s->next++));
+}
+
+/* A state's filter stays until the session ends; asked for again, what the broker keeps comes again. */
+static int begin_part(struct survey *s)
+{
+    choose_part(s);
+    int r = s->first && !s->head_read ? begin_head(s) : 0;
+    for (size_t i = 0; i < s->n_part && r >= 0; i++) {
+        r = ask_documents(s, s->part[i].device, true);
+        if (r >= 0)
+            r = ask(s, s->part[i].device, "state", true);
+    }
+    if (r >= 0)
+        r = send_echo(s);
+    s->reading = r >= 0;
+    for (size_t i = 0; i < s->n_part && r < 0; i++)
+        json_array_append_new(s->soon, json_string(s->part[i].device));
+    return r;
 }
 
 /* What the broker does not hold as we published it goes out again. */
@@ -138,6 +162,12 @@ static void send_lacking(struct survey *s, const struct surveyed *d)
             log_warn("survey", "device=%s its %s is not sent again", d->device, words[i]);
 }
 
+static uint64_t sweep_ms(const struct survey *s)
+{
+    uint64_t each_ms = SWEEP_MS / (json_array_size(s->ids) / PART_MAX + 1);
+    return each_ms > SWEEP_PART_MIN_MS ? each_ms : SWEEP_PART_MIN_MS;
+}
+
 /* `whole`: the echo came, so that what did not come is not there. */
 static void end_part(struct survey *s, bool whole)
 {
@@ -145,7 +175,7 @@ static void end_part(struct survey *s, bool whole)
     int r = s->echo[0] ? post_unsubscribe(s->post, s->echo) : 0;
     s->echo[0] = '\0';
     for (size_t i = 0; i < s->n_part && r >= 0; i++) {
-        r = ask_device(s, s->part[i].device, false);
+        r = ask_documents(s, s->part[i].device, false);
         if (s->first && whole)
             send_lacking(s, &s->part[i]);
     }
@@ -154,15 +184,14 @@ static void end_part(struct survey *s, bool whole)
         if (post_unsubscribe(s->post, "loa/1/trust") < 0 || post_unsubscribe(s->post, "loa/1/keys") < 0)
             log_debug("survey", "the link is full; trust and keys are still listened to");
     }
-    if (s->next < json_array_size(s->ids) && s->first) {
+    if (s->swift && s->next < json_array_size(s->ids)) {
         again_in(s, 0);
         return;
     }
+    s->swift = false;
     if (s->first)
         may_send(s);
-    size_t parts = json_array_size(s->ids) / PART_MAX + 1;
-    uint64_t each_ms = SWEEP_MS / parts;
-    again_in(s, each_ms > SWEEP_PART_MIN_MS ? each_ms : SWEEP_PART_MIN_MS);
+    again_in(s, json_array_size(s->soon) > 0 ? SOON_MS : sweep_ms(s));
 }
 
 static void on_timer(uv_timer_t *timer)
@@ -173,7 +202,7 @@ static void on_timer(uv_timer_t *timer)
     if (s->reading)
         end_part(s, false);
     else if (begin_part(s) < 0)
-        again_in(s, FULL_MS); /* the link has no room: this part ends then, and comes again with the next pass */
+        again_in(s, FULL_MS); /* the link has no room: again then */
     else
         again_in(s, PART_MS);
 }
@@ -184,6 +213,7 @@ struct survey *survey_new(struct controller *c, struct post *post)
     s->c = c;
     s->post = post;
     s->first = true;
+    s->soon = json_array();
     uv_timer_init(c->loop, &s->timer);
     uv_timer_init(c->loop, &s->limit);
     s->timer.data = s->limit.data = s;
@@ -197,6 +227,7 @@ static void on_closed(uv_handle_t *handle)
     if (--s->open_handles > 0)
         return;
     json_decref(s->ids);
+    json_decref(s->soon);
     free(s);
 }
 
@@ -213,6 +244,8 @@ void survey_online(struct survey *s)
 {
     s->online = true;
     s->reading = s->head_read = false;
+    s->swift = true;
+    json_array_clear(s->soon);
     load_ids(s);
     again_in(s, 0);
     if (s->first)
@@ -228,9 +261,10 @@ void survey_offline(struct survey *s)
 
 void survey_add(struct survey *s, const char *device)
 {
-    if (s->ids)
-        json_array_append_new(s->ids, json_string(device));
-    if (s->online && !s->reading && uv_timer_get_due_in(&s->timer) > SOON_MS)
+    if (!s->online)
+        return; /* the next session reads all */
+    json_array_append_new(s->soon, json_string(device));
+    if (!s->reading && uv_timer_get_due_in(&s->timer) > SOON_MS)
         again_in(s, SOON_MS); /* many that are new are read together */
 }
 

@@ -120,7 +120,7 @@ int vaults_save(struct store *store, const char *device, const struct vault_row 
                       "sssiisjii", device, row->store, row->kid, row->era, row->ver, row->nonce, former,
                       (int64_t)row->up, row->seen_ms);
     json_decref(former);
-    if (r >= 0)
+    if (r >= 0 && store_number(store, 0, "SELECT count(*) FROM vaults WHERE device = ?", "s", device) > VAULTS_MAX)
         r = store_run(store,
                       "DELETE FROM vaults WHERE device = ?1 AND store NOT IN (SELECT store FROM vaults WHERE device ="
                       " ?1 ORDER BY seen_ms DESC LIMIT ?2)",

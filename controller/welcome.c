@@ -12,8 +12,8 @@ enum { MARKS_MAX = 64 };
 static size_t floors_of(struct store *store, const char *device, struct arena *arena, struct doc_floor **ret)
 {
     json_t *rows = store_list(store,
-                              "SELECT word, era, ver FROM sent WHERE device IN ('', ?) AND acked_ms > 0 ORDER BY"
-                              " word",
+                              "SELECT word, era, ver FROM sent WHERE device = '' AND acked_ms > 0 UNION ALL"
+                              " SELECT word, era, ver FROM sent WHERE device = ? AND acked_ms > 0",
                               "s", device);
     size_t n = json_array_size(rows);
     *ret = arena_alloc(arena, (n + 1) * sizeof(**ret));

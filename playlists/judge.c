@@ -24,7 +24,7 @@ static const char *const sealer_words[] = {"a provisioned root", "a registrar of
 static bool names_key(const char *x, const char *kid)
 {
     char thumbprint[44];
-    return key_thumbprint(x, thumbprint) == 0 && strcmp(thumbprint, kid) == 0;
+    return key_name(x, thumbprint) == 0 && strcmp(thumbprint, kid) == 0; /* that it is a key, the signature shows */
 }
 
 static const char *root_x(const struct authority *authority, const char *kid)

@@ -27,6 +27,9 @@ enum {
     KEY_FILE_MAX = 4096,
     INFLATE_STEP = 16384,
     RAW_WINDOW = -15, /* raw DEFLATE, 32 KiB window (RFC 1951) */
+    DEFLATE_BITS_MIN = 10,
+    DEFLATE_LEVEL_MAX = 9,
+    DEFLATE_AHEAD = 262, /* bytes of its window that zlib does not look back at */
 };
 
 /* The three parts of a compact JWS; borrowed. */
@@ -184,7 +187,11 @@ enum refusal seal_open(const char *compact, size_t len, const char *x, struct bu
 static bool deflate_into(const void *payload, size_t len, struct buf *ret)
 {
     z_stream z = {.next_in = (unsigned char *)(uintptr_t)payload, .avail_in = (unsigned)len};
-    if (deflateInit2(&z, Z_BEST_COMPRESSION, Z_DEFLATED, RAW_WINDOW, 9, Z_DEFAULT_STRATEGY) != Z_OK)
+    int bits = DEFLATE_BITS_MIN; /* a window as large as the payload: a larger one only costs memory that is cleared */
+    while (bits < -RAW_WINDOW && len + DEFLATE_AHEAD > (size_t)1 << bits)
+        bits++;
+    int level = bits < DEFLATE_LEVEL_MAX + 6 ? bits - 6 : DEFLATE_LEVEL_MAX;
+    if (deflateInit2(&z, Z_BEST_COMPRESSION, Z_DEFLATED, -bits, level, Z_DEFAULT_STRATEGY) != Z_OK)
         abort();
     size_t cap = deflateBound(&z, len);
     unsigned char *out = xcalloc(1, cap);
@@ -255,6 +262,13 @@ int key_thumbprint(const char *x, char ret_kid[44])
     unsigned char key[32];
     if (!x || strlen(x) != KEY_TEXT || b64url_decode(x, KEY_TEXT, key, sizeof(key)) != 32 ||
         !crypto_core_ed25519_is_valid_point(key))
+        return ERR_FORMAT;
+    return key_name(x, ret_kid);
+}
+
+int key_name(const char *x, char ret_kid[44])
+{
+    if (strlen(x) != KEY_TEXT)
         return ERR_FORMAT;
     struct buf jwk = {0};
     buf_putf(&jwk, "{\"crv\":\"Ed25519\",\"kty\":\"OKP\",\"x\":\"%s\"}", x);

@@ -24,6 +24,8 @@ void signer_wipe(struct signer *signer);
 
 /* Thumbprint (RFC 7638) of a public key given as base64url `x`; ERR_FORMAT when x is no Ed25519 key. */
 MUST_USE int key_thumbprint(const char *x, char ret_kid[44]);
+/* The same without the costly look at the key itself: enough where a signature is checked against it next. */
+MUST_USE int key_name(const char *x, char ret_kid[44]);
 
 /* Seal `payload`. `typ` is doc_typ(). deflate: use DEF when it makes it smaller. ERR_LIMIT beyond DOC_SEALED_MAX
  * (nothing returned). On 0 the caller owns *ret (compact form, terminated). */

@@ -109,11 +109,13 @@ static void hand_out(struct frame_conn *conn)
     conn->in_used = 0;
 }
 
+/* One for all connections of the thread: libuv reads into it and hands it to on_read() before it asks for the next. */
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *ret)
 {
+    static _Thread_local char chunk[READ_CHUNK];
     (void)handle;
     (void)suggested;
-    *ret = uv_buf_init(xcalloc(1, READ_CHUNK), READ_CHUNK);
+    *ret = uv_buf_init(chunk, READ_CHUNK);
 }
 
 static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *chunk)
@@ -125,7 +127,6 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *chunk)
     } else if (n < 0) {
         tell_gone(conn, n == UV_EOF ? 0 : (int)n);
     }
-    free(chunk->base);
 }
 
 static void on_resume(uv_idle_t *idle)

@@ -273,6 +273,11 @@ int post_subscribe(struct post *post, const char *topic)
     return send_frame(post, &(struct frame){.type = POST_SUBSCRIBE, .name = topic});
 }
 
+int post_subscribe_brief(struct post *post, const char *topic)
+{
+    return send_frame(post, &(struct frame){.type = POST_SUBSCRIBE, .flags = POST_BRIEF, .name = topic});
+}
+
 int post_unsubscribe(struct post *post, const char *topic)
 {
     return send_frame(post, &(struct frame){.type = POST_UNSUBSCRIBE, .name = topic});

@@ -7,7 +7,9 @@
  * Frames (see frame.h for the layout). Client to link:
  * - ATTACH: body JSON {"will": {"topic", "payload"} | absent, "subscribe": [topics, at most 256]}. The first frame
  *   (only TIME and SPREAD may come before it), once per connection. The will is text (UTF-8), QoS 1, retained.
- * - SUBSCRIBE, UNSUBSCRIBE: name = topic filter.
+ * - SUBSCRIBE, UNSUBSCRIBE: name = topic filter. Subscribed to again, what the broker keeps comes again. Flag
+ * POST_BRIEF: for this MQTT session only, and for none when none stands; after the next ONLINE it is asked for anew. So
+ * thousands of filters, one for each device, are asked for as fast as their messages are taken, and not all at once.
  * - PUBLISH: id, flags POST_RETAIN | POST_QOS0, name = topic, body = payload (at most 64 KiB).
  * - FETCH: id, flags POST_URGENT, name = SHA-256 in hex, body JSON {"size": bytes}. A hash that is being fetched
  *   already takes on the new id, size and urgency; only the new id is answered.
@@ -58,7 +60,7 @@ enum post_type {
     POST_NOT_FETCHED = 22,
 };
 
-enum { POST_RETAIN = 1, POST_QOS0 = 2, POST_URGENT = 4 };
+enum { POST_RETAIN = 1, POST_QOS0 = 2, POST_URGENT = 4, POST_BRIEF = 8 };
 enum {
     POST_PAYLOAD_MAX = 64 * 1024,
     POST_SUBSCRIPTIONS_MAX = 256,
@@ -93,6 +95,7 @@ void post_free(struct post *post); /* NULL is fine; no event comes after it; mem
 MUST_USE int post_attach(struct post *post, const char *will_topic, const void *will, size_t will_len,
                          const char *const *topics, size_t n_topics);
 MUST_USE int post_subscribe(struct post *post, const char *topic);
+MUST_USE int post_subscribe_brief(struct post *post, const char *topic);
 MUST_USE int post_unsubscribe(struct post *post, const char *topic);
 MUST_USE int post_publish(struct post *post, uint32_t id, const char *topic, const void *payload, size_t len,
                           unsigned flags);

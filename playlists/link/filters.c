@@ -14,7 +14,7 @@ struct filter {
     struct filter *next_in_slot;
     struct filter *next_unasked, **unasked_at; /* unasked_at NULL: not in that list */
     struct batch *batch;                       /* that waits for its answer; NULL: none */
-    bool acked, gone;
+    bool acked, gone, brief;
 };
 
 /* One SUBSCRIBE packet. A filter that is asked for again, or dropped for good, leaves it. */
@@ -163,7 +163,7 @@ static void forget(struct filters *fs, struct filter *filter)
     free_filter(filter);
 }
 
-int filters_want(struct filters *fs, const char *text, size_t max)
+int filters_want(struct filters *fs, const char *text, bool brief, size_t max)
 {
     struct filter *filter = filters_find(fs, text);
     if (!filter) {
@@ -176,11 +176,13 @@ int filters_want(struct filters *fs, const char *text, size_t max)
         struct filter **slot = slot_of(fs, text);
         filter->next_in_slot = *slot;
         *slot = filter;
+        filter->brief = brief;
         fs->count++;
         fs->waiting++;
     } else if (filter->acked || filter->gone) {
         fs->waiting++;
     }
+    filter->brief = brief && (filter->brief || filter->gone); /* what lasts goes on lasting */
     filter->acked = filter->gone = false;
     leave_batch(filter);
     fs->n_taken = 0;
@@ -270,7 +272,9 @@ void filters_begin_anew(struct filters *fs)
         for (struct filter *next, *filter = fs->slots[i]; filter; filter = next) {
             next = filter->next_in_slot;
             filter->batch = NULL;
-            if (filter->gone) {
+            if (filter->gone || filter->brief) {
+                if (!filter->acked && !filter->gone)
+                    fs->waiting--;
                 forget(fs, filter);
                 continue;
             }

@@ -1,7 +1,8 @@
 /* filters.h - the subscriptions of one session: which are asked for, which are acknowledged. No I/O.
  *
- * A filter is wanted until it is dropped. On each connection it is asked for once, in a batch that one SUBACK answers;
- * found by name in constant time, since a controller has some for each of its devices. Loop thread. */
+ * A filter is wanted until it is dropped; a brief one until the connection ends. On each connection it is asked for
+ * once, in a batch that one SUBACK answers; found by name in constant time, since a controller has one for each of its
+ * devices. Loop thread. */
 #ifndef LOA_LINK_FILTERS_H
 #define LOA_LINK_FILTERS_H
 
@@ -22,7 +23,7 @@ size_t filters_count(const struct filters *filters);   /* also those dropped who
 size_t filters_waiting(const struct filters *filters); /* wanted and not acknowledged */
 
 /* Want it (again: it is asked for again, so that retained messages come again). ERR_LIMIT beyond `max`. */
-MUST_USE int filters_want(struct filters *filters, const char *text, size_t max);
+MUST_USE int filters_want(struct filters *filters, const char *text, bool brief, size_t max);
 struct filter *filters_find(struct filters *filters, const char *text); /* NULL: unknown */
 bool filter_asked(const struct filter *filter); /* on this connection: the broker knows of it, or will */
 void filters_drop(struct filters *filters, struct filter *filter);

@@ -124,7 +124,7 @@ static int subscribe_all(struct session *session, json_t *list)
         const char *filter = json_string_value(item);
         if (!filter || json_string_length(item) > FRAME_NAME_MAX)
             return ERR_FORMAT;
-        int r = session_subscribe(session, filter);
+        int r = session_subscribe(session, filter, false);
         if (r < 0)
             return r;
     }
@@ -219,7 +219,7 @@ static int take_frame(struct serve *s, const struct frame *frame)
         return ERR_STATE;
     switch (frame->type) {
     case POST_SUBSCRIBE:
-        return session_subscribe(s->session, frame->name);
+        return session_subscribe(s->session, frame->name, frame->flags & POST_BRIEF);
     case POST_UNSUBSCRIBE:
         session_unsubscribe(s->session, frame->name);
         return 0;

@@ -28,7 +28,7 @@ struct session {
     link_send_fn send;
     void *arg;
     struct mqtt *mqtt;       /* owned; NULL while waiting */
-    uv_timer_t *retry;       /* owned */
+    uv_timer_t *timer;       /* owned; the next try, or what is to be subscribed on this connection */
     struct filters *filters; /* owned */
     struct pubqueue queue;
     unsigned attempt;           /* tries since the last steady session */
@@ -126,7 +126,7 @@ static void connect_now(uv_timer_t *timer);
 static void retry_in(struct session *s, int64_t delay_ms)
 {
     log_debug("session", "client=%s next try in %lld ms", s->client_id, (long long)delay_ms);
-    uv_timer_start(s->retry, connect_now, (uint64_t)delay_ms, 0);
+    uv_timer_start(s->timer, connect_now, (uint64_t)delay_ms, 0);
 }
 
 /* `lost`: a session stood. Then all others may have lost theirs too, and the window counts, however short it stood. */
@@ -208,9 +208,9 @@ struct session *session_new(uv_loop_t *loop, const struct settings *settings, st
     s->client_id = xasprintf("%s-%08x", settings->client_id, (unsigned)tail);
     s->filters = filters_new();
     pubqueue_init(&s->queue);
-    s->retry = xcalloc(1, sizeof(*s->retry));
-    uv_timer_init(loop, s->retry);
-    s->retry->data = s;
+    s->timer = xcalloc(1, sizeof(*s->timer));
+    uv_timer_init(loop, s->timer);
+    s->timer->data = s;
     retry_in(s, delay_ms);
     return s;
 }
@@ -225,7 +225,7 @@ void session_free(struct session *s)
     if (!s)
         return;
     mqtt_stop(s->mqtt);
-    uv_close((uv_handle_t *)s->retry, free_handle);
+    uv_close((uv_handle_t *)s->timer, free_handle);
     pubqueue_done(&s->queue);
     filters_free(s->filters);
     free(s->will.topic);
@@ -234,13 +234,20 @@ void session_free(struct session *s)
     free(s);
 }
 
-int session_subscribe(struct session *s, const char *filter)
+static void on_gathered(uv_timer_t *timer)
+{
+    subscribe_pending(timer->data);
+}
+
+int session_subscribe(struct session *s, const char *filter, bool brief)
 {
     if (filter[0] == '\0' || mosquitto_sub_topic_check(filter) != MOSQ_ERR_SUCCESS)
         return ERR_FORMAT;
-    int r = filters_want(s->filters, filter, POST_FILTERS_MAX);
-    if (r == 0 && s->mqtt)
-        subscribe_pending(s);
+    if (brief && !s->up)
+        return 0; /* the connection it was for is gone */
+    int r = filters_want(s->filters, filter, brief, POST_FILTERS_MAX);
+    if (r == 0 && s->up)
+        uv_timer_start(s->timer, on_gathered, 0, 0); /* many at once share a packet */
     return r;
 }
 
@@ -260,6 +267,8 @@ void session_unsubscribe(struct session *s, const char *filter)
 static void pump(struct session *s)
 {
     int hand;
+    if (s->online)
+        subscribe_pending(s); /* a client that publishes behind them counts on that order */
     for (struct publish *p; s->online && (p = pubqueue_next(&s->queue, &hand));) {
         int r = mqtt_publish(s->mqtt, p->topic, p->payload, p->len, p->flags & POST_QOS0 ? 0 : 1,
                              p->flags & POST_RETAIN, &s->queue.hands[hand].mid);

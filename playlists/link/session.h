@@ -19,8 +19,9 @@ struct session *session_new(uv_loop_t *loop, const struct settings *settings, st
                             link_send_fn send, void *arg);
 void session_free(struct session *session); /* NULL is fine */
 
-/* ERR_FORMAT: no valid filter. ERR_LIMIT: more than POST_FILTERS_MAX. */
-MUST_USE int session_subscribe(struct session *session, const char *filter);
+/* `brief`: for the connection that stands, if one does. ERR_FORMAT: no valid filter. ERR_LIMIT: more than
+ * POST_FILTERS_MAX. */
+MUST_USE int session_subscribe(struct session *session, const char *filter, bool brief);
 void session_unsubscribe(struct session *session, const char *filter);
 /* Answered by ACK or NACK through `send`. */
 void session_publish(struct session *session, const struct frame *publish);

@@ -38,7 +38,7 @@ static void name_of(int i, char ret[32])
 static void want(struct model *m, int i, const char *name)
 {
     bool known = filters_find(m->filters, name);
-    int r = filters_want(m->filters, name, MAX);
+    int r = filters_want(m->filters, name, i % 2, MAX) /* every other one is brief */;
     if (r < 0) {
         assert_false(known);
         assert_int_equal(r, ERR_LIMIT);
@@ -94,6 +94,10 @@ static void lose_connection(struct model *m)
     filters_begin_anew(m->filters);
     memset(m->acked, 0, sizeof(m->acked));
     m->n_packets = 0;
+    for (int i = 1; i < NAMES; i += 2) {
+        m->n_wanted -= m->wanted[i];
+        m->wanted[i] = false;
+    }
     assert_int_equal(filters_count(m->filters), m->n_wanted);
 }
 
@@ -135,9 +139,9 @@ static void test_refused_is_named_and_asked_again(void **state)
     (void)state;
     struct filters *filters = filters_new();
     char *texts[FILTERS_BATCH_MAX];
-    assert_int_equal(filters_want(filters, "a", 2), 0);
-    assert_int_equal(filters_want(filters, "b", 2), 0);
-    assert_int_equal(filters_want(filters, "c", 2), ERR_LIMIT);
+    assert_int_equal(filters_want(filters, "a", false, 2), 0);
+    assert_int_equal(filters_want(filters, "b", false, 2), 0);
+    assert_int_equal(filters_want(filters, "c", false, 2), ERR_LIMIT);
     assert_int_equal(filters_take(filters, texts), 2);
     filters_asked(filters, 7);
     assert_int_equal(filters_take(filters, texts), 0);
@@ -150,6 +154,23 @@ static void test_refused_is_named_and_asked_again(void **state)
     filters_free(filters);
 }
 
+static void test_what_lasts_is_not_made_brief(void **state)
+{
+    (void)state;
+    struct filters *filters = filters_new();
+    assert_int_equal(filters_want(filters, "a", false, 4), 0);
+    assert_int_equal(filters_want(filters, "a", true, 4), 0);
+    assert_int_equal(filters_want(filters, "b", true, 4), 0);
+    assert_int_equal(filters_want(filters, "c", true, 4), 0);
+    assert_int_equal(filters_want(filters, "c", false, 4), 0);
+    filters_begin_anew(filters);
+    assert_int_equal(filters_count(filters), 2);
+    assert_non_null(filters_find(filters, "a"));
+    assert_null(filters_find(filters, "b"));
+    assert_non_null(filters_find(filters, "c"));
+    filters_free(filters);
+}
+
 static void test_many(void **state)
 {
     (void)state;
@@ -158,7 +179,7 @@ static void test_many(void **state)
     char *texts[FILTERS_BATCH_MAX], name[32];
     for (int i = 0; i < MANY; i++) {
         name_of(i, name);
-        assert_int_equal(filters_want(filters, name, MANY), 0);
+        assert_int_equal(filters_want(filters, name, false, MANY), 0);
     }
     int mid = 0, asked = 0;
     for (int n; (n = filters_take(filters, texts)) > 0; asked += n)
@@ -177,6 +198,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_random_lives),
         cmocka_unit_test(test_refused_is_named_and_asked_again),
+        cmocka_unit_test(test_what_lasts_is_not_made_brief),
         cmocka_unit_test(test_many),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
