@@ -250,7 +250,7 @@ class World(Installation):
         folder = os.path.join(self.folder_made, "log")
         for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else []:
             with open(os.path.join(folder, name), errors="replace") as log:
-                tail = log.readlines()[-12:]
+                tail = log.readlines()[-15:]
             print(f"--- {name}\n{''.join(tail)}", file=sys.stderr, flush=True)
 
 
