@@ -90,8 +90,8 @@ class Broker:
                  "allow_anonymous false", f"acl_file {self.folder}/acl", "per_listener_settings false",
                  "tls_version tlsv1.2", "persistence true", f"persistence_location {self.folder}/",
                  "autosave_on_changes true", "autosave_interval 1", "max_inflight_messages 100",
-                 # The controller is one client: what all devices say at once waits for it here, not lost beyond the first thousand.
-                 "max_queued_messages 20000", "max_queued_bytes 67108864", "message_size_limit 66560", "log_dest stderr", "log_type error",
+                 # The controller is one client: what all devices say at once waits for it here. Bytes are what is scarce, not numbers.
+                 "max_queued_messages 0", "max_queued_bytes 67108864", "message_size_limit 66560", "log_dest stderr", "log_type error",
                  "log_type warning", "log_type notice", "connection_messages true", "set_tcp_nodelay true"]
         if os.geteuid() == 0:
             lines.append("user root")  # else it gives up root and cannot read its files here

@@ -95,7 +95,7 @@ class Crowd:
 def wide_broker(world):
     """What the broker may hold for one client, as tools/site's broker is set up; the controller is one client."""
     with open(world.path("mosquitto.conf"), "a") as out:
-        out.write("max_queued_messages 20000\nmax_inflight_messages 100\n")
+        out.write("max_queued_messages 0\nmax_queued_bytes 67108864\nmax_inflight_messages 100\n")
 
 
 class ScaleWorld(World):
