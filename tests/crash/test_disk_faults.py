@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import time
 import unittest
@@ -89,6 +90,17 @@ class BadDiskAgent(AgentScenario):
     def told(self):
         return self.centre.seen("event", code="vault_trouble") and self.centre.seen("event", code="vault_back")
 
+    def disk_fails(self):
+        """True when the newest health says that it fails."""
+        told = self.centre.seen("health")
+        return bool(told) and any(p["name"] == "disk" and p["state"] == "fault" and "cannot be written" in p["detail"]
+                                  for p in told[-1]["parts"])
+
+    def wait_fault(self, broken_at):
+        """The centre hears of it while it lasts: health needs no disk."""
+        until(self.disk_fails, "health says that the disk fails", 30)
+        print(f"  health says it after {time.time() - broken_at:.1f} s")
+
 
 class AgentOnBadDisks(unittest.TestCase):
     def play(self, scenario, breaks, mends):
@@ -96,22 +108,33 @@ class AgentOnBadDisks(unittest.TestCase):
         s = scenario
         s.begin()
         s.wait_begun(1)
+        broken_at = time.time()
         breaks()
+        s.wait_fault(broken_at)
         for index in (2, 3, 4):
             s.wait_begun(index)
+        mended_at = time.time()
         mends()
         s.wait_begun(5)
         s.wait_begun(6)
         until(lambda: set(s.items) <= set(s.centre.receipts()) and s._all_stored(), f"receipts: {sorted(s.centre.receipts())}")
         until(s.told, "events of the vault's trouble and its end", 20)
+        trouble = s.centre.seen("event", code="vault_trouble")[0]["at_ms"] / 1000
+        self.assertTrue(broken_at - 1 < trouble < mended_at + 1, "the event waited in memory and has its own time")
         self.assertEqual(s.program.stop(), 0, s.program.log()[-1500:])
         s.look_at_disk()
         s.look_at_end()
 
     def test_full(self):
         """A megabyte for the vault: what plays goes on, an event says it, every receipt arrives once there is room."""
+        def breaks():
+            journal = sqlite3.connect(s.path("disk", "vault", "vault.db"), timeout=20)  # else there is old room in it
+            journal.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            fill(s.disk)
+            journal.close()
+
         with BadDiskAgent() as s, tmpfs(s.disk):
-            self.play(s, lambda: fill(s.disk), lambda: os.unlink(os.path.join(s.disk, "filler")))
+            self.play(s, breaks, lambda: os.unlink(os.path.join(s.disk, "filler")))
 
     def test_errors(self):
         """Every write and fsync below the vault fails with EIO, for a while."""
@@ -134,8 +157,8 @@ class AgentOnBadDisks(unittest.TestCase):
             self.play(s, breaks, mends)
 
     def test_read_only(self):
-        """The file system turns read-only, as ext4 does after an error: what plays goes on; repaired and started again,
-        the box goes on where its disk was, and says what it must."""
+        """The file system turns read-only, as ext4 does after an error: what plays goes on, and health says it at once;
+        repaired and started again, the box goes on where its disk was, and says what it must."""
         with BadDiskAgent() as s:
             image = s.path("ext4")
             with open(image, "wb") as file:
@@ -148,7 +171,9 @@ class AgentOnBadDisks(unittest.TestCase):
         s.begin()
         s.wait_begun(1)
         until(lambda: s.order[0] in s.centre.receipts(), "the first receipt")
+        broken_at = time.time()
         run("mount", "-o", "remount,abort", s.disk)
+        s.wait_fault(broken_at)
         for index in (2, 3, 4):
             s.wait_begun(index)
         s.program.kill()
