@@ -4,6 +4,7 @@
 #include "firmware/timetable.h"
 #include "playlists/base/file.h"
 
+#include <errno.h>
 #include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +12,8 @@
 #include <unistd.h>
 
 static const char *area[] = {"a001"}, *role[] = {"approver"}, *vi[] = {"vi"};
+
+#define HASH_MISSING "00000000000000000000000000000000000000000000000000000000000000aa"
 
 struct world {
     char folder[64];
@@ -81,9 +84,8 @@ static void make_approval(struct world *w, int class, const char *in_area)
     w->approval = (struct blob_ref){.hash = w->hashes[1], .size = (int64_t)strlen(w->approval_bytes)};
 }
 
-static void make_bulletin(struct world *w)
+static void put_contents(struct world *w, struct bulletin_content *contents, size_t n)
 {
-    struct bulletin_content content = {.lang = "vi", .text = "chào", .audio = &w->media};
     struct bulletin bulletin = {.id = "b1",
                                 .revision = 1,
                                 .title = "t",
@@ -91,18 +93,24 @@ static void make_bulletin(struct world *w)
                                 .answerable = "Mai",
                                 .unit = "a001",
                                 .class = CLASS_NORMAL,
-                                .contents = &content,
-                                .n_contents = 1};
+                                .contents = contents,
+                                .n_contents = n};
     struct buf bytes = {0};
     struct complaint why = {0};
-    strcpy(w->hashes[2], hash_of("sound", 5).hex);
-    w->media = (struct media_ref){.hash = w->hashes[2], .size = 5, .frames = 96000};
     assert_int_equal(bulletin_encode(&bulletin, &bytes, &why), 0);
     snprintf(w->bulletin_bytes, sizeof(w->bulletin_bytes), "%s", buf_text(&bytes));
     strcpy(w->hashes[0], hash_of(bytes.data, bytes.len).hex);
     w->bulletin = (struct playlist_bulletin){
         .hash = w->hashes[0], .size = (int64_t)bytes.len, .approvals = &w->approval, .n_approvals = 1};
     buf_done(&bytes);
+}
+
+static void make_bulletin(struct world *w)
+{
+    struct bulletin_content content = {.lang = "vi", .text = "chào", .audio = &w->media};
+    strcpy(w->hashes[2], hash_of("sound", 5).hex);
+    w->media = (struct media_ref){.hash = w->hashes[2], .size = 5, .frames = 96000};
+    put_contents(w, &content, 1);
 }
 
 static void make_authority(struct world *w)
@@ -305,6 +313,55 @@ static void a_damaged_bulletin_is_fetched_again(void **state)
     assert_int_equal(wants(w, 0), 1);
 }
 
+static void a_relay_says_what_is_missing(void **state)
+{
+    struct world *w = *state;
+    fill(w);
+    w->item.bulletin = -1;
+    w->item.source = "VOV1";
+    timetable_set(w->timetable, &w->playlist, &w->config, &w->authority);
+    assert_int_equal(judged(w), REASON_NO_MEDIA);
+    assert_non_null(strstr(timetable_detail(w->timetable, 0), "VOV1"));
+    assert_null(timetable_bulletin_hash(w->timetable, 0));
+    assert_int_equal(wants(w, 0), 0);
+    timetable_near(w->timetable, 950000, 1000, 0);
+    timetable_replace(w->timetable, &w->playlist);
+    assert_int_equal(judged(w), REASON_NO_MEDIA);
+    struct arena *arena = arena_new();
+    struct bulletin *bulletin;
+    struct programme programme;
+    assert_int_equal(timetable_programme(w->timetable, 0, arena, &bulletin, &programme), -ENOENT);
+    arena_free(arena);
+}
+
+/* A language that an item leaves out is not waited for. */
+static void an_item_may_leave_out_languages(void **state)
+{
+    struct world *w = *state;
+    static const char *both[] = {"vi", "en"}, *en[] = {"en"}, *zh[] = {"zh"};
+    struct media_ref missing = {.hash = HASH_MISSING, .size = 7, .frames = 48000};
+    struct bulletin_content contents[] = {{.lang = "vi", .audio = &w->media}, {.lang = "en", .audio = &missing}};
+    size_t n;
+    put_contents(w, contents, 2);
+    make_approval(w, CLASS_NORMAL, "a001");
+    w->config.languages = (struct texts){both, 2};
+    fill(w);
+    assert_int_equal(judged(w), REASON_NO_MEDIA);
+    assert_int_equal(timetable_items(w->timetable, &n)[0].length_ms, 3000);
+    w->item.languages = (struct texts){vi, 1};
+    timetable_set(w->timetable, &w->playlist, &w->config, &w->authority);
+    assert_int_equal(judged(w), REASON_ON_TIME);
+    assert_int_equal(timetable_items(w->timetable, &n)[0].length_ms, 2000);
+    w->item.languages = (struct texts){en, 1};
+    timetable_set(w->timetable, &w->playlist, &w->config, &w->authority);
+    assert_int_equal(judged(w), REASON_NO_MEDIA);
+    assert_int_equal(timetable_items(w->timetable, &n)[0].length_ms, 1000);
+    w->item.languages = (struct texts){zh, 1}; /* the bulletin has none of these: all of the device's */
+    timetable_set(w->timetable, &w->playlist, &w->config, &w->authority);
+    assert_int_equal(judged(w), REASON_NO_MEDIA);
+    assert_int_equal(timetable_items(w->timetable, &n)[0].length_ms, 3000);
+}
+
 static void without_config_there_is_no_timetable(void **state)
 {
     struct world *w = *state;
@@ -323,6 +380,8 @@ int main(void)
         TEST(only_what_is_new_is_judged),
         TEST(altered_sound_is_blocked_and_wanted),
         TEST(a_damaged_bulletin_is_fetched_again),
+        TEST(a_relay_says_what_is_missing),
+        TEST(an_item_may_leave_out_languages),
         TEST(without_config_there_is_no_timetable),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

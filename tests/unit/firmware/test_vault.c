@@ -1,6 +1,7 @@
 /* What the vault keeps: versions that never go back, whole transactions, bounded memories. */
 #include "unit.h"
 
+#include "firmware/ledger_form.h"
 #include "firmware/vault.h"
 
 #include <dirent.h>
@@ -249,6 +250,7 @@ static void ledger_and_airing_survive(void **state)
     assert_int_equal(vault_save_ledger(vault, ledger), 0);
     struct airing airing = {.key = UINT64_MAX - 3, .planned_ms = 5, .reason = REASON_LATE, .class = CLASS_PRIORITY};
     snprintf(airing.occurrence, sizeof(airing.occurrence), "r1.5");
+    snprintf(airing.exempt, sizeof(airing.exempt), "12/QĐ-UBND");
     airing.bulletin = hash_of("b", 1);
     assert_int_equal(vault_airing_save(vault, &airing), 0);
     int proof = 42, proof_back = 0;
@@ -262,12 +264,40 @@ static void ledger_and_airing_survive(void **state)
     struct airing over;
     assert_int_equal(vault_airing_over(vault, &over), 0);
     assert_string_equal(over.occurrence, "r1.5");
+    assert_string_equal(over.exempt, "12/QĐ-UBND");
     assert_true(over.key == airing.key && over.reason == REASON_LATE);
     assert_int_equal(vault_airing_evidence(vault, over.key, &proof_back, sizeof(proof_back)), 0);
     assert_int_equal(proof_back, 42);
     assert_int_equal(vault_airing_drop(vault, over.key), 0);
     assert_int_equal(vault_airing_over(vault, &over), -ENOENT);
     vault_close(vault);
+    free(ledger);
+    free(back);
+}
+
+/* The ledger of format 1 is read: nothing of it plays twice. */
+static void the_former_ledger_is_read(void **state)
+{
+    (void)state;
+    struct ledger *ledger = xcalloc(1, sizeof(*ledger)), *back = xcalloc(1, sizeof(*back));
+    ledger->since_ms = 5;
+    ledger->n_silences = 1;
+    ledger->silences[0] = 77;
+    ledger->n_done = 2;
+    ledger->done[0] = (struct done_mark){.key = 7, .start_ms = 9};
+    ledger->done[1] = (struct done_mark){.key = 8, .start_ms = 11};
+    uint64_t form[2] = {1, offsetof(struct ledger, on_passed)};
+    struct buf bytes = {0};
+    buf_put(&bytes, form, sizeof(form));
+    buf_put(&bytes, ledger, form[1]);
+    assert_int_equal(ledger_read(bytes.data, bytes.len, back), 0);
+    assert_memory_equal(ledger, back, sizeof(*ledger));
+    assert_int_equal(ledger_read(bytes.data, bytes.len - 8, back), ERR_FORMAT);
+    bytes.len = 0;
+    ledger->n_off = ARBITER_OFF_MAX + 1;
+    ledger_write(ledger, &bytes);
+    assert_int_equal(ledger_read(bytes.data, bytes.len, back), ERR_FORMAT);
+    buf_done(&bytes);
     free(ledger);
     free(back);
 }
@@ -343,7 +373,7 @@ int main(void)
         TEST(the_file_follows_its_journal),    TEST(transactions_are_whole),
         TEST(up_versions_rise_over_restarts),  TEST(remembers_within_bounds),
         TEST(waiting_is_bounded_and_in_order), TEST(strangers_push_out_only_each_other),
-        TEST(ledger_and_airing_survive),
+        TEST(ledger_and_airing_survive),       TEST(the_former_ledger_is_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -106,7 +106,9 @@ static void make_item(size_t i, int64_t span_ms)
                               .length_ms = between(300, 20000),
                               .class = one_in(25) ? CLASS_EMERGENCY : (enum air_class)between(0, 2),
                               .policy = (enum cut_policy)between(CUT_DROP, CUT_RESTART),
-                              .zones = random_zones()};
+                              .zones = random_zones(),
+                              .exempt = one_in(6),
+                              .catch_up_ms = one_in(4) ? between(1, 60000) : 0};
     item->end_ms = item->start_ms + (one_in(4) ? between(1, 15000) : item->late_ms + item->length_ms + 2000);
     day->pool_bulletins[i] = (uint64_t)between(0, BULLETINS);
     day->item_named[i] = !one_in(6);
@@ -245,7 +247,7 @@ static bool mutes(uint32_t muted, uint32_t zones)
     return muted == UINT32_MAX || (zones && !(zones & ~muted));
 }
 
-static bool held_at(int64_t at_ms)
+static bool held_at(int64_t at_ms, bool exempt)
 {
     for (size_t i = 0; i < day->in.n_orders; i++) {
         const struct air_order *o = &day->orders[i];
@@ -253,7 +255,7 @@ static bool held_at(int64_t at_ms)
         if (o->kind == ORDER_PAUSE && in_force && !named_by(ORDER_CANCEL, o->key))
             return true;
     }
-    for (size_t i = 0; known() && i < day->in.n_quiet; i++)
+    for (size_t i = 0; known() && !exempt && i < day->in.n_quiet; i++)
         if (day->quiet[i].from_ms <= at_ms && at_ms < day->quiet[i].to_ms)
             return true;
     return false;
@@ -273,7 +275,7 @@ static bool is_due(size_t i, uint32_t muted)
     const struct fate *fate = &day->items_fate[item->key - 1];
     int64_t now_ms = day->in.now_ms;
     if (!known() || fate->ended || fate->on || item->blocked || refused(i) || mutes(muted, item->zones) ||
-        held_at(now_ms))
+        held_at(now_ms, item->exempt))
         return false;
     return item->start_ms <= now_ms && now_ms < item->end_ms &&
            (fate->begun || now_ms <= item->start_ms + item->late_ms);
@@ -323,7 +325,7 @@ static void check_item_on(uint32_t muted)
     HOLDS(in->elapsed_ms - day->from_elapsed_ms <= item->length_ms - day->offset_ms + ARBITER_MARGIN_MS);
     HOLDS(d->offset_ms >= 0 && d->offset_ms <= item->length_ms);
     int64_t ahead_ms = day->from_elapsed_ms - in->elapsed_ms;
-    HOLDS(!held_at(in->now_ms + (ahead_ms > 0 ? ahead_ms : 0)));
+    HOLDS(!held_at(in->now_ms + (ahead_ms > 0 ? ahead_ms : 0), item->exempt));
 }
 
 static void check_order_on(uint32_t muted)
@@ -334,7 +336,7 @@ static void check_order_on(uint32_t muted)
     HOLDS(order->kind <= ORDER_LIVE && !day->orders_fate[d->key - ORDER_KEY].ended);
     HOLDS(!mutes(muted, order->zones) && !named_by(ORDER_CANCEL, order->key));
     HOLDS(!(order->bulletin && named_by(ORDER_RECALL, order->bulletin)));
-    HOLDS(order->kind == ORDER_ALERT || !held_at(day->in.now_ms));
+    HOLDS(order->kind == ORDER_ALERT || !held_at(day->in.now_ms, false));
     HOLDS(known() ? begun_order(order) && day->in.now_ms < order->end_ms : order->kind == ORDER_ALERT);
 }
 
@@ -392,7 +394,8 @@ static void check_begin(void)
         HOLDS(known() && !item->blocked);
         HOLDS(d->at_ms >= day->in.now_ms && d->at_ms <= day->in.now_ms + ARBITER_LEAD_MS);
         HOLDS(item->start_ms <= d->at_ms && d->at_ms < item->end_ms);
-        HOLDS(fate->begun || (d->at_ms <= item->start_ms + item->late_ms && d->offset_ms == 0));
+        int64_t limit_ms = item->catch_up_ms > item->late_ms ? item->catch_up_ms : item->late_ms;
+        HOLDS(fate->begun || (d->at_ms <= item->start_ms + limit_ms && d->offset_ms == 0));
         HOLDS(!fate->begun || item->policy != CUT_DROP);
         HOLDS(item->policy == CUT_RESUME ? d->offset_ms <= fate->heard_ms : d->offset_ms == 0);
     }
@@ -427,14 +430,15 @@ static bool same_decision(const struct decision *a, const struct decision *b)
     for (size_t i = 0; i < a->n_ended && i < b->n_ended; i++) {
         const struct ended *x = &a->ended[i], *y = &b->ended[i];
         if (x->kind != y->kind || x->key != y->key || x->planned_ms != y->planned_ms ||
-            x->started_ms != y->started_ms || x->heard_ms != y->heard_ms || x->reason != y->reason)
+            x->started_ms != y->started_ms || x->heard_ms != y->heard_ms || x->reason != y->reason ||
+            x->passed_quiet != y->passed_quiet)
             return false;
     }
     return a->on == b->on && a->key == b->key && a->index == b->index && a->reason == b->reason &&
            a->begins == b->begins && a->store == b->store && a->at_ms == b->at_ms && a->offset_ms == b->offset_ms &&
            a->gain_mb == b->gain_mb && a->zones == b->zones && a->muted_zones == b->muted_zones &&
-           a->n_ended == b->n_ended && a->next_ms == b->next_ms && a->next_key == b->next_key &&
-           a->next_start_ms == b->next_start_ms;
+           a->n_ended == b->n_ended && a->limit_ms == b->limit_ms && a->next_ms == b->next_ms &&
+           a->next_key == b->next_key && a->next_start_ms == b->next_start_ms;
 }
 
 static void step_once(void)

@@ -69,6 +69,7 @@ struct world {
     bool dark, restarted, local_silence;
     uint64_t item_mask, order_mask;
     enum reason blocked[ITEMS];
+    int64_t moved_ms[ITEMS];
     struct air_item items[ITEMS];
     uint64_t bulletins[ITEMS];
     struct air_order orders[ORDERS];
@@ -106,7 +107,9 @@ static void make_item(struct script *s, size_t i)
                               .wait_ms = between(0, 5) * 1000,
                               .length_ms = between(1, 200) * 100,
                               .class = classes[emergency ? 4 : between(0, 3)],
-                              .policy = (enum cut_policy)between(0, 2)};
+                              .policy = (enum cut_policy)between(0, 2),
+                              .exempt = one_in(6),
+                              .catch_up_ms = one_in(3) ? between(1, 90) * 1000 : 0};
     item->end_ms = item->start_ms + (one_in(4) ? between(1, 20000) : item->late_ms + item->length_ms + 2000);
     s->bulletins[i] = 100 + (uint64_t)between(0, 9);
     s->play_ms[i] = one_in(15) ? NEVER : item->length_ms + between(0, 300);
@@ -176,8 +179,11 @@ static void set_inputs(struct world *w)
         if (!(w->item_mask >> i & 1))
             continue;
         w->bulletins[w->n_items] = w->script->bulletins[i];
-        w->items[w->n_items] = w->script->items[i];
-        w->items[w->n_items++].blocked = w->blocked[i];
+        struct air_item *item = &w->items[w->n_items++];
+        *item = w->script->items[i];
+        item->blocked = w->blocked[i];
+        item->start_ms += w->moved_ms[i];
+        item->end_ms += w->moved_ms[i];
     }
     arbiter_sort(w->items, w->bulletins, w->n_items);
     for (size_t i = 0; i < ORDERS; i++)
@@ -232,6 +238,14 @@ static bool recalled(const struct world *w, uint64_t bulletin, int64_t now_ms)
     return false;
 }
 
+static bool quiet_at(const struct arbiter_inputs *in, int64_t at_ms)
+{
+    for (size_t i = 0; i < in->n_quiet; i++)
+        if (in->quiet[i].from_ms <= at_ms && at_ms < in->quiet[i].to_ms)
+            return true;
+    return false;
+}
+
 /* Nothing of a higher class that could have begun is passed over. */
 static void check_rank(const struct world *w, const struct arbiter_inputs *in, const struct decision *d)
 {
@@ -240,7 +254,8 @@ static void check_rank(const struct world *w, const struct arbiter_inputs *in, c
         const struct air_item *item = &in->items[i];
         const struct fate *fate = &w->items_fate[item->key];
         if (item->class <= class || item->class == CLASS_EMERGENCY || item->blocked != REASON_ON_TIME || fate->begins ||
-            fate->ends || recalled(w, in->item_bulletins[i], in->now_ms) || item->end_ms <= d->at_ms)
+            fate->ends || recalled(w, in->item_bulletins[i], in->now_ms) || item->end_ms <= d->at_ms ||
+            (!item->exempt && quiet_at(in, d->at_ms)))
             continue;
         assert_true(item->start_ms > in->now_ms || item->start_ms + item->late_ms < d->at_ms);
     }
@@ -267,12 +282,15 @@ static void check_begin(struct world *w, const struct arbiter_inputs *in, const 
     assert_true(d->at_ms - in->now_ms <= ARBITER_LEAD_MS);
     bool again = waits_cut(before, d->key) || (before->on == ON_ITEM && before->key == d->key);
     if (!again) {
-        assert_true(in->now_ms <= item->start_ms + item->late_ms);
+        int64_t limit_ms = item->catch_up_ms > item->late_ms ? item->catch_up_ms : item->late_ms;
+        assert_true(in->now_ms <= item->start_ms + limit_ms && d->at_ms <= d->limit_ms);
+        assert_true(d->limit_ms <= item->start_ms + limit_ms && d->limit_ms < item->end_ms);
+        if (in->now_ms > item->start_ms + item->late_ms)
+            assert_true(before->n_off > 0 || in->restarted || before->woken);
         assert_int_equal(d->offset_ms, 0);
         check_rank(w, in, d);
     }
-    for (size_t i = 0; i < in->n_quiet; i++)
-        assert_false(in->quiet[i].from_ms <= d->at_ms && d->at_ms < in->quiet[i].to_ms);
+    assert_true(item->exempt || !quiet_at(in, d->at_ms));
     fate->begins++;
 }
 
@@ -283,12 +301,15 @@ static void check_ends(struct world *w, const struct decision *d)
         const struct ended *e = &d->ended[i];
         struct fate *fate = e->kind == ON_ITEM ? &w->items_fate[e->key] : &w->orders_fate[e->key - 1000 + 1];
         note(w, e->kind == ON_ITEM ? "ended" : "order ended", (int64_t)e->key, e->reason, e->started_ms);
+        note(w, "passed", (int64_t)e->key, e->passed_quiet, 0);
         assert_int_equal(fate->ends, 0);
         fate->ends++;
         fate->over = true;
         assert_true(e->heard_ms >= 0);
         if (e->started_ms)
             assert_true(fate->begins > 0);
+        if (e->passed_quiet && e->kind == ON_ITEM)
+            assert_true(w->script->items[e->key - 1].exempt && e->started_ms);
         if (e->kind == ON_ITEM && !e->started_ms)
             assert_int_equal(e->heard_ms, 0);
     }
@@ -408,6 +429,7 @@ static void happen(struct world *w, const struct happening *e)
         break;
     case NEW_PLAYLIST:
         w->item_mask = e->mask | e->mask >> 32;
+        w->moved_ms[e->mask % ITEMS] = (int64_t)(e->mask >> 8) % 60000 * ((e->mask & 1) ? 1 : -1);
         break;
     case BLOCK:
         w->blocked[e->mask % ITEMS] = w->blocked[e->mask % ITEMS] ? REASON_ON_TIME : REASON_NO_MEDIA;
