@@ -112,8 +112,7 @@ static struct place *known_places(const struct compile_set *set, const struct co
     return places;
 }
 
-/* The lists are the caller's to free; the rest is borrowed. */
-static struct profile profile_of(const struct compile_set *set, const struct compile_device *device)
+struct profile set_profile(const struct compile_set *set, const struct compile_device *device)
 {
     struct profile p = {.kind = device->kind,
                         .device = set_name(set, NAME_DEVICE, device->id),
@@ -125,7 +124,14 @@ static struct profile profile_of(const struct compile_set *set, const struct com
     return p;
 }
 
-static void put_profile(struct buf *key, const struct profile *p)
+void profile_done(struct profile *p)
+{
+    free(p->groups);
+    free(p->tags);
+    free(p->places);
+}
+
+void profile_key(const struct profile *p, struct buf *key)
 {
     const int64_t numbers[] = {(int64_t)p->kind, p->device, (int64_t)p->n_groups, (int64_t)p->n_tags,
                                (int64_t)p->n_places};
@@ -194,9 +200,9 @@ static struct timeline *timeline_new(struct compile_set *set, const struct profi
 
 const struct timeline *compile_set_timeline(struct compile_set *set, const struct compile_device *device)
 {
-    struct profile p = profile_of(set, device);
+    struct profile p = set_profile(set, device);
     struct buf key = {0};
-    put_profile(&key, &p);
+    profile_key(&p, &key);
     uint64_t hash = set_hash(UINT64_C(14695981039346656037), key.data, key.len);
     hash ^= hash >> 32;
     struct timeline *found = set->timelines[hash % SET_BUCKETS];
@@ -206,9 +212,7 @@ const struct timeline *compile_set_timeline(struct compile_set *set, const struc
     if (!found)
         found = timeline_new(set, &p, &key, hash);
     buf_done(&key);
-    free(p.groups);
-    free(p.tags);
-    free(p.places);
+    profile_done(&p);
     return found;
 }
 

@@ -164,6 +164,12 @@ uint64_t set_hash(uint64_t hash, const void *data, size_t len);
 /* Timelines with which the rule has to do (NULL: all) are made again when they are asked for. */
 void set_drop_timelines(struct compile_set *set, const struct slot *slot);
 
+/* The lists are the caller's, by profile_done(); the rest is borrowed. */
+struct profile set_profile(const struct compile_set *set, const struct compile_device *device);
+void profile_done(struct profile *profile);
+/* What is the same for devices that are alike, and for no others; appended. */
+void profile_key(const struct profile *profile, struct buf *key);
+
 /* The first moment of quiet hours in [from_ms, to_ms); to_ms: none. */
 int64_t timeline_quiet_from(const struct timeline *timeline, enum limit_action action, int64_t from_ms, int64_t to_ms);
 /* Fill in plans, spots and problems of a timeline whose profile is set. */
