@@ -13,6 +13,10 @@ int api_token_end(struct request *r);
 int api_areas_list(struct request *r);
 int api_areas_put(struct request *r);
 int api_area(struct request *r);
+int api_area_history(struct request *r);
+int api_changes_list(struct request *r);
+int api_changes_new(struct request *r);
+int api_change_undo(struct request *r);
 
 int api_groups_list(struct request *r);
 int api_groups_new(struct request *r);

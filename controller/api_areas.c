@@ -1,5 +1,6 @@
 /* api_areas.c - the tree of areas. */
 #include "controller/api.h"
+#include "controller/areas.h"
 #include "controller/places.h"
 #include "controller/publisher.h"
 
@@ -9,7 +10,9 @@
 
 enum { AREAS_AT_ONCE = 2000, DEPTH_MAX = 16 };
 
-#define SQL_AREA "SELECT a.id AS cursor, a.id, a.parent, a.kind, a.name FROM areas a "
+#define SQL_AREA                                                                                                       \
+    "SELECT a.id AS cursor, a.id, a.parent, a.kind, a.name, e.ended_ms AS ended__at, e.into_area AS ended_into FROM"   \
+    " areas a LEFT JOIN area_ends e ON e.area = a.id "
 
 static json_t *with_path(struct request *r, json_t *row)
 {
@@ -166,6 +169,19 @@ static int check_own_unit(struct request *r, const json_t *item)
     return same ? 0 : refuse(&r->problem, 403, "scope", "parent", WORD_OWN_UNIT, r->token.unit);
 }
 
+/* What has ended stays where it is, and nothing new comes below it. */
+static int check_living(struct request *r, const json_t *item)
+{
+    const char *id = json_string_value(json_object_get(item, "id")), *parent = parent_of(item);
+    char *stored = store_text(r->c->store, "SELECT coalesce(parent, '') FROM areas WHERE id = ?", "s", id);
+    bool moved = !stored || strcmp(stored, parent ? parent : "") != 0;
+    free(stored);
+    const char *ended = moved && area_ended(r->c->store, id, NULL)                 ? id
+                        : moved && parent && area_ended(r->c->store, parent, NULL) ? parent
+                                                                                   : NULL;
+    return ended ? refuse(&r->problem, 409, "conflict", "parent", WORD_AREA_ENDED, ended) : 0;
+}
+
 /* An area that is there lies in the caller's unit by the stored tree, and each area will: its first ancestor that is
  * not in the list lies there by the stored tree, or an ancestor is the unit itself. Areas of the list on the way are
  * judged by the same rule, so none of them can lead out. */
@@ -180,7 +196,7 @@ static int check_place(struct request *r, const json_t *listed, const json_t *it
     for (at = parent_of(item); at && strcmp(at, unit) != 0 && json_object_get(listed, at);)
         at = parent_of(json_object_get(listed, at));
     inside = inside && at && area_in_unit(r->c->store, at, unit);
-    return inside ? 0 : refuse(&r->problem, 403, "scope", NULL, WORD_SCOPE, id, unit);
+    return inside ? check_living(r, item) : refuse(&r->problem, 403, "scope", NULL, WORD_SCOPE, id, unit);
 }
 
 static int write_areas(struct request *r, const json_t *items, int count[3])
@@ -215,12 +231,52 @@ static bool circle(struct request *r)
                         "") != 0;
 }
 
+/* The paths of those listed that are there already, by their ids. New reference. */
+static json_t *paths_of(struct request *r, const json_t *items)
+{
+    json_t *paths = json_object(), *item;
+    size_t i;
+    json_array_foreach(items, i, item)
+    {
+        const char *id = json_string_value(json_object_get(item, "id"));
+        if (area_exists(r->c->store, id))
+            json_object_set_new(paths, id, area_path(r->c->store, id));
+    }
+    return paths;
+}
+
+/* What moved now, with no midnight: noted all the same. */
+static int note_moves(struct request *r, const json_t *before)
+{
+    const char *id;
+    json_t *path;
+    int result = 0;
+    json_object_foreach((json_t *)before, id, path)
+    {
+        json_t *after = area_path(r->c->store, id);
+        if (result == 0 && !json_equal(path, after))
+            result = areas_note(r->c->store, id, path, after, r->now_ms);
+        json_decref(after);
+    }
+    return result;
+}
+
+static int write_all(struct request *r, const json_t *items, int count[3])
+{
+    json_t *before = paths_of(r, items);
+    int result = write_areas(r, items, count);
+    if (result >= 0)
+        result = note_moves(r, before);
+    json_decref(before);
+    return result;
+}
+
 static int put_all(struct request *r, const json_t *items)
 {
     int count[3] = {0};
     if (store_begin(r->c->store) < 0)
         return request_store_failed(r);
-    if (write_areas(r, items, count) < 0) {
+    if (write_all(r, items, count) < 0) {
         store_rollback(r->c->store);
         return request_store_failed(r);
     }
@@ -228,6 +284,10 @@ static int put_all(struct request *r, const json_t *items)
         store_rollback(r->c->store);
         return refuse(&r->problem, 422, "value", "parent", WORD_AREA_LOOP,
                       json_string_value(json_object_get(json_array_get(items, 0), "id")));
+    }
+    if (areas_check(r->c->store, &r->problem) < 0) {
+        store_rollback(r->c->store);
+        return -1;
     }
     if (store_commit(r->c->store) < 0)
         return request_store_failed(r);

@@ -1,5 +1,6 @@
 /* api_devices.c - places with their outputs, and the boxes at them. */
 #include "controller/api.h"
+#include "controller/areas.h"
 #include "controller/feed.h"
 #include "controller/fleet.h"
 #include "controller/places.h"
@@ -135,9 +136,9 @@ static int check_area(struct request *r, const char *area)
 {
     if (!area_exists(r->c->store, area))
         return refuse(&r->problem, 422, "value", "area", WORD_NO_AREA, "area", area);
-    return area_in_unit(r->c->store, area, r->token.unit)
-               ? 0
-               : refuse(&r->problem, 403, "scope", "area", WORD_SCOPE, area, r->token.unit);
+    if (!area_in_unit(r->c->store, area, r->token.unit))
+        return refuse(&r->problem, 403, "scope", "area", WORD_SCOPE, area, r->token.unit);
+    return area_ended(r->c->store, area, NULL) ? refuse(&r->problem, 422, "value", "area", WORD_AREA_ENDED, area) : 0;
 }
 
 static bool listed(const json_t *list, const json_t *text)
@@ -223,13 +224,14 @@ static int there_already(struct request *r, const char *id, const char *kind, co
     json_t *facts = device_facts(r->c->store, id);
     json_t *want = json_pack("{s:s, s:s, s:s, s:s, s:O}", "id", id, "kind", kind, "area", area, "name", name,
                              "settings", settings);
-    json_object_del(facts, "areas");
-    json_object_del(facts, "created");
-    bool same = json_equal(facts, want) &&
-                (!serial || store_number(r->c->store, 0,
-                                         "SELECT 1 FROM boxes WHERE device = ? AND until_ms IS NULL AND serial = ?"
-                                         " AND x = ?",
-                                         "sss", id, serial, x) == 1);
+    bool same = true;
+    const char *name_of;
+    json_t *value;
+    json_object_foreach(want, name_of, value) same = same && json_equal(json_object_get(facts, name_of), value);
+    same = same && (!serial || store_number(r->c->store, 0,
+                                            "SELECT 1 FROM boxes WHERE device = ? AND until_ms IS NULL AND serial = ?"
+                                            " AND x = ?",
+                                            "sss", id, serial, x) == 1);
     json_decref(want);
     json_decref(facts);
     return same ? device_reply(r, 200, id) : refuse(&r->problem, 409, "conflict", "id", WORD_TAKEN, "device", id);

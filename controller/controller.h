@@ -21,6 +21,7 @@ struct controller {
     struct feed *feed;           /* readers of /stream */
     struct fleet *fleet;         /* devices, over the link */
     struct publisher *publisher; /* desired state */
+    struct midnights *midnights; /* changes of areas */
     struct intake *intake;       /* recordings */
     struct listener *api_port, *blob_port;
     struct throttle *throttle; /* wrong tokens by address */

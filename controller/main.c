@@ -6,6 +6,7 @@
 #include "controller/intake.h"
 #include "controller/listener.h"
 #include "controller/mandate.h"
+#include "controller/midnights.h"
 #include "controller/publisher.h"
 #include "controller/request.h"
 #include "controller/throttle.h"
@@ -184,6 +185,7 @@ static void stop(struct program *p)
     intake_stop(p->c.intake);
     listener_stop(p->c.api_port);
     listener_stop(p->c.blob_port);
+    midnights_free(p->c.midnights);
     publisher_free(p->c.publisher);
     fleet_free(p->c.fleet);
     feed_free(p->c.feed);
@@ -282,6 +284,7 @@ static int run(struct program *p)
     c->feed = feed_new(c);
     c->intake = intake_new(c);
     c->publisher = publisher_new(c);
+    c->midnights = midnights_new(c);
     int r = fleet_new(c, &c->fleet);
     if (r < 0)
         complain(&why, r, "link %s cannot be used: %s", p->settings.link, err_name(r));

@@ -1,6 +1,10 @@
 /* places.c - see places.h. */
 #include "controller/places.h"
 
+#include "controller/areas.h"
+#include "controller/groups.h"
+#include "playlists/base/clock.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,11 +52,21 @@ json_t *device_facts(struct store *store, const char *device)
                               "s", device);
     if (!facts)
         return NULL;
-    json_object_set_new(facts, "areas", area_path(store, json_string_value(json_object_get(facts, "area"))));
+    const char *area = json_string_value(json_object_get(facts, "area"));
+    json_t *path = area_path(store, area), *memberships = areas_memberships(store, area);
+    char *commune = area_commune(store, area);
+    json_object_set_new(facts, "areas", path);
+    json_object_set_new(facts, "groups", groups_of_device(store, device, path));
+    json_object_set_new(facts, "commune", commune ? json_string(commune) : json_null());
+    json_object_set_new(facts, "memberships", memberships);
+    free(commune);
     json_t *settings = json_object_get(facts, "settings"),
            *usual = json_pack("{s:[], s:s, s:n}", "tags", "noise", noise_names[0], "quiet_hours");
     json_object_update_missing(settings, usual); /* devices that were made before these were there */
     json_decref(usual);
+    json_object_set_new(
+        facts, "config_areas",
+        areas_of_config(store, memberships, json_object_get(settings, "former_areas"), clock_wall_ms()));
     return facts;
 }
 
@@ -155,6 +169,8 @@ json_t *device_json(struct store *store, const char *device, int64_t now_ms)
     json_object_set_new(ret, "held", json_array());
     json_object_update(ret, json_object_get(ret, "settings"));
     json_object_del(ret, "settings");
+    json_object_del(ret, "memberships");
+    json_object_del(ret, "config_areas");
     json_t *box = store_one(
         store, "SELECT serial, x, kid, since_ms AS since__at FROM boxes WHERE device = ? AND until_ms IS NULL", "s",
         device);

@@ -21,8 +21,8 @@ bool area_in_unit(struct store *store, const char *area, const char *unit);
 json_t *area_path(struct store *store, const char *area);
 
 bool device_in_unit(struct store *store, const char *device, const char *unit);
-/* What compile() and the configuration need of a device: id, kind, area, areas (path), settings; NULL: no such device.
- */
+/* What compile() and the configuration need of a device: id, kind, area, areas (path), memberships (areas.h),
+ * config_areas, groups, commune, settings; NULL: no such device. */
 json_t *device_facts(struct store *store, const char *device);
 /* The device as the API tells it (API.md); NULL: no such device. */
 json_t *device_json(struct store *store, const char *device, int64_t now_ms);

@@ -144,6 +144,21 @@ static const struct {
                           "The device \"%s\" does not lie in \"%s\", the group's unit; choose devices from there."},
     [WORD_GROUP_USED] = {"Nhóm \"%s\" đang được dùng trong lịch phát \"%s\"; hãy kết thúc hoặc sửa lịch đó trước.",
                          "The group \"%s\" is used by the rule \"%s\"; end or change that rule first."},
+    [WORD_AREA_ENDED] = {"Địa bàn \"%s\" đã (hoặc khi đó đã) kết thúc; hãy dùng địa bàn kế thừa, xem /areas/changes.",
+                         "The area \"%s\" has ended, or will have by then; use the one that took it over, see"
+                         " /areas/changes."},
+    [WORD_AREA_SAME] = {"Địa bàn \"%s\" không thể là chính nó trong %s; hãy chọn địa bàn khác.",
+                        "The area \"%s\" cannot be named in %s as well; another area would be right."},
+    [WORD_AREA_DATE] = {"date là %s; thay đổi có hiệu lực từ 0 giờ, sớm nhất là ngày %s và không quá 5 năm sau.",
+                        "date is %s; a change takes effect at a midnight, %s at the earliest and within 5 years."},
+    [WORD_AREA_DONE] = {"Thay đổi %s đã có hiệu lực từ ngày %s nên không hủy được; hãy lập một thay đổi ngược lại.",
+                        "The change %s took effect on %s and cannot be undone; make the opposite change."},
+    [WORD_AREA_UNDONE] = {"Thay đổi %s đã được hủy trước đó.", "The change %s was undone already."},
+    [WORD_AREA_PLANNED] = {"Đã có %d thay đổi địa bàn đang chờ, mức cao nhất; hãy chờ hoặc hủy bớt.",
+                           "%d changes of areas are planned already, as many as there may be; wait, or undo some."},
+    [WORD_AREA_OF_OTHERS] = {"Thay đổi %s do đơn vị \"%s\" lập; chỉ đơn vị đó hoặc cấp trên mới hủy được.",
+                             "The change %s was made by \"%s\"; that unit or one above it can undo it."},
+    [WORD_MEMBER_STRAY] = {"Không dùng trường %s với \"%s\".", "%s cannot stand with \"%s\"."},
 };
 
 const char *word_text(enum word word, bool vietnamese)

@@ -80,6 +80,14 @@ enum word {
     WORD_SOUND_LARGE,      /* MiB */
     WORD_GROUP_STRAY,      /* device, unit */
     WORD_GROUP_USED,       /* group, rule */
+    WORD_AREA_ENDED,       /* area */
+    WORD_AREA_SAME,        /* area, member */
+    WORD_AREA_DATE,        /* date, first that would be right */
+    WORD_AREA_DONE,        /* number of the change, date */
+    WORD_AREA_UNDONE,      /* number of the change */
+    WORD_AREA_PLANNED,     /* how many */
+    WORD_AREA_OF_OTHERS,   /* number of the change, unit */
+    WORD_MEMBER_STRAY,     /* member, what */
     WORDS,
 };
 
