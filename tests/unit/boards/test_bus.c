@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <sys/resource.h>
 
-enum { NOISE_MS = 250 }; /* what a loaded machine may add to a bound */
+enum { NOISE_MS = 1000 }; /* what a loaded machine may add to a bound */
 
 struct outcome {
     bool ended;

@@ -116,7 +116,7 @@ static bool is_settled(struct site *site)
 
 #define run_until(site, what)                                                                                          \
     do {                                                                                                               \
-        int64_t end_ms = clock_elapsed_ms() + 8000;                                                                    \
+        int64_t end_ms = clock_elapsed_ms() + 60000;                                                                   \
         while (!(what)) {                                                                                              \
             assert_true(clock_elapsed_ms() < end_ms);                                                                  \
             uv_run(&(site)->loop, UV_RUN_ONCE);                                                                        \
