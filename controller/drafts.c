@@ -17,13 +17,14 @@ enum {
     ITEMS_MIN = 8,
     PROBLEMS_MAX = 100,
 };
-#define LIFE_S  (INT64_C(40) * 86400) /* of configurations and playlists */
-#define RENEW_S INT64_C(86400)
+#define LIFE_S (INT64_C(40) * 86400) /* of configurations and playlists */
+#define DAY_S  INT64_C(86400)
 
 struct drafts {
     uv_loop_t *loop;
-    struct controller own; /* the thread's: a store for reading, mandate and zones of its own */
-    char *mandate_mark;    /* which documents the mandate was made of; owned */
+    struct controller own;         /* the thread's: a store for reading, mandate and zones of its own */
+    struct timetables *timetables; /* the thread's */
+    char *mandate_mark;            /* which documents the mandate was made of; owned */
     uv_work_t work;
     bool busy, trusted;
     struct draft drafts[DRAFTS_MAX];
@@ -47,22 +48,28 @@ static json_t *current(struct drafts *d, const char *word, const char *device)
                      "ss", word, device);
 }
 
-/* What the device says it holds of this document, of this era and not beyond what can be; NULL when nothing. */
-static json_t *reported(struct drafts *d, const char *word, const char *device)
-{
-    return store_one(d->own.store,
-                     "SELECT json_extract(h.value, '$.ver') AS ver, json_extract(h.value, '$.hash') AS hash"
-                     " FROM states, json_each(states.body, '$.held') h WHERE device = ?2 AND"
-                     " json_extract(h.value, '$.doc') = ?1 AND json_extract(h.value, '$.era') = ?3 AND"
-                     " json_extract(h.value, '$.ver') <= ?4",
-                     "ssii", word, device, mandate_era(d->own.mandate), clock_wall_ms() + VERSION_AHEAD_MS);
-}
+/* What ours has to overtake, of one document, of this era and not beyond what can be. */
+struct rivals {
+    const json_t *reported; /* what the device says it holds; NULL: nothing */
+    json_t *seen;           /* the highest that the broker showed us under a scheduler's seal; NULL: none. Owned */
+};
 
-/* The highest version of this era that the broker showed us under a scheduler's seal; NULL: none. */
-static json_t *seen(struct drafts *d, const char *word, const char *device)
+static struct rivals rivals_of(struct drafts *d, const char *word, const char *device, const json_t *state)
 {
-    return store_one(d->own.store, "SELECT ver, hash FROM seen WHERE word = ? AND device = ? AND era = ? AND ver <= ?",
-                     "ssii", word, device, mandate_era(d->own.mandate), clock_wall_ms() + VERSION_AHEAD_MS);
+    int64_t era = mandate_era(d->own.mandate), max = clock_wall_ms() + VERSION_AHEAD_MS;
+    struct rivals rivals = {
+        .seen =
+            store_one(d->own.store, "SELECT ver, hash FROM seen WHERE word = ? AND device = ? AND era = ? AND ver <= ?",
+                      "ssii", word, device, era, max)};
+    json_t *held;
+    size_t i;
+    json_array_foreach(json_object_get(state, "held"), i, held)
+    {
+        const char *doc = json_string_value(json_object_get(held, "doc"));
+        if (doc && strcmp(doc, word) == 0 && member(held, "era") == era && member(held, "ver") <= max)
+            rivals.reported = held;
+    }
+    return rivals;
 }
 
 /* `theirs` would not give way to ours: it is newer, or other content under our version. */
@@ -73,17 +80,23 @@ static bool overtaken(const json_t *mine, const json_t *theirs)
            (diff > 0 || (diff == 0 && !json_equal(json_object_get(mine, "hash"), json_object_get(theirs, "hash"))));
 }
 
-/* Ours stands: fresh enough, of this era, and nothing newer is with the device or the broker. */
-static bool standing(struct drafts *d, const char *word, const char *device, const json_t *mine)
+/* Each day every device has its moment at which the horizon moves on, so that they do not all have the same; the first
+ * one comes when what was made is a quarter of a day old at least. */
+static bool renewal_due(const char *device, int64_t made_s, int64_t now_s)
 {
-    if (!mine || member(mine, "era") != mandate_era(d->own.mandate) ||
-        clock_wall_ms() / 1000 - member(mine, "iat_s") >= RENEW_S)
-        return false;
-    json_t *theirs = reported(d, word, device), *others = seen(d, word, device);
-    bool over = overtaken(mine, theirs) || overtaken(mine, others);
-    json_decref(theirs);
-    json_decref(others);
-    return !over;
+    uint64_t hash = UINT64_C(14695981039346656037); /* FNV-1a */
+    for (const char *at = device; *at; at++)
+        hash = (hash ^ (unsigned char)*at) * UINT64_C(1099511628211);
+    int64_t phase_s = (int64_t)((hash ^ hash >> 32) % (uint64_t)DAY_S);
+    return (now_s - phase_s) / DAY_S > (made_s + DAY_S / 4 - phase_s) / DAY_S;
+}
+
+/* Ours stands: fresh enough, of this era, and nothing newer is with the device or the broker. */
+static bool standing(struct drafts *d, const struct rivals *rivals, const char *device, const json_t *mine)
+{
+    return mine && member(mine, "era") == mandate_era(d->own.mandate) &&
+           !renewal_due(device, member(mine, "iat_s"), clock_wall_ms() / 1000) && !overtaken(mine, rivals->reported) &&
+           !overtaken(mine, rivals->seen);
 }
 
 static int64_t above(int64_t ver, int64_t other)
@@ -91,14 +104,11 @@ static int64_t above(int64_t ver, int64_t other)
     return other >= ver ? other + 1 : ver;
 }
 
-static struct doc_head new_head(struct drafts *d, const char *word, const char *device, const json_t *mine,
+static struct doc_head new_head(struct drafts *d, const struct rivals *rivals, const char *device, const json_t *mine,
                                 char aud[64])
 {
     int64_t now_ms = clock_wall_ms();
-    json_t *theirs = reported(d, word, device), *others = seen(d, word, device);
-    int64_t ver = above(above(now_ms, member(others, "ver")), member(theirs, "ver"));
-    json_decref(theirs);
-    json_decref(others);
+    int64_t ver = above(above(now_ms, member(rivals->seen, "ver")), member(rivals->reported, "ver"));
     snprintf(aud, 64, "dev/%s", device);
     return (struct doc_head){.aud = aud,
                              .era = mandate_era(d->own.mandate),
@@ -129,20 +139,21 @@ static json_t *without_head(const json_t *body)
 }
 
 /* Returns the version in force, 0 when there is none. */
-static int64_t draft_config(struct drafts *d, struct draft *draft, const json_t *facts, struct arena *arena)
+static int64_t draft_config(struct drafts *d, struct draft *draft, const json_t *facts, const struct rivals *rivals,
+                            struct arena *arena)
 {
     struct config config;
     struct complaint why = {0};
     char aud[64], *sealed = NULL;
     json_t *mine = current(d, "config", draft->device);
     planner_config(facts, arena, &config);
-    config.head = new_head(d, "config", draft->device, mine, aud);
+    config.head = new_head(d, rivals, draft->device, mine, aud);
     json_t *fresh = doc_json(DOC_CONFIG, &config);
     json_t *a = without_head(json_object_get(mine, "body")), *b = without_head(fresh);
     int64_t ver = member(mine, "ver");
     if (!fresh) {
         log_err("publisher", "device=%s its configuration cannot be written; nothing is published", draft->device);
-    } else if (!standing(d, "config", draft->device, mine) || !json_equal(a, b)) {
+    } else if (!standing(d, rivals, draft->device, mine) || !json_equal(a, b)) {
         if (seal_doc(&d->own.scheduler, DOC_CONFIG, &config, true, &sealed, &why) < 0) {
             log_err("publisher", "device=%s configuration not sealed: %s", draft->device, why.text);
         } else {
@@ -163,7 +174,7 @@ static json_t *new_problems(struct drafts *d, const char *device, const struct c
     json_t *list = json_array();
     for (size_t i = 0; i < result->n_problems && i < PROBLEMS_MAX; i++) {
         const struct compile_problem *p = &result->problems[i];
-        json_array_append_new(list, json_pack("[s, I, s]", p->rule ? p->rule : "", (json_int_t)p->start_ms, p->why));
+        json_array_append_new(list, json_pack("[s, I, s]", p->rule, (json_int_t)p->start_ms, p->why));
     }
     char *text = json_dumps(list, JSON_COMPACT);
     char *old = store_text(d->own.store,
@@ -193,7 +204,7 @@ static int compile_try(struct drafts *d, const json_t *facts, const struct doc_h
                        size_t max_items, struct arena *arena, struct try *try, struct complaint *why)
 {
     buf_done(&try->text);
-    planner_playlist(&d->own, facts, clock_wall_ms(), max_items, arena, &try->playlist, &try->result);
+    planner_playlist(&d->own, d->timetables, facts, clock_wall_ms(), max_items, arena, &try->playlist, &try->result);
     try->playlist.head = *head;
     try->playlist.config_ver = config_ver;
     return doc_encode(DOC_PLAYLIST, &try->playlist, &try->text, why);
@@ -218,10 +229,11 @@ static int fit(struct drafts *d, const json_t *facts, struct try *try, int r, st
     }
 }
 
-static bool unchanged(struct drafts *d, const char *device, const json_t *mine, struct try *try)
+static bool unchanged(struct drafts *d, const struct rivals *rivals, const char *device, const json_t *mine,
+                      struct try *try)
 {
     const json_t *old = json_object_get(mine, "body");
-    if (!standing(d, "playlist", device, mine) || member(old, "config_ver") != try->playlist.config_ver)
+    if (!standing(d, rivals, device, mine) || member(old, "config_ver") != try->playlist.config_ver)
         return false;
     json_t *fresh = json_loadb((const char *)try->text.data, try->text.len, 0, NULL);
     bool same = planner_same(old, fresh, clock_wall_ms());
@@ -229,16 +241,16 @@ static bool unchanged(struct drafts *d, const char *device, const json_t *mine, 
     return same;
 }
 
-static void draft_playlist(struct drafts *d, struct draft *draft, const json_t *facts, int64_t config_ver,
-                           struct arena *arena)
+static void draft_playlist(struct drafts *d, struct draft *draft, const json_t *facts, const struct rivals *rivals,
+                           int64_t config_ver, struct arena *arena)
 {
     struct try try = {0};
     struct complaint why = {0};
     char aud[64], *sealed = NULL;
     json_t *mine = current(d, "playlist", draft->device);
-    struct doc_head head = new_head(d, "playlist", draft->device, mine, aud);
+    struct doc_head head = new_head(d, rivals, draft->device, mine, aud);
     int r = compile_try(d, facts, &head, config_ver, PLAYLIST_ITEMS_MAX, arena, &try, &why);
-    if (r == ERR_LIMIT || (r >= 0 && !unchanged(d, draft->device, mine, &try)))
+    if (r == ERR_LIMIT || (r >= 0 && !unchanged(d, rivals, draft->device, mine, &try)))
         r = fit(d, facts, &try, r, arena, &sealed, &why);
     if (r < 0) {
         draft->not_sealed = xasprintf("%s", why.text[0] ? why.text : err_name(r));
@@ -259,10 +271,17 @@ static void draft_one(struct drafts *d, struct draft *draft)
     if (!facts)
         return;
     struct arena *arena = arena_new();
-    int64_t config_ver = draft_config(d, draft, facts, arena);
+    json_t *row = store_one(d->own.store, "SELECT body AS body__json FROM states WHERE device = ?", "s", draft->device);
+    const json_t *state = json_object_get(row, "body");
+    struct rivals of_config = rivals_of(d, "config", draft->device, state);
+    struct rivals of_playlist = rivals_of(d, "playlist", draft->device, state);
+    int64_t config_ver = draft_config(d, draft, facts, &of_config, arena);
     if (config_ver > 0)
-        draft_playlist(d, draft, facts, config_ver, arena);
+        draft_playlist(d, draft, facts, &of_playlist, config_ver, arena);
     arena_free(arena);
+    json_decref(of_config.seen);
+    json_decref(of_playlist.seen);
+    json_decref(row);
     json_decref(facts);
 }
 
@@ -288,6 +307,7 @@ static void on_thread(uv_work_t *work)
     if (store_snapshot(d->own.store) < 0)
         return;
     refresh_mandate(d);
+    timetables_refresh(d->timetables, d->own.store, d->own.zones, clock_wall_ms());
     d->trusted = mandate_schedules(d->own.mandate, d->own.scheduler.kid);
     while (d->trusted && d->done < d->asked && (d->done == 0 || clock_elapsed_ms() - from_ms < TIME_MAX_MS))
         draft_one(d, &d->drafts[d->done++]);
@@ -325,6 +345,7 @@ struct drafts *drafts_new(struct controller *c)
     d->loop = c->loop;
     d->own.settings = c->settings;
     d->own.scheduler = c->scheduler;
+    d->timetables = timetables_new();
     return d;
 }
 
@@ -333,6 +354,7 @@ void drafts_free(struct drafts *d)
     if (!d)
         return;
     mandate_free(d->own.mandate);
+    timetables_free(d->timetables);
     zones_free(d->own.zones);
     store_close(d->own.store);
     signer_wipe(&d->own.scheduler);

@@ -8,10 +8,12 @@
 #include <string.h>
 
 enum { PREFIX_LEN = 4, HEAD_LEN = 8, READ_CHUNK = 64 * 1024 };
+/* Frames are handed out for this long at a time; then whatever else the loop has to do has its turn. */
+#define TURN_NS (UINT64_C(3) * 1000 * 1000)
 
 struct frame_conn {
     uv_pipe_t *pipe;  /* owned */
-    uv_idle_t resume; /* hands out what was read before a pause */
+    uv_idle_t resume; /* hands out what was read before a pause, or did not fit into a turn */
     frame_fn on_frame;
     frame_gone_fn on_gone;
     frame_drained_fn on_drained; /* may be NULL */
@@ -88,10 +90,19 @@ static void tell_gone(struct frame_conn *conn, int reason)
     conn->on_gone(conn->arg, reason);
 }
 
-/* Hand out all whole frames that were read. A callback may pause or close the connection under us. */
+static void on_resume(uv_idle_t *idle);
+
+static bool open_to_read(const struct frame_conn *conn)
+{
+    return !conn->paused && !conn->closing && !conn->gone;
+}
+
+/* Hand out the whole frames that were read, as many as fit into a turn. A callback may pause or close the connection
+ * under us. */
 static void hand_out(struct frame_conn *conn)
 {
-    while (!conn->paused && !conn->closing && !conn->gone) {
+    uint64_t until_ns = uv_hrtime() + TURN_NS;
+    while (open_to_read(conn)) {
         char name[FRAME_NAME_MAX + 1];
         struct frame frame;
         size_t used;
@@ -104,6 +115,11 @@ static void hand_out(struct frame_conn *conn)
             break;
         conn->in_used += used;
         conn->on_frame(conn->arg, &frame);
+        if (open_to_read(conn) && uv_hrtime() > until_ns) {
+            uv_read_stop((uv_stream_t *)conn->pipe);
+            uv_idle_start(&conn->resume, on_resume);
+            break;
+        }
     }
     buf_drop(&conn->in, conn->in_used);
     conn->in_used = 0;
@@ -134,6 +150,8 @@ static void on_resume(uv_idle_t *idle)
     struct frame_conn *conn = idle->data;
     uv_idle_stop(idle);
     hand_out(conn);
+    if (open_to_read(conn) && !uv_is_active((uv_handle_t *)idle))
+        uv_read_start((uv_stream_t *)conn->pipe, on_alloc, on_read);
 }
 
 struct frame_conn *frame_conn_new(uv_pipe_t *pipe, frame_fn on_frame, frame_gone_fn on_gone, void *arg)
@@ -215,8 +233,7 @@ void frame_pause(struct frame_conn *conn, bool paused)
         uv_idle_stop(&conn->resume);
         return;
     }
-    uv_read_start((uv_stream_t *)conn->pipe, on_alloc, on_read);
-    uv_idle_start(&conn->resume, on_resume);
+    uv_idle_start(&conn->resume, on_resume); /* and reads on */
 }
 
 static void on_handle_closed(uv_handle_t *handle)

@@ -33,6 +33,7 @@ struct mqtt {
     int n_addresses, next_address;
     uv_poll_t *poll;      /* owned; on `poll_fd`; NULL when there is no socket */
     int poll_fd;          /* owned, closed with the poll handle */
+    int watched;          /* events that it waits for */
     uv_timer_t tick;      /* keepalive and the bound on connecting */
     uv_timer_t deferred;  /* tells `down` from a clean stack */
     int64_t deadline_ms;  /* elapsed time; for connecting */
@@ -136,6 +137,9 @@ static void watch(struct mqtt *m)
     int events = m->paused && m->up ? 0 : UV_READABLE;
     if (wants_write(m))
         events |= UV_WRITABLE;
+    if (events == m->watched)
+        return; /* libuv would take it out of the kernel's set and put it in again */
+    m->watched = events;
     uv_poll_start(m->poll, events, on_poll);
 }
 
@@ -334,6 +338,7 @@ static int open_poll(struct mqtt *m)
     BIO_set_callback_ex(bio, before_read);
     m->poll = xcalloc(1, sizeof(*m->poll));
     m->poll->data = m;
+    m->watched = -1;
     int r = uv_poll_init(m->loop, m->poll, m->poll_fd);
     if (r < 0) {
         free(m->poll);

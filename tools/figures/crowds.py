@@ -1,5 +1,5 @@
-"""Figures with thousands of devices, by tools/fleet: a rule changed while 5,000 are connected, and 10,000 that come back
-after the broker's restart."""
+"""Figures with thousands of devices, by tools/fleet: a rule changed while 5,000 are connected, for one of them and for all,
+and what that costs and whom it delays; and 10,000 that come back after the broker's restart."""
 
 import json
 import os
@@ -32,14 +32,28 @@ def cost_of(cost, part):
     return f"{part}: CPU {cost[part]['cpu_percent']:.0f} % of a core, RSS {cost[part]['rss_mib']:.0f} MiB"
 
 
+def changed_for_all(figures, many):
+    """The province's change: when all had it, what it cost the centre, and how it went with others' calls meanwhile."""
+    change, alone = find(figures, "province"), find(figures, "calls_alone_ms")
+    adopted, calls = change["adopted_ms"], change["calls_meanwhile_ms"]
+    cost = change["cpu_ms_a_change"]["controller"] / many
+    later = {k: calls[k] - alone[k] for k in ("p50", "p99", "max")}
+    return [Line(f"rule changed for all {many} devices -> adopted by the last", f"{adopted['max'] / 1000:.1f} s", "",
+                 f"controller: CPU {cost:.2f} ms a device", None, change),
+            Line("another call of the API meanwhile, later than alone", f"p99 {later['p99']:.1f}, max {later['max']:.1f} ms ({calls['n']} x)",
+                 "p99 <= 10 ms", f"alone: {in_ms(alone, 1)}", later["p99"] <= 10, {"alone": alone, "meanwhile": calls})]
+
+
 def measure(bench):
     many, most = bench.few(5000, 500), bench.few(10000, 1000)
     lines = []
     with bench.folder() as folder, Keeper() as keeper:
-        change = find(fleet(bench, keeper, folder, many, "rule-change"), "device")
+        figures = fleet(bench, keeper, folder, many, "rule-change")
+        change = find(figures, "device")
         values = change["adopted_ms"]
         lines.append(Line(f"rule changed -> adopted, {many} devices connected", in_ms(values, 1), "p99 <= 300 ms", "",
                           values["p99"] <= 300, change))
+        lines += changed_for_all(figures, many)
         back = fleet(bench, keeper, folder, most, "broker-restart")
         took, failures = find(back, "states_at_controller_s"), find(back, "failures")
         lines.append(Line(f"{most} devices back after the broker's restart, TLS",

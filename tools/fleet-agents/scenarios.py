@@ -1,14 +1,16 @@
 """What `tools/fleet` does with a crowd that stands, and the figures of it."""
 
+import contextlib
 import datetime
 import math
 import os
 import random
 import struct
+import threading
 import time
 import wave
 
-from crowd import COMMUNES, commune, name
+from crowd import COMMUNES, Caller, commune, name
 from installation import ZONE
 from process import Failure, wait_until
 
@@ -123,6 +125,31 @@ def adoption(crowd, indices, change, seconds):
     return answer, [max(0.0, round(at - asked_ms, 1)) for at in first.values()], answered_ms - asked_ms
 
 
+class Bystander:
+    """Calls of the API, one after the other over a connection of its own, while something else goes on."""
+
+    EVERY_S = 0.004
+
+    def __init__(self, installation):
+        self.caller, self.ended, self.took = Caller(installation), threading.Event(), []
+        self.caller.get("/whoami")  # the greeting of TLS is not what is measured
+
+    def __enter__(self):
+        self.thread = threading.Thread(target=self._call, daemon=True)
+        self.thread.start()
+        return self
+
+    def _call(self):
+        while not self.ended.wait(self.EVERY_S):
+            began = time.monotonic()
+            self.caller.get("/whoami")
+            self.took.append(round(1000 * (time.monotonic() - began), 2))
+
+    def __exit__(self, *_):
+        self.ended.set()
+        self.thread.join(120)
+
+
 def rule_change(crowd, say, changes=25):
     """Rules for one device, one commune and the province, each put in and ended."""
     hash = bulletin(crowd)
@@ -135,19 +162,25 @@ def rule_change(crowd, say, changes=25):
         "province": (1, lambda _k: {"areas": ["a000"]}, lambda _k: list(range(crowd.n))),
     }
     chance = random.Random(1)
+    with Bystander(crowd) as alone:
+        wait_until(lambda: len(alone.took) >= 500, 60, "the API does not answer", 0.1)
+    figures["calls_alone_ms"] = spread(alone.took)
     for what, (times, where, who) in kinds.items():
-        latencies, answers = [], []
+        latencies, answers, calls = [], [], []
         before, began = crowd.cost(), time.monotonic()
         for i in range(times):
             k = chance.randrange(crowd.n)
-            made, some, answered = adoption(crowd, who(k), lambda: rule(crowd, hash, tomorrow + 60 * i, **where(k)), patience)
-            _, more, again = adoption(crowd, who(k), lambda: crowd.caller.send("DELETE", f"/rules/{made['id']}"), patience)
+            with contextlib.ExitStack() as stack:
+                beside = [stack.enter_context(Bystander(crowd))] if what == "province" else []
+                made, some, answered = adoption(crowd, who(k), lambda: rule(crowd, hash, tomorrow + 60 * i, **where(k)), patience)
+                _, more, again = adoption(crowd, who(k), lambda: crowd.caller.send("DELETE", f"/rules/{made['id']}"), patience)
+            calls += [took for one in beside for took in one.took]
             latencies += some + more
             answers += [answered, again]
         cost = spent(before, crowd.cost(), time.monotonic() - began, crowd.n)
         figures[what] = {"changes": 2 * times, "adopted_ms": spread(latencies), "answered_ms": spread([round(a, 1) for a in answers]),
                          "cpu_ms_a_change": {part: round(1000 * c["cpu_s"] / (2 * times), 1) for part, c in cost.items()},
-                         "controller_rss_mib": cost["controller"]["rss_mib"]}
+                         "calls_meanwhile_ms": spread(calls), "controller_rss_mib": cost["controller"]["rss_mib"]}
         say(f"  {what}: {figures[what]}")
     return figures
 
