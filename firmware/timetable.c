@@ -21,6 +21,12 @@ struct timetable *timetable_new(struct blobs *blobs, const struct site *site, ti
     return timetable;
 }
 
+static void forget(struct timetable *timetable)
+{
+    *timetable = (struct timetable){
+        .blobs = timetable->blobs, .site = timetable->site, .refused = timetable->refused, .arg = timetable->arg};
+}
+
 static void clear(struct timetable *timetable)
 {
     for (size_t i = 0; i < timetable->n_entries; i++) {
@@ -33,11 +39,8 @@ static void clear(struct timetable *timetable)
     free(timetable->items);
     free(timetable->bulletins);
     free(timetable->rows);
-    timetable->entries = NULL;
-    timetable->items = NULL;
-    timetable->bulletins = NULL;
-    timetable->rows = NULL;
-    timetable->n = timetable->n_entries = 0;
+    free(timetable->keys);
+    forget(timetable);
 }
 
 void timetable_free(struct timetable *timetable)
@@ -63,10 +66,28 @@ static int by_start(const void *a, const void *b)
     return x->key < y->key ? -1 : x->key > y->key;
 }
 
-static struct air_item air_item_of(const struct timetable *timetable, const struct playlist_item *item)
+/* A hash for each item would be a fifth of what a change costs: those that `old` (NULL: none) names are known. Both
+ * playlists are sorted; `*from` moves on with each call. */
+static uint64_t key_of(const struct timetable *old, const struct playlist_item *item, size_t *from)
+{
+    const struct playlist *known = old ? old->playlist : NULL;
+    for (; known && *from < old->n; (*from)++) {
+        const struct playlist_item *other = &known->items[*from];
+        if (other->start_ms > item->start_ms)
+            break;
+        int order = other->start_ms == item->start_ms ? strcmp(other->id, item->id) : -1;
+        if (order == 0)
+            return old->keys[*from];
+        if (order > 0)
+            break;
+    }
+    return arbiter_key(item->id);
+}
+
+static struct air_item air_item_of(const struct timetable *timetable, const struct playlist_item *item, uint64_t key)
 {
     const char *unknown = NULL;
-    struct air_item air = {.key = arbiter_key(item->id),
+    struct air_item air = {.key = key,
                            .start_ms = item->start_ms,
                            .end_ms = item->end_ms,
                            .late_ms = item->late_ms,
@@ -89,12 +110,16 @@ static void block_relay(struct timetable *timetable, size_t i, const char *sourc
     timetable->rows[i].detail = xasprintf("this device cannot put through the relay \"%s\"", source);
 }
 
-static void make_items(struct timetable *timetable, const struct playlist *playlist)
+static void make_items(struct timetable *timetable, const struct playlist *playlist, const struct timetable *old)
 {
-    size_t n = playlist->n_items;
+    size_t n = playlist->n_items, from = 0;
     struct order *order = xcalloc(n ? n : 1, sizeof(*order));
-    for (size_t i = 0; i < n; i++)
-        order[i] = (struct order){.item = air_item_of(timetable, &playlist->items[i]), .index = i};
+    timetable->keys = xcalloc(n ? n : 1, sizeof(*timetable->keys));
+    for (size_t i = 0; i < n; i++) {
+        timetable->keys[i] = key_of(old, &playlist->items[i], &from);
+        order[i].item = air_item_of(timetable, &playlist->items[i], timetable->keys[i]);
+        order[i].index = i;
+    }
     qsort(order, n, sizeof(*order), by_start);
     timetable->items = xcalloc(n ? n : 1, sizeof(*timetable->items));
     timetable->bulletins = xcalloc(n ? n : 1, sizeof(*timetable->bulletins));
@@ -105,17 +130,16 @@ static void make_items(struct timetable *timetable, const struct playlist *playl
         const struct playlist_item *item = &playlist->items[order[i].index];
         timetable->rows[i].item = order[i].index;
         if (item->bulletin >= 0)
-            timetable->bulletins[i] = arbiter_key(playlist->bulletins[item->bulletin].hash);
+            timetable->bulletins[i] = timetable->entries[item->bulletin].key;
         else
             block_relay(timetable, i, item->source);
     }
     free(order);
 }
 
-void timetable_set(struct timetable *timetable, const struct playlist *playlist, const struct config *config,
-                   const struct authority *authority)
+static void set(struct timetable *timetable, const struct playlist *playlist, const struct config *config,
+                const struct authority *authority, const struct timetable *old)
 {
-    clear(timetable);
     timetable->playlist = playlist && config ? playlist : NULL;
     timetable->config = config;
     timetable->authority = authority;
@@ -123,20 +147,25 @@ void timetable_set(struct timetable *timetable, const struct playlist *playlist,
         return;
     timetable->n_entries = playlist->n_bulletins;
     timetable->entries = xcalloc(playlist->n_bulletins ? playlist->n_bulletins : 1, sizeof(*timetable->entries));
-    for (size_t i = 0; i < playlist->n_bulletins; i++)
+    for (size_t i = 0; i < playlist->n_bulletins; i++) {
         timetable->entries[i].dirty = true;
-    make_items(timetable, playlist);
+        timetable->entries[i].key = arbiter_key(playlist->bulletins[i].hash);
+    }
+    make_items(timetable, playlist, old);
+}
+
+void timetable_set(struct timetable *timetable, const struct playlist *playlist, const struct config *config,
+                   const struct authority *authority)
+{
+    clear(timetable);
+    set(timetable, playlist, config, authority, NULL);
 }
 
 void timetable_replace(struct timetable *timetable, const struct playlist *playlist)
 {
     struct timetable old = *timetable;
-    timetable->entries = NULL;
-    timetable->items = NULL;
-    timetable->bulletins = NULL;
-    timetable->rows = NULL;
-    timetable->n = timetable->n_entries = 0;
-    timetable_set(timetable, playlist, old.config, old.authority);
+    forget(timetable);
+    set(timetable, playlist, old.config, old.authority, &old);
     timetable_carry(&old, timetable);
     clear(&old);
 }

@@ -12,6 +12,7 @@ struct media {
 
 /* What is known of one bulletin of the playlist. */
 struct entry {
+    uint64_t key; /* of its hash */
     bool dirty;
     bool here;              /* its document is in the vault and decodes */
     bool approvals_missing; /* one of them is not here yet */
@@ -42,6 +43,7 @@ struct timetable {
     const struct authority *authority;
     struct entry *entries; /* by the playlist's bulletins */
     size_t n_entries;
+    uint64_t *keys; /* by the playlist's items */
     struct air_item *items;
     uint64_t *bulletins;
     struct row *rows;

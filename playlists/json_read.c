@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { BYTES_EACH = 8 }; /* of text for a value, in what we read: the list seldom has to grow */
+
 struct reader {
     const char *begin, *at, *end;
     struct arena *arena;
@@ -29,7 +31,7 @@ static int wrong(const struct reader *r, const char *what)
 static uint32_t add(struct reader *r, enum json_kind kind)
 {
     if (r->n == r->cap) {
-        r->cap = r->cap ? r->cap * 2 : 64;
+        r->cap *= 2;
         struct json_value *grown = realloc(r->values, r->cap * sizeof(*grown));
         if (!grown)
             abort();
@@ -346,6 +348,8 @@ int json_read(const char *text, size_t len, int max_depth, struct arena *arena, 
 {
     struct reader r = {
         .begin = text, .at = text, .end = text + len, .arena = arena, .max_depth = max_depth, .why = why};
+    r.cap = (uint32_t)(len / BYTES_EACH + 16);
+    r.values = xcalloc(r.cap, sizeof(*r.values));
     skip_space(&r);
     int err = 0;
     if (r.at >= r.end || (*r.at != '{' && *r.at != '['))

@@ -82,11 +82,12 @@ char *b64url_encode(const void *data, size_t len)
 /* libsodium takes some bytes above 0x7F for digits, so the alphabet is checked before. */
 static bool is_b64url(const char *text, size_t len)
 {
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    for (size_t i = 0; i < len; i++)
-        if (!memchr(digits, text[i], sizeof(digits) - 1))
-            return false;
-    return true;
+    bool all = true;
+    for (size_t i = 0; i < len; i++) {
+        unsigned char c = (unsigned char)text[i], low = c | 0x20;
+        all &= (low >= 'a' && low <= 'z') | (c >= '0' && c <= '9') | (c == '-') | (c == '_');
+    }
+    return all;
 }
 
 int b64url_decode(const char *text, size_t text_len, void *ret_data, size_t cap)
