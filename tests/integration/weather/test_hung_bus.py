@@ -69,7 +69,7 @@ class HungBus(unittest.TestCase):
 
     def plan(self, *seconds):
         """Items one after the other, all of their media in the vault before the first."""
-        bulletins, items, at = [], [], int(time.time()) + 9
+        bulletins, items, at = [], [], self.bench.soon(9)
         for k, length in enumerate(seconds):
             number = len(self.played) + 1
             samples, media = self.bench.media(length, seed=number)
