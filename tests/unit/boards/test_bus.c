@@ -159,6 +159,20 @@ static bool play(int fd, const uint8_t *request, size_t len, void *arg)
     return send(fd, out, n, MSG_NOSIGNAL) == (ssize_t)n;
 }
 
+/* Asked again when the slave was starved of the processor: only one that is meant to may time out. */
+static void do_expecting(uv_loop_t *loop, struct bus *bus, const struct bus_request *request, int wanted,
+                         struct outcome *o)
+{
+    int64_t end_ms = clock_elapsed_ms() + 60000;
+    do {
+        ask(bus, request, o);
+        await(loop, o);
+        if (wanted == -ETIMEDOUT || (o->answer.result != -ETIMEDOUT && o->answer.result != -EHOSTDOWN))
+            return;
+        poll(NULL, 0, 20);
+    } while (clock_elapsed_ms() < end_ms);
+}
+
 static void check_trick(enum trick trick, int wanted)
 {
     uv_loop_t loop;
@@ -168,8 +182,7 @@ static void check_trick(enum trick trick, int wanted)
     struct bus *bus = start_bus(&loop, "127.0.0.1", script.port);
     struct bus_request request = read_one();
     struct outcome o;
-    ask(bus, &request, &o);
-    await(&loop, &o);
+    do_expecting(&loop, bus, &request, wanted, &o);
     assert_int_equal(o.answer.result, wanted);
     assert_true(o.took_ms <= BUS_LIMIT_MS + NOISE_MS);
     if (wanted == 0)

@@ -224,6 +224,21 @@ static void play(int fd, const uint8_t *request, size_t len, void *arg)
     pty_say(fd, a, n);
 }
 
+/* Asked again when the slave was starved of the processor: only one that is meant to may time out. */
+static void do_expecting(uv_loop_t *loop, struct bus *bus, const struct bus_request *request, int wanted,
+                         struct outcome *o)
+{
+    int64_t end_ms = clock_elapsed_ms() + 60000;
+    do {
+        ask(bus, request, o);
+        while (!o->ended)
+            uv_run(loop, UV_RUN_ONCE);
+        if (wanted == -ETIMEDOUT || (o->answer.result != -ETIMEDOUT && o->answer.result != -EHOSTDOWN))
+            return;
+        poll(NULL, 0, 20);
+    } while (clock_elapsed_ms() < end_ms);
+}
+
 static void check_trick(enum trick trick, int wanted)
 {
     uv_loop_t loop;
@@ -234,10 +249,10 @@ static void check_trick(enum trick trick, int wanted)
     struct bus *bus = start_bus(&loop, script.path);
     struct bus_request request = read_one();
     struct outcome o;
-    do_one(&loop, bus, &request, &o);
+    do_expecting(&loop, bus, &request, 0, &o);
     assert_int_equal(o.answer.result, 0);
     atomic_store(&p.trick, (int)trick);
-    do_one(&loop, bus, &request, &o);
+    do_expecting(&loop, bus, &request, wanted, &o);
     assert_int_equal(o.answer.result, wanted);
     assert_true(o.took_ms <= BUS_LIMIT_MS + NOISE_MS);
     if (wanted != 0)
