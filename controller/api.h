@@ -55,6 +55,11 @@ int api_rules_new(struct request *r);
 int api_rule(struct request *r);
 int api_rule_end(struct request *r);
 int api_rule_restore(struct request *r);
+int api_rule_change(struct request *r);
+int api_rule_except(struct request *r);
+int api_rule_except_back(struct request *r);
+int api_rule_undo(struct request *r);
+int api_rule_changes(struct request *r);
 
 int api_receipts(struct request *r);
 int api_events(struct request *r);

@@ -86,8 +86,12 @@ static const struct person_key *person_of(struct request *r, const char *kid)
 /* All devices that have an item of this bulletin. */
 static void touch_bulletin(struct request *r, const char *hash)
 {
-    json_t *rules = store_list(
-        r->c->store, "SELECT body AS body__json FROM rules WHERE bulletin = ? AND ended_ms IS NULL", "s", hash);
+    json_t *rules = store_list(r->c->store,
+                               "SELECT body AS body__json FROM rules WHERE ended_ms IS NULL AND (id IN (SELECT rule"
+                               " FROM rule_bulletins WHERE bulletin = ?1) OR EXISTS (SELECT 1 FROM json_each(body,"
+                               " '$.session.topics') t JOIN bulletins b ON b.hash = ?1 WHERE"
+                               " json_extract(t.value, '$.topic') = json_extract(b.body, '$.category')))",
+                               "s", hash);
     json_t *rule;
     size_t i;
     json_array_foreach(rules, i, rule)

@@ -159,6 +159,46 @@ static const struct {
     [WORD_AREA_OF_OTHERS] = {"Thay đổi %s do đơn vị \"%s\" lập; chỉ đơn vị đó hoặc cấp trên mới hủy được.",
                              "The change %s was made by \"%s\"; that unit or one above it can undo it."},
     [WORD_MEMBER_STRAY] = {"Không dùng trường %s với \"%s\".", "%s cannot stand with \"%s\"."},
+    [WORD_VALUE_MONTH_DAY] =
+        {"%s là \"%s\"; phải là ngày trong năm như 03-10 hoặc khoảng ngày như 12-23..01-03 (âm lịch: ngày 1 đến 30).",
+         "%s is \"%s\"; it must be a day of the year such as 03-10, or days such as 12-23..01-03 (lunar: 1 to 30)."},
+    [WORD_RULE_LEAP] =
+        {"%s: leap chỉ dùng được với ngày âm lịch trong cùng một tháng; khoảng qua nhiều tháng luôn gồm cả tháng nhuận "
+         "ở giữa.",
+         "%s: leap is for lunar days within one month; days over several months hold in a leap month between them."},
+    [WORD_RULE_EXCEPT_MANY] =
+        {"except có %zu ngày; tối đa %zu. Hãy dùng seasons, from, until hoặc holidays thay cho nhiều ngày lẻ.",
+         "except has %zu dates; at most %zu. Seasons, from, until or holidays say the same with less."},
+    [WORD_RULE_NO_HOLIDAYS] = {"%s chỉ có nghĩa khi holidays là skip hoặc only, hoặc when là holidays.",
+                               "%s means something only where holidays is skip or only, or when is holidays."},
+    [WORD_RULE_CALENDAR] = {"Không có lịch ngày lễ \"%s\"; ví dụ đúng: vietnam.",
+                            "There is no calendar of holidays \"%s\"; right would be vietnam, for example."},
+    [WORD_RULE_NEVER] = {"Lịch này không rơi vào ngày nào; hãy xem lại ngày, mùa, ngày bắt đầu và kết thúc.",
+                         "No day at all is meant by this rule; look at its days, seasons, first and last day again."},
+    [WORD_RULE_PART] =
+        {"%s phải có đúng một trong hai: bulletin (bản tin), hoặc source (nguồn tiếp sóng) cùng length_ms.",
+         "%s must have one of bulletin, and source (of a relay) with length_ms."},
+    [WORD_RULE_FILL] = {"session.topics lấp phần trống của khung giờ, nên cần session.length_ms lớn hơn 0.",
+                        "session.topics fill what is left of a slot, so session.length_ms must be above 0."},
+    [WORD_RULE_CONTENT] = {"Chỉ dùng một trong hai: bulletin (một bản tin) hoặc session (một buổi phát).",
+                           "Only one of bulletin and session can be used."},
+    [WORD_RULE_START] =
+        {"wait_ms phải lớn hơn 0 khi start là wait, và là 0 khi start là exact hoặc boundary; start đang là %s.",
+         "wait_ms must be above 0 where start is wait, and 0 where it is exact or boundary; start is %s."},
+    [WORD_RULE_OFF] = {"Lịch phát \"%s\" không phát vào ngày %s, nên không có gì để bỏ.",
+                       "The rule \"%s\" does not hold on %s, so there is nothing to leave out."},
+    [WORD_RULE_DAY_PAST] = {"Ngày %s đã qua; chỉ bỏ được ngày hôm nay hoặc ngày sau.",
+                            "%s is over; only today or a later day can be left out."},
+    [WORD_RULE_NO_EXCEPTION] = {"Lịch phát \"%s\" không bỏ ngày %s.", "The rule \"%s\" does not leave out %s."},
+    [WORD_RULE_ONCE] = {"Lịch phát \"%s\" chỉ phát một lần; hãy kết thúc nó thay vì bỏ ngày.",
+                        "The rule \"%s\" holds once; end it instead of leaving out its day."},
+    [WORD_RULE_ENDED] = {"Lịch phát \"%s\" đã kết thúc; hãy khôi phục trước khi sửa.",
+                         "The rule \"%s\" has ended; restore it before changing it."},
+    [WORD_RULE_NO_CHANGE] = {"Lịch phát \"%s\" chưa sửa lần nào, hoặc mọi lần sửa đã được hoàn tác.",
+                             "The rule \"%s\" was never changed, or every change has been undone."},
+    [WORD_WARN_LUNAR_SHORT] =
+        {"Ngày %s âm lịch không có trong năm %s (tháng thiếu hoặc không nhuận); năm đó không phát.",
+         "There is no lunar %s in %s (a month of 29 days, or no leap month); nothing plays then."},
 };
 
 const char *word_text(enum word word, bool vietnamese)

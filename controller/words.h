@@ -88,6 +88,23 @@ enum word {
     WORD_AREA_PLANNED,     /* how many */
     WORD_AREA_OF_OTHERS,   /* number of the change, unit */
     WORD_MEMBER_STRAY,     /* member, what */
+    WORD_VALUE_MONTH_DAY,  /* member, text */
+    WORD_RULE_LEAP,        /* member */
+    WORD_RULE_EXCEPT_MANY, /* has, max */
+    WORD_RULE_NO_HOLIDAYS, /* member */
+    WORD_RULE_CALENDAR,    /* id */
+    WORD_RULE_NEVER,
+    WORD_RULE_PART, /* path */
+    WORD_RULE_FILL,
+    WORD_RULE_CONTENT,
+    WORD_RULE_START,        /* start */
+    WORD_RULE_OFF,          /* rule, date */
+    WORD_RULE_DAY_PAST,     /* date */
+    WORD_RULE_NO_EXCEPTION, /* rule, date */
+    WORD_RULE_ONCE,         /* rule */
+    WORD_RULE_ENDED,        /* rule */
+    WORD_RULE_NO_CHANGE,    /* rule */
+    WORD_WARN_LUNAR_SHORT,  /* date, years */
     WORDS,
 };
 

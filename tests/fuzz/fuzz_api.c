@@ -19,9 +19,12 @@ static void body(const uint8_t *data, size_t size, struct zones *zones)
     if (rule_check(json, zones, "Asia/Ho_Chi_Minh", &problem, &rule) == 0) {
         struct arena *arena = arena_new();
         struct rule built;
-        if (rule_build("x", rule, zones, arena, &built) < 0 || built.n_times == 0)
+        if (rule_build("x", rule, zones, arena, &built) < 0 || built.recur.n_times == 0)
             abort();
-        rule_last_ms(&built);
+        int64_t at_s[8];
+        if (recur_expand(&built.recur, 0, INT64_C(4102444800000), at_s, 8) > 8)
+            abort();
+        recur_last_s(&built.recur);
         arena_free(arena);
         json_decref(rule);
     } else if (!problem.en[0]) {

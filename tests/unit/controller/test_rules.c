@@ -76,8 +76,8 @@ static void a_once_rule_knows_its_last_instant(void **state)
               "\",\"devices\":[\"a\"],\"zones\":[\"zone_1\"]}",
               &problem);
     assert_int_equal(rule_build("r", body, zones, arena, &rule), 0);
-    assert_int_equal(rule_last_ms(&rule), INT64_C(1782900030000)); /* 10:00:30 UTC */
-    assert_int_equal(rule.n_times, 2);
+    assert_int_equal(recur_last_s(&rule.recur), INT64_C(1782900030)); /* 10:00:30 UTC */
+    assert_int_equal(rule.recur.n_times, 2);
     assert_string_equal(rule.zones.at[0], "zone_1");
     json_decref(body);
     arena_free(arena);

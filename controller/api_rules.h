@@ -1,0 +1,27 @@
+/* api_rules.h - what the routes of rules share: a rule as the store has it, what its body names, and what people are
+ * told about it. Loop thread. */
+#ifndef LOA_API_RULES_H
+#define LOA_API_RULES_H
+
+#include "controller/api.h"
+
+/* The rule as the API tells it, when this token sees it; NULL: it does not. New reference. */
+json_t *rule_find(struct request *r, const char *id);
+/* The canonical body of a row that rule_find() gave. New reference. */
+json_t *rule_body_of(const json_t *row);
+/* Only who reaches all that the rule reaches may change it. */
+int rule_check_mine(struct request *r, const json_t *row, const json_t *body);
+
+/* What the body names is there, and within this token's reach; classes are allowed. */
+int rule_check_named(struct request *r, const json_t *body);
+/* Not all of it is over. */
+int rule_check_ahead(struct request *r, const json_t *body);
+/* Sentences about what it would not do; new reference. */
+json_t *rule_warnings(struct request *r, const json_t *body);
+
+/* The playlists of the devices that are meant by it are made anew. */
+void rule_touch(struct request *r, const json_t *body);
+/* Answer with the rule as it stands now, and its warnings. */
+int rule_tell(struct request *r, unsigned status, const char *id, const json_t *body);
+
+#endif

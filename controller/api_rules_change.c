@@ -1,0 +1,241 @@
+/* api_rules_change.c - rules that are changed while they stand: edits, days left out, and each change undone. What is
+ * on the air follows: the playlists of all that the old or the new rule means are made anew. */
+#include "controller/api_rules.h"
+#include "controller/rules.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* The rule that a change is about. */
+struct target {
+    json_t *row, *body; /* owned */
+};
+
+static void target_done(struct target *target)
+{
+    json_decref(target->row);
+    json_decref(target->body);
+}
+
+/* Sees it, may change it, and it has not ended. */
+static int target_get(struct request *r, struct target *ret)
+{
+    struct target target = {.row = rule_find(r, r->param[0])};
+    if (!target.row)
+        return request_missing(r, "rule", r->param[0]);
+    target.body = rule_body_of(target.row);
+    int result = rule_check_mine(r, target.row, target.body);
+    if (result == 0 && !json_is_null(json_object_get(target.row, "ended")))
+        result = refuse(&r->problem, 409, "conflict", NULL, WORD_RULE_ENDED, r->param[0]);
+    if (result < 0) {
+        target_done(&target);
+        return result;
+    }
+    *ret = target;
+    return 0;
+}
+
+static int write_body(struct request *r, const json_t *body)
+{
+    const char *bulletin = json_string_value(json_object_get(body, "bulletin"));
+    return store_run(r->c->store, "UPDATE rules SET bulletin = ?, body = ? WHERE id = ?", "sjs",
+                     bulletin ? bulletin : "", body, r->param[0]);
+}
+
+/* The new body in the place of the old one, which is kept for an undo; both or neither. */
+static int replace(struct request *r, const char *what, const json_t *old, const json_t *fresh)
+{
+    if (json_equal(old, fresh))
+        return 0;
+    if (store_begin(r->c->store) < 0)
+        return request_store_failed(r);
+    if (store_run(r->c->store, "INSERT INTO rule_changes (rule, what, body, token, made_ms) VALUES (?, ?, ?, ?, ?)",
+                  "ssjsi", r->param[0], what, old, r->token.id, r->now_ms) < 0 ||
+        write_body(r, fresh) < 0) {
+        store_rollback(r->c->store);
+        return request_store_failed(r);
+    }
+    if (store_commit(r->c->store) < 0)
+        return request_store_failed(r);
+    rule_touch(r, old);
+    rule_touch(r, fresh);
+    return 0;
+}
+
+/* Checked like a new one. */
+static int change_to(struct request *r, const char *what, const struct target *target, const json_t *wanted)
+{
+    json_t *fresh = NULL;
+    if (rule_check(wanted, r->c->zones, r->c->settings->zone, &r->problem, &fresh) < 0)
+        return -1;
+    int result = rule_check_named(r, fresh);
+    if (result == 0)
+        result = rule_check_ahead(r, fresh);
+    if (result == 0)
+        result = replace(r, what, target->body, fresh);
+    if (result == 0)
+        result = rule_tell(r, 200, r->param[0], fresh);
+    json_decref(fresh);
+    return result;
+}
+
+int api_rule_change(struct request *r)
+{
+    struct target target;
+    if (json_object_get(r->json, "id"))
+        return refuse(&r->problem, 422, "member", "id", WORD_MEMBER_STRAY, "id", "PATCH");
+    if (target_get(r, &target) < 0)
+        return -1;
+    json_t *wanted = rule_merge(target.body, r->json);
+    int result = change_to(r, "edit", &target, wanted);
+    json_decref(wanted);
+    target_done(&target);
+    return result;
+}
+
+/* A day that can be left out: today or later, and the rule holds on it. */
+static int check_day(struct request *r, const json_t *body, const char *date, int64_t day)
+{
+    struct arena *arena = arena_new();
+    struct recurrence recur;
+    int64_t today;
+    int32_t second;
+    int result = 0;
+    if (rule_recur(body, r->c->zones, arena, &recur) < 0)
+        result = refuse(&r->problem, 422, "value", "zone", WORD_VALUE_ZONE,
+                        json_string_value(json_object_get(body, "zone")));
+    else if (recur.when == WHEN_ONCE)
+        result = refuse(&r->problem, 422, "value", "date", WORD_RULE_ONCE, r->param[0]);
+    else if (zone_civil(recur.zone, r->now_ms / 1000, &today, &second), day < today)
+        result = refuse(&r->problem, 422, "value", "date", WORD_RULE_DAY_PAST, date);
+    else if (!recur_on(&recur, day))
+        result = refuse(&r->problem, 422, "value", "date", WORD_RULE_OFF, r->param[0], date);
+    else if (recur.n_except >= RECUR_EXCEPT_MAX)
+        result = refuse(&r->problem, 422, "value", "date", WORD_RULE_EXCEPT_MANY, recur.n_except + 1,
+                        (size_t)RECUR_EXCEPT_MAX);
+    arena_free(arena);
+    return result;
+}
+
+/* -1: not among the days that are left out. */
+static int find_day(const json_t *list, const char *date)
+{
+    for (size_t i = 0; i < json_array_size(list); i++)
+        if (strcmp(json_string_value(json_array_get(list, i)), date) == 0)
+            return (int)i;
+    return -1;
+}
+
+/* The body with that day left out, or not; in order. New reference. */
+static json_t *with_day(const json_t *body, const char *date, bool out)
+{
+    json_t *fresh = json_copy((json_t *)body), *list = json_object_get(body, "except");
+    json_t *days = list ? json_copy(list) : json_array();
+    size_t at = 0;
+    while (at < json_array_size(days) && strcmp(json_string_value(json_array_get(days, at)), date) < 0)
+        at++;
+    if (out)
+        json_array_insert_new(days, at, json_string(date));
+    else
+        json_array_remove(days, at);
+    if (json_array_size(days))
+        json_object_set(fresh, "except", days);
+    else
+        json_object_del(fresh, "except");
+    json_decref(days);
+    return fresh;
+}
+
+static int set_day(struct request *r, const struct target *target, const char *date, bool out)
+{
+    json_t *fresh = with_day(target->body, date, out);
+    int result = replace(r, out ? "exception" : "exception taken back", target->body, fresh);
+    if (result == 0)
+        result = rule_tell(r, 200, r->param[0], fresh);
+    json_decref(fresh);
+    return result;
+}
+
+int api_rule_except(struct request *r)
+{
+    struct form form = {.object = r->json, .problem = &r->problem};
+    struct target target;
+    const char *date = NULL;
+    int64_t day = 0;
+    if (form_known(&form, "date") < 0 || form_date(&form, "date", true, &date, &day) < 0 || target_get(r, &target) < 0)
+        return -1;
+    int result;
+    if (find_day(json_object_get(target.body, "except"), date) >= 0)
+        result = rule_tell(r, 200, r->param[0], target.body);
+    else
+        result = check_day(r, target.body, date, day) < 0 ? -1 : set_day(r, &target, date, true);
+    target_done(&target);
+    return result;
+}
+
+int api_rule_except_back(struct request *r)
+{
+    struct target target;
+    if (target_get(r, &target) < 0)
+        return -1;
+    int result;
+    if (find_day(json_object_get(target.body, "except"), r->param[1]) < 0)
+        result = refuse(&r->problem, 404, "missing", NULL, WORD_RULE_NO_EXCEPTION, r->param[0], r->param[1]);
+    else
+        result = set_day(r, &target, r->param[1], false);
+    target_done(&target);
+    return result;
+}
+
+/* The body before the last change that stands comes back, as far as it may still be said. */
+static int undo(struct request *r, const struct target *target, const json_t *change)
+{
+    const json_t *former = json_object_get(change, "body");
+    if (rule_check_named(r, former) < 0)
+        return -1;
+    if (store_begin(r->c->store) < 0)
+        return request_store_failed(r);
+    if (store_run(r->c->store, "UPDATE rule_changes SET undone_ms = ? WHERE n = ?", "ii", r->now_ms,
+                  json_integer_value(json_object_get(change, "n"))) < 0 ||
+        write_body(r, former) < 0) {
+        store_rollback(r->c->store);
+        return request_store_failed(r);
+    }
+    if (store_commit(r->c->store) < 0)
+        return request_store_failed(r);
+    rule_touch(r, target->body);
+    rule_touch(r, former);
+    return rule_tell(r, 200, r->param[0], former);
+}
+
+int api_rule_undo(struct request *r)
+{
+    struct target target;
+    if (target_get(r, &target) < 0)
+        return -1;
+    json_t *change = store_one(r->c->store,
+                               "SELECT n, body AS body__json FROM rule_changes WHERE rule = ? AND undone_ms IS NULL"
+                               " ORDER BY n DESC LIMIT 1",
+                               "s", r->param[0]);
+    int result = change ? undo(r, &target, change)
+                        : refuse(&r->problem, 409, "conflict", NULL, WORD_RULE_NO_CHANGE, r->param[0]);
+    json_decref(change);
+    target_done(&target);
+    return result;
+}
+
+int api_rule_changes(struct request *r)
+{
+    struct page page;
+    if (request_page(r, true, &page) < 0)
+        return -1;
+    json_t *row = rule_find(r, r->param[0]);
+    if (!row)
+        return request_missing(r, "rule", r->param[0]);
+    json_decref(row);
+    json_t *rows = store_list(r->c->store,
+                              "SELECT n AS cursor__text, what, body AS before__json, token, made_ms AS made__at,"
+                              " undone_ms AS undone__at FROM rule_changes WHERE rule = ? AND n > ? ORDER BY n LIMIT ?",
+                              "sii", r->param[0], page.after_n, page.limit + 1);
+    return request_reply_page(r, &page, rows);
+}
