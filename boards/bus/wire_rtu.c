@@ -191,10 +191,10 @@ static int await_silence(struct wire_rtu *rtu, bool urgent, int64_t deadline_ns)
         if (n < 0)
             return n;
         int64_t now = clock_elapsed_ns();
+        if (now >= limit_ns && !urgent) /* silent or not: its answer could not come in time */
+            return -ETIMEDOUT;
         if (n == 0 && now >= quiet_ns)
             break;
-        if (now >= limit_ns && !urgent)
-            return -ETIMEDOUT;
         if (now >= limit_ns)
             break;
         len += (size_t)n;
@@ -307,6 +307,8 @@ static int probe(struct wire_rtu *rtu, uint8_t unit, int64_t deadline_ns)
 static int put_request(struct wire_rtu *rtu, const struct bus_request *request, int64_t deadline_ns,
                        uint8_t *ret_function)
 {
+    if (clock_elapsed_ns() >= deadline_ns)
+        return -ETIMEDOUT;
     uint8_t frame[PDU_MAX + 2];
     size_t len = rtu_seal(frame, pdu_request(request, frame));
     *ret_function = frame[1];
