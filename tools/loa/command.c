@@ -85,6 +85,17 @@ static void print_options(const struct option_spec *options)
     }
 }
 
+static void print_examples(const struct cli_command *c)
+{
+    const char *heading = "\nExamples:\n";
+    for (const struct cli_example *e = examples; e->group; e++) {
+        if (strcmp(e->group, c->group) != 0 || !c->name || strcmp(e->name, c->name) != 0)
+            continue;
+        printf("%s  %s\n", heading, e->line);
+        heading = "";
+    }
+}
+
 static void print_command_help(const struct cli_command *c)
 {
     char usage[160];
@@ -93,6 +104,7 @@ static void print_command_help(const struct cli_command *c)
         printf("\n");
         print_options(c->options);
     }
+    print_examples(c);
     printf("\nEvery command:\n");
     print_options(common_options);
 }

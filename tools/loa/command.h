@@ -51,6 +51,13 @@ struct call {
     const char *lang; /* "vi" or "en" */
 };
 
+/* What --help shows of a command beside its options: lines that work as they stand. */
+struct cli_example {
+    const char *group, *name;
+    const char *line;
+};
+extern const struct cli_example examples[]; /* ends with a NULL group (examples.c) */
+
 /* The commands of each file, in the order of --help; each ends with a NULL group. */
 extern const struct cli_command keys_commands[], trust_commands[], persons_commands[], bulletin_commands[],
     approve_commands[], rule_commands[], area_commands[], device_commands[], group_commands[], token_commands[],

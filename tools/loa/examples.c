@@ -1,0 +1,22 @@
+/* examples.c - lines for --help. See command.h. */
+#include "tools/loa/command.h"
+
+const struct cli_example examples[] = {
+    {"rule", "add", "loa rule add --bulletin HASH --area a001 --once +5m"},
+    {"rule", "add", "loa rule add --bulletin HASH --area a001 --daily 05:00,17:00 --until 2026-12-31"},
+    {"rule", "add", "loa rule add --bulletin HASH --area a001 --weekdays mon,thu --at 05:10 --holidays skip"},
+    {"rule", "add", "loa rule add --bulletin HASH --area a001 --weekdays sun --nth 1,-1 --at 06:30"},
+    {"rule", "add", "loa rule add --bulletin HASH --area a001 --month-days 1,15,-1 --at 17:00"},
+    {"rule", "add", "loa rule add --bulletin HASH --area a001 --every 10 --anchor 2026-07-01 --at 05:00"},
+    {"rule", "add", "loa rule add --bulletin HASH --area a001 --lunar-days 2,7,12,17,22,27 --at 05:30"},
+    {"rule", "add", "loa rule add --bulletin HASH --area a001 --lunar-dates 03-10,12-23..01-03 --at 07:00"},
+    {"rule", "add", "loa rule add --bulletin HASH --area a001 --on-holidays tet,national --at 06:00"},
+    {"rule", "add", "loa rule add --bulletin HASH --group gio-moi --daily 05:00 --season 10-15..03-15"},
+    {"rule", "add", "loa rule add --session buoi-sang.json --area a001 --except-device cum-loa-9 --daily 05:00"},
+    {"rule", "change", "loa rule change sang-5h --at 05:30"},
+    {"rule", "change", "loa rule change sang-5h --weekdays sat,sun --at 06:00 --unset late_ms"},
+    {"rule", "skip", "loa rule skip sang-5h 2026-09-02"},
+    {"rule", "skip", "loa rule skip sang-5h 2026-09-02 --take-back"},
+    {"rule", "calendar", "loa rule calendar > lich-phat.ics"},
+    {0},
+};
