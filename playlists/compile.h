@@ -70,7 +70,7 @@ struct compile_bulletin {
     const struct bulletin *bulletin;
     const struct blob_ref *approvals;
     size_t n_approvals;
-    bool filler; /* sessions may fill with it, by its category */
+    bool filler; /* sessions may fill with it, by its category, at devices in its unit */
 };
 
 /* The device is in the area from from_ms on and before until_ms. */

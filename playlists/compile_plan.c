@@ -111,6 +111,19 @@ static struct session_measure measure_relay(const struct session_part *part)
     return m;
 }
 
+/* A unit's own filler is for what lies in the unit. */
+static bool fills_here(const struct compile_set *set, const struct profile *p, const struct compile_bulletin *b,
+                       int64_t at_ms)
+{
+    if (!b->filler || !b->bulletin->category || !b->bulletin->unit)
+        return b->filler && b->bulletin->category;
+    uint32_t unit = set_name(set, NAME_AREA, b->bulletin->unit);
+    for (size_t i = 0; i < p->n_places; i++)
+        if (p->places[i].area == unit && at_ms >= p->places[i].from_ms && at_ms < p->places[i].until_ms)
+            return true;
+    return false;
+}
+
 static void find_fillers(const struct compile_set *set, const struct profile *p, struct arena *arena, struct plan *plan)
 {
     const struct session *session = plan->rule->session;
@@ -120,7 +133,8 @@ static void find_fillers(const struct compile_set *set, const struct profile *p,
     plan->filler_bulletins = arena_alloc(arena, SET_FILLERS_MAX * sizeof(plan->filler_bulletins[0]));
     for (size_t i = 0; i < set->n_bulletins && plan->n_fillers < SET_FILLERS_MAX; i++) {
         const struct compile_bulletin *b = set->bulletins[i];
-        for (size_t t = 0; b->filler && b->bulletin->category && t < session->n_topics; t++) {
+        bool here = fills_here(set, p, b, plan->from_ms);
+        for (size_t t = 0; here && t < session->n_topics; t++) {
             if (strcmp(session->topics[t].topic, b->bulletin->category) != 0)
                 continue;
             plan->filler_bulletins[plan->n_fillers] = b;

@@ -306,6 +306,13 @@ static int64_t span_of(const struct rule *rules, size_t n_rules, const struct co
     return add_saturated(add_saturated(begin_ms, length_ms), END_MARGIN_MS);
 }
 
+/* Whose filler it is tells devices apart. */
+static void name_filler(struct compile_set *set, const struct compile_bulletin *b)
+{
+    if (b->filler && b->bulletin->unit)
+        make_name(set, NAME_AREA, b->bulletin->unit);
+}
+
 static int rule_cmp(const void *a, const void *b)
 {
     const struct rule *const *x = a, *const *y = b;
@@ -337,8 +344,10 @@ struct compile_set *compile_set_new(const struct rule *rules, size_t n_rules, co
     set->back_ms = look_back(from_ms, span_of(rules, n_rules, bulletins, n_bulletins));
     set->cap_bulletins = n_bulletins + 1;
     set->bulletins = xcalloc(set->cap_bulletins, sizeof(set->bulletins[0]));
-    for (size_t i = 0; i < n_bulletins; i++)
+    for (size_t i = 0; i < n_bulletins; i++) {
         set->bulletins[set->n_bulletins++] = &bulletins[i];
+        name_filler(set, &bulletins[i]);
+    }
     qsort(set->bulletins, n_bulletins, sizeof(set->bulletins[0]), bulletin_cmp);
     take_rules(set, rules, n_rules);
     return set;
@@ -412,5 +421,6 @@ void compile_set_bulletin(struct compile_set *set, const char *hash, const struc
     set->bulletins = grown(set->bulletins, set->n_bulletins, &set->cap_bulletins, sizeof(set->bulletins[0]));
     memmove(&set->bulletins[at + 1], &set->bulletins[at], (set->n_bulletins++ - at) * sizeof(set->bulletins[0]));
     set->bulletins[at] = bulletin;
+    name_filler(set, bulletin);
     drop_who_says(set, bulletin);
 }

@@ -115,12 +115,20 @@ int64_t limits_span_from(const struct limit_span *spans, size_t n, int64_t from_
     return spans[low].from_ms > from_ms ? spans[low].from_ms : from_ms;
 }
 
-int64_t limits_quiet_from(const struct limits *limits, enum limit_action action, int64_t from_ms, int64_t to_ms)
+int64_t limits_quiet_from(const struct limits *limits, enum limit_action action, int64_t from_ms, int64_t to_ms,
+                          const struct limit_line **ret_line)
 {
-    struct limit_span *spans;
-    size_t n = limits_quiet_spans(limits, action, from_ms, to_ms, &spans);
-    int64_t first_ms = limits_span_from(spans, n, from_ms, to_ms);
-    free(spans);
+    int64_t first_ms = to_ms;
+    for (size_t i = 0; i < limits->n_lines; i++) {
+        struct limits one = {.zone = limits->zone, .lines = &limits->lines[i], .n_lines = 1};
+        struct limit_span *spans;
+        size_t n = limits_quiet_spans(&one, action, from_ms, to_ms, &spans);
+        int64_t hit_ms = limits_span_from(spans, n, from_ms, first_ms);
+        if (hit_ms < first_ms && ret_line)
+            *ret_line = &limits->lines[i];
+        first_ms = hit_ms;
+        free(spans);
+    }
     return first_ms;
 }
 

@@ -58,8 +58,10 @@ struct limits {
 /* 21:00-05:00: what holds where neither an area on the path nor the device says anything about quiet hours. */
 extern const struct day_window limits_quiet_default;
 
-/* The first moment in [from_ms, to_ms) that lies in quiet hours of lines with this action; to_ms: none does. */
-int64_t limits_quiet_from(const struct limits *limits, enum limit_action action, int64_t from_ms, int64_t to_ms);
+/* The first moment in [from_ms, to_ms) that lies in quiet hours of lines with this action; to_ms: none does.
+ * `ret_line` (may be NULL): which line. */
+int64_t limits_quiet_from(const struct limits *limits, enum limit_action action, int64_t from_ms, int64_t to_ms,
+                          const struct limit_line **ret_line);
 
 /* All quiet hours of lines with this action between two moments, joined, ascending. The caller frees *ret. */
 struct limit_span {
