@@ -19,13 +19,14 @@ enum { SAVE_ON_MS = 5000, SAVE_IDLE_MS = 600000, ASK_MAX_MS = 60000 };
 
 /* --- receipts --- */
 
-/* When its sound was first heard. A card that was busy or gone makes late what was begun on time. */
-static void note_start(const struct agent *agent, struct airing *airing, int64_t heard_ms)
+/* When its sound was first heard, by the time that held when it was put on: clock and boot may be others by now. A card
+ * that was busy or gone makes late what was begun on time. */
+static void note_start(const struct agent *agent, struct airing *airing, int64_t error_us)
 {
     const struct config *config = courier_config(agent->courier);
-    airing->started_ms = heard_ms;
-    if (airing->reason == REASON_ON_TIME &&
-        heard_ms - airing->planned_ms - (config ? config->delay_ms : 0) > ARBITER_LATE_MS)
+    int64_t late_ms = airing->started_ms - airing->planned_ms + error_us / 1000;
+    airing->started_ms += (config ? config->delay_ms : 0) + error_us / 1000;
+    if (airing->reason == REASON_ON_TIME && late_ms > ARBITER_LATE_MS)
         airing->reason = REASON_LATE;
 }
 
@@ -36,7 +37,7 @@ static void close_airing(struct agent *agent, struct airing *airing, const struc
     bool any = agent_all_evidence(agent, airing->key, last, &all);
     const char *detail = any ? all.problem : "what its outputs proved was lost when the agent ended";
     if (any && all.sound.first_elapsed_ns && airing->started_ms)
-        note_start(agent, airing, agent_time_of_elapsed(agent, all.sound.first_elapsed_ns / 1000000));
+        note_start(agent, airing, all.sound.start_error_us);
     if (airing->ended_ms < airing->started_ms)
         airing->ended_ms = airing->started_ms;
     deeds_receipt(&agent->deeds, airing, any ? &all : NULL, detail);

@@ -291,6 +291,7 @@ static void set_verdict(struct timetable *timetable, size_t i, enum reason verdi
     row->detail = detail && detail[0] ? xstrdup(detail) : NULL;
     row->verdict = verdict;
     timetable->items[i].blocked = verdict;
+    timetable->items[i].unsure = false;
 }
 
 static bool media_here(const struct timetable *timetable, const struct entry *entry, uint32_t mask)
@@ -393,11 +394,13 @@ void timetable_near(struct timetable *timetable, int64_t now_ms, int64_t elapsed
             continue;
         const struct entry *entry = &timetable->entries[timetable->playlist->items[timetable->rows[i].item].bulletin];
         item->blocked = REASON_ON_TIME;
+        item->unsure = false;
         for (size_t m = 0; m < entry->n_media; m++) {
             const struct media *media = &entry->media[m];
             if (!(timetable->rows[i].media >> m & 1) || blobs_fresh(timetable->blobs, media->hash.hex, elapsed_ms))
                 continue;
             item->blocked = REASON_NO_MEDIA; /* until the check has ended */
+            item->unsure = true;
             blobs_check(timetable->blobs, media->hash.hex, media->size);
         }
     }

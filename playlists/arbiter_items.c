@@ -233,7 +233,7 @@ static enum reason missed_reason(const struct step *step, const struct air_item 
     enum reason hold = holds_at(step, holds_item(item), limit_ms);
     if (hold != REASON_ON_TIME && (hold != REASON_SILENCED || looked || step->was_silent))
         return hold;
-    if (item->blocked != REASON_ON_TIME)
+    if (item->blocked != REASON_ON_TIME && !item->unsure)
         return item->blocked;
     return !looked && step->in->now_ms >= item->end_ms ? REASON_EXPIRED : REASON_LATE;
 }

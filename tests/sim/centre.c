@@ -155,7 +155,7 @@ void centre_playlist(struct centre *centre)
         struct playlist_item item = centre->items[i];
         if (item.end_ms == 0)
             item.end_ms = end_of(centre, &item);
-        if (item.end_ms > now_ms && item.start_ms < playlist.until_ms)
+        if (!centre->gone[i] && item.end_ms > now_ms && item.start_ms < playlist.until_ms)
             items[playlist.n_items++] = item;
     }
     qsort(items, playlist.n_items, sizeof(*items), by_start);

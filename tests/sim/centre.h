@@ -22,7 +22,8 @@ struct centre_row {
     struct hash hash; /* of the sealed bytes */
     int64_t came_ms;
     /* receipt */
-    char occurrence[64], grade[12];
+    char occurrence[80], grade[12], bulletin[72], exempt[40];
+    enum air_class class;
     int64_t planned_ms, started_ms, ended_ms;
     enum reason reason;
     bool proven; /* with evidence of sound */
@@ -76,13 +77,14 @@ struct centre {
     int64_t era;
     struct config config;
     struct playlist_item items[CENTRE_ITEMS_MAX]; /* any order; end_ms 0: as the planner makes it */
+    bool gone[CENTRE_ITEMS_MAX];                  /* it was named once, and is not any more */
     size_t n_items;
     bool deaf;       /* the link to the broker is away */
     int64_t life_ms; /* of documents */
 
     /* To be looked at. */
     char fault[300]; /* first thing that must not be; empty: none */
-    char store[64], nonce[64], grade[12], boot[40], on_air[64];
+    char store[64], nonce[64], grade[12], boot[40], on_air[80];
     bool up;
     int64_t state_era, state_ver;
     struct held_version held[CENTRE_DOCS]; /* of the latest state */

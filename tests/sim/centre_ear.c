@@ -129,6 +129,9 @@ static void take_receipt(struct centre *centre, const struct receipt *receipt, c
     snprintf(row->occurrence, sizeof(row->occurrence), "%s", receipt->occurrence);
     snprintf(row->grade, sizeof(row->grade), "%s", receipt->grade);
     snprintf(row->detail, sizeof(row->detail), "%.190s", receipt->detail ? receipt->detail : "");
+    snprintf(row->bulletin, sizeof(row->bulletin), "%s", receipt->bulletin ? receipt->bulletin : "");
+    snprintf(row->exempt, sizeof(row->exempt), "%s", receipt->exempt ? receipt->exempt : "");
+    row->class = (enum air_class)receipt->class;
     row->planned_ms = receipt->planned_ms;
     row->started_ms = receipt->started_ms;
     row->ended_ms = receipt->ended_ms;

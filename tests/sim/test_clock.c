@@ -46,7 +46,7 @@ static void assert_played(const struct world *world, int i, const char *grade)
     assert_string_equal(row->grade, grade);
     assert_int_equal(row->planned_ms, item(world, i)->start_ms);
     assert_in_range(row->started_ms, row->planned_ms - NEAR_MS, row->planned_ms + NEAR_MS);
-    assert_in_range(row->ended_ms - row->started_ms, SOUND_MS, SOUND_MS + NEAR_MS);
+    assert_in_range(row->ended_ms - row->started_ms, SOUND_MS - NEAR_MS, SOUND_MS + NEAR_MS);
     assert_int_equal(row->frames, SOUND_MS * 48);
     assert_int_equal(world_begun(world, item(world, i)->id), 1);
 }

@@ -54,7 +54,7 @@ static void check_content(struct world *world, const struct stage_airing *airing
 
 static void check_once(struct world *world, const struct world_airing *airing, enum cut_policy policy)
 {
-    int64_t most_ms = policy == CUT_RESUME ? AGAIN_MS : HEARD_MS;
+    int64_t most_ms = policy == CUT_RESUME ? AGAIN_MS : policy == CUT_RESTART ? INT64_MAX : HEARD_MS;
     for (size_t i = 0; i < world->n_airings; i++) {
         const struct world_airing *earlier = &world->airings[i];
         if (earlier->key == airing->key && airing->offset_ms == 0 && earlier->ended_ms - earlier->began_ms > most_ms)
