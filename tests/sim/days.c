@@ -84,13 +84,9 @@ static size_t list_of(const struct days *days, int64_t ver)
 }
 
 /* The agent has asked its arbiter: with which playlist, and by which time? */
-static void on_decided(void *arg, const struct site *site)
+static void observe(struct days *days)
 {
-    struct days *days = arg;
     const struct agent *agent = days->world->agent;
-    (void)site;
-    if (!agent)
-        return; /* its very first question; it asks again at the same moment */
     const struct playlist *playlist = courier_playlist(agent->courier);
     bool known = agent->time.grade != GRADE_UNKNOWN;
     int64_t ahead_ms = agent->time.now_ms - sim_true_ms();
@@ -108,6 +104,14 @@ static void on_decided(void *arg, const struct site *site)
     }
     days->known = known;
     days->ahead_ms = ahead_ms;
+}
+
+static void on_decided(void *arg, const struct site *site)
+{
+    struct days *days = arg;
+    (void)site;
+    if (days->world->agent) /* else it is its very first question: come_back() */
+        observe(days);
 }
 
 /* --- a day --- */
@@ -128,6 +132,7 @@ static void come_back(struct days *days)
 {
     add_turn(days, (struct sim_turn){.kind = SIM_ON});
     world_boot(days->world);
+    observe(days);
 }
 
 static void cut_power(struct days *days, bool to_1970)
