@@ -1,6 +1,9 @@
 /* api_rules.c - rules: what plays when and where. Ended ones stay on record and can come back. */
 #include "controller/api_rules.h"
 
+#include "controller/carry.h"
+#include "controller/limits_rule.h"
+
 #include "controller/places.h"
 #include "controller/planner.h"
 #include "controller/publisher.h"
@@ -63,8 +66,26 @@ json_t *rule_find(struct request *r, const char *id)
     return spread(store_one(r->c->store, SQL_SCOPE SQL_RULE "WHERE r.id = ?2 AND " IN_SIGHT, "ss", r->token.unit, id));
 }
 
+json_t *rules_in_force(struct request *r, int64_t max)
+{
+    json_t *rows = store_list(r->c->store,
+                              SQL_SCOPE SQL_RULE "WHERE r.ended_ms IS NULL AND " IN_SIGHT "ORDER BY r.n LIMIT ?2", "si",
+                              r->token.unit, max),
+           *row;
+    size_t i;
+    json_array_foreach(rows, i, row) spread(row);
+    return rows;
+}
+
 int api_rule(struct request *r)
 {
+    size_t len = strlen(r->param[0]);
+    if (len > 4 && strcmp(r->param[0] + len - 4, ".ics") == 0) {
+        r->param[0][len - 4] = '\0';
+        return api_rule_calendar(r, r->param[0]);
+    }
+    if (request_query(r, "from") || request_query(r, "days"))
+        return refuse(&r->problem, 400, "query", NULL, WORD_QUERY_NONE, request_query(r, "from") ? "from" : "days");
     json_t *row = rule_find(r, r->param[0]);
     return row ? request_reply(r, 200, row) : request_missing(r, "rule", r->param[0]);
 }
@@ -100,7 +121,7 @@ static int add(struct request *r, const char *id, const json_t *body)
         json_decref(there);
         return result;
     }
-    if (rule_check_ahead(r, body) < 0)
+    if (rule_check_ahead(r, body) < 0 || limits_check_rule(r, body) < 0)
         return -1;
     if (store_run(r->c->store, "INSERT INTO rules (id, unit, bulletin, body, created_ms) VALUES (?, ?, ?, ?, ?)",
                   "sssji", id, r->token.unit, bulletin ? bulletin : "", body, r->now_ms) < 0)
@@ -118,7 +139,10 @@ int api_rules_new(struct request *r)
     id_make("r-", made);
     if (rule_check(r->json, r->c->zones, r->c->settings->zone, &r->problem, &body) < 0)
         return -1;
-    int result = form_id(&form, "id", false, &id) < 0 || rule_check_named(r, body) < 0 ? -1 : add(r, id, body);
+    int result = form_id(&form, "id", false, &id) < 0 || rule_check_named(r, body) < 0 ||
+                         carry_settle(r->c->store, &r->token, r->json, body, &r->problem) < 0
+                     ? -1
+                     : add(r, id, body);
     json_decref(body);
     return result;
 }
@@ -138,6 +162,8 @@ static int set_ended(struct request *r, bool ended)
         return request_missing(r, "rule", r->param[0]);
     json_t *body = rule_body_of(row);
     int result = rule_check_mine(r, row, body);
+    if (result == 0 && !ended)
+        result = limits_check_rule(r, body);
     if (result == 0 && store_run(r->c->store,
                                  ended ? "UPDATE rules SET ended_ms = coalesce(ended_ms, ?) WHERE id = ?"
                                        : "UPDATE rules SET ended_ms = ?1 * NULL WHERE id = ?2",

@@ -7,6 +7,10 @@
 
 /* The rule as the API tells it, when this token sees it; NULL: it does not. New reference. */
 json_t *rule_find(struct request *r, const char *id);
+/* All in sight that have not ended, oldest first, at most `max`; new reference. */
+json_t *rules_in_force(struct request *r, int64_t max);
+/* GET /rules/{id}.ics */
+int api_rule_calendar(struct request *r, const char *id);
 /* The canonical body of a row that rule_find() gave. New reference. */
 json_t *rule_body_of(const json_t *row);
 /* Only who reaches all that the rule reaches may change it. */
