@@ -60,6 +60,7 @@ int api_rule_except(struct request *r);
 int api_rule_except_back(struct request *r);
 int api_rule_undo(struct request *r);
 int api_rule_changes(struct request *r);
+int api_rules_calendar(struct request *r);
 
 int api_receipts(struct request *r);
 int api_events(struct request *r);
