@@ -26,7 +26,8 @@ struct drafts {
     struct timetables *timetables; /* the thread's */
     char *mandate_mark;            /* which documents the mandate was made of; owned */
     uv_work_t work;
-    bool busy, trusted;
+    const struct store *store; /* the loop's */
+    bool busy, trusted, shorten_log;
     struct draft drafts[DRAFTS_MAX];
     size_t asked, done;
     drafts_done_fn on_done;
@@ -312,6 +313,8 @@ static void on_thread(uv_work_t *work)
     while (d->trusted && d->done < d->asked && (d->done == 0 || clock_elapsed_ms() - from_ms < TIME_MAX_MS))
         draft_one(d, &d->drafts[d->done++]);
     (void)!store_commit(d->own.store);
+    if (d->shorten_log)
+        store_shorten_log(d->own.store);
 }
 
 /* --- on the loop --- */
@@ -343,6 +346,7 @@ struct drafts *drafts_new(struct controller *c)
 {
     struct drafts *d = xcalloc(1, sizeof(*d));
     d->loop = c->loop;
+    d->store = c->store;
     d->own.settings = c->settings;
     d->own.scheduler = c->scheduler;
     d->timetables = timetables_new();
@@ -386,6 +390,7 @@ int drafts_start(struct drafts *d, const char *const *devices, size_t n, drafts_
         snprintf(d->drafts[i].device, sizeof(d->drafts[i].device), "%s", devices[i]);
     d->asked = n;
     d->trusted = true;
+    d->shorten_log = store_log_due(d->store);
     d->on_done = done;
     d->arg = arg;
     d->work.data = d;

@@ -41,25 +41,6 @@ static struct day_window *windows(const json_t *list, struct arena *arena, size_
     return all;
 }
 
-static struct texts with_former(const json_t *facts, struct arena *arena)
-{
-    const json_t *former = json_object_get(json_object_get(facts, "settings"), "former_areas");
-    json_t *all = json_copy(json_object_get(facts, "areas"));
-    json_t *area;
-    size_t i, j;
-    json_array_foreach(former, i, area)
-    {
-        bool there = false;
-        json_t *own;
-        json_array_foreach(all, j, own) there = there || json_equal(own, area);
-        if (!there)
-            json_array_append(all, area);
-    }
-    struct texts texts = texts_of_json(all, arena);
-    json_decref(all);
-    return texts;
-}
-
 static const char *keep(struct arena *arena, const json_t *value)
 {
     return arena_strndup(arena, json_string_value(value), json_string_length(value));
@@ -71,7 +52,7 @@ void planner_config(const json_t *facts, struct arena *arena, struct config *ret
     struct config config = {
         .kind = index_of(device_kind_names, json_string_value(json_object_get(facts, "kind"))),
         .zone = keep(arena, json_object_get(settings, "zone")),
-        .areas = with_former(facts, arena),
+        .areas = texts_of_json(json_object_get(facts, "config_areas"), arena),
         .languages = texts_of_json(json_object_get(settings, "languages"), arena),
         .delay_ms = json_integer_value(json_object_get(settings, "delay_ms")),
         .heard_level_mb = json_integer_value(json_object_get(settings, "heard_level_mb")),
@@ -81,54 +62,9 @@ void planner_config(const json_t *facts, struct arena *arena, struct config *ret
     *ret = config;
 }
 
-static size_t rules_for(struct controller *c, const json_t *facts, struct arena *arena, struct rule **ret)
-{
-    json_t *rows = store_list(c->store,
-                              SQL_SCOPE "SELECT id, body AS body__json FROM rules WHERE ended_ms IS NULL AND id IN ("
-                                        "SELECT rule FROM rule_targets WHERE target = ?2 AND kind = 'device' UNION "
-                                        "SELECT rule FROM rule_targets WHERE kind = 'area' AND target IN (SELECT id"
-                                        " FROM over)) ORDER BY id",
-                              "ss", json_string_value(json_object_get(facts, "area")),
-                              json_string_value(json_object_get(facts, "id")));
-    size_t n = 0, i;
-    json_t *row;
-    *ret = arena_alloc(arena, (json_array_size(rows) + 1) * sizeof(**ret));
-    json_array_foreach(rows, i, row) if (rule_build(json_string_value(json_object_get(row, "id")),
-                                                    json_object_get(row, "body"), c->zones, arena, &(*ret)[n]) == 0)
-        n++;
-    json_decref(rows);
-    return n;
-}
-
-static bool bulletin_for(struct controller *c, const char *hash, struct arena *arena, struct compile_bulletin *ret)
-{
-    char *body = store_text(c->store, "SELECT body FROM bulletins WHERE hash = ?", "s", hash);
-    struct bulletin *bulletin = NULL;
-    bool found = body && bulletin_decode(body, strlen(body), arena, &bulletin, NULL) >= 0;
-    if (found)
-        *ret = (struct compile_bulletin){.hash = hash, .size = (int64_t)strlen(body), .bulletin = bulletin};
-    free(body);
-    return found;
-}
-
-static size_t bulletins_for(struct controller *c, const struct rule *rules, size_t n_rules, struct arena *arena,
-                            struct compile_bulletin **ret)
-{
-    size_t n = 0;
-    *ret = arena_alloc(arena, (n_rules + 1) * sizeof(**ret));
-    for (size_t i = 0; i < n_rules; i++) {
-        bool there = false;
-        for (size_t j = 0; j < n && !there; j++)
-            there = strcmp((*ret)[j].hash, rules[i].bulletin) == 0;
-        if (!there && bulletin_for(c, rules[i].bulletin, arena, &(*ret)[n]))
-            n++;
-    }
-    return n;
-}
-
 /* Which approvals a bulletin needs is known once its items are. */
-static void add_approvals(struct controller *c, const struct compile_bulletin *bulletins, size_t n_bulletins,
-                          const struct texts *areas, int64_t now_ms, struct arena *arena, struct compile_result *result)
+static void add_approvals(struct controller *c, const struct timetables *timetables, const struct texts *areas,
+                          int64_t now_ms, struct arena *arena, struct compile_result *result)
 {
     size_t *wanted = arena_alloc(arena, (result->n_items + 1) * sizeof(*wanted));
     for (size_t i = 0; i < result->n_bulletins; i++) {
@@ -137,10 +73,8 @@ static void add_approvals(struct controller *c, const struct compile_bulletin *b
                                        .hash = to->hash,
                                        .areas = areas,
                                        .items = result->items,
-                                       .wanted = wanted};
-        for (size_t j = 0; j < n_bulletins; j++)
-            if (strcmp(bulletins[j].hash, to->hash) == 0)
-                wants.bulletin = bulletins[j].bulletin;
+                                       .wanted = wanted,
+                                       .bulletin = timetables_bulletin(timetables, to->hash)->bulletin};
         for (size_t j = 0; j < result->n_items; j++)
             if (result->items[j].bulletin == (int64_t)i)
                 wanted[wants.n_wanted++] = j;
@@ -148,32 +82,51 @@ static void add_approvals(struct controller *c, const struct compile_bulletin *b
     }
 }
 
-static struct membership *memberships(const json_t *areas, struct arena *arena)
+static struct limits own_limits(struct controller *c, const json_t *settings, struct arena *arena)
 {
-    struct membership *all = arena_alloc(arena, (json_array_size(areas) + 1) * sizeof(*all));
-    for (size_t i = 0; i < json_array_size(areas); i++)
-        all[i] = (struct membership){keep(arena, json_array_get(areas, i)), INT64_MIN, INT64_MAX};
+    struct limit_line *line = arena_alloc(arena, sizeof(*line));
+    *line = (struct limit_line){.what = LIMIT_QUIET_HOURS, .action = LIMIT_REFUSE, .from_ms = INT64_MIN};
+    line->windows = windows(json_object_get(settings, "quiet_hours"), arena, &line->n_windows);
+    return (struct limits){.zone = zones_get(c->zones, json_string_value(json_object_get(settings, "zone"))),
+                           .lines = line,
+                           .n_lines = line->n_windows > 0};
+}
+
+static struct membership *memberships(const json_t *facts, struct arena *arena, size_t *ret_n)
+{
+    const json_t *timed = json_object_get(facts, "memberships"), *member;
+    size_t i;
+    *ret_n = json_array_size(timed);
+    struct membership *all = arena_alloc(arena, (*ret_n + 1) * sizeof(*all));
+    json_array_foreach(timed, i, member) all[i] = (struct membership){
+        keep(arena, json_object_get(member, "area")), json_integer_value(json_object_get(member, "from_ms")),
+        json_integer_value(json_object_get(member, "until_ms"))};
     return all;
 }
 
-void planner_playlist(struct controller *c, const json_t *facts, int64_t now_ms, size_t max_items, struct arena *arena,
-                      struct playlist *ret, struct compile_result *ret_result)
+void planner_device(struct controller *c, const json_t *facts, struct arena *arena, struct compile_device *ret)
 {
-    struct rule *rules;
-    struct compile_bulletin *bulletins;
-    size_t n_rules = rules_for(c, facts, arena, &rules);
-    size_t n_bulletins = bulletins_for(c, rules, n_rules, arena, &bulletins);
-    struct compile_device device = {
+    const json_t *settings = json_object_get(facts, "settings");
+    *ret = (struct compile_device){
         .id = keep(arena, json_object_get(facts, "id")),
         .kind = (enum device_kind)index_of(device_kind_names, json_string_value(json_object_get(facts, "kind"))),
-        .areas = memberships(json_object_get(facts, "areas"), arena),
-        .n_areas = json_array_size(json_object_get(facts, "areas")),
-        .languages = texts_of_json(json_object_get(json_object_get(facts, "settings"), "languages"), arena),
+        .languages = texts_of_json(json_object_get(settings, "languages"), arena),
+        .tags = texts_of_json(json_object_get(settings, "tags"), arena),
+        .groups = texts_of_json(json_object_get(facts, "groups"), arena),
     };
+    ret->areas = memberships(facts, arena, &ret->n_areas);
+    ret->limits = own_limits(c, settings, arena);
+}
+
+void planner_playlist(struct controller *c, struct timetables *timetables, const json_t *facts, int64_t now_ms,
+                      size_t max_items, struct arena *arena, struct playlist *ret, struct compile_result *ret_result)
+{
+    struct compile_device device;
     int64_t until_ms = now_ms + HORIZON_DAYS * INT64_C(86400000);
-    compile(rules, n_rules, bulletins, n_bulletins, &device, now_ms, until_ms, max_items, arena, ret_result);
-    struct texts areas = with_former(facts, arena);
-    add_approvals(c, bulletins, n_bulletins, &areas, now_ms, arena, ret_result);
+    planner_device(c, facts, arena, &device);
+    timeline_write(timetables_timeline(timetables, &device), now_ms, until_ms, max_items, arena, ret_result);
+    struct texts areas = texts_of_json(json_object_get(facts, "config_areas"), arena);
+    add_approvals(c, timetables, &areas, now_ms, arena, ret_result);
     *ret = (struct playlist){.from_ms = now_ms,
                              .until_ms = ret_result->until_ms,
                              .bulletins = ret_result->bulletins,

@@ -4,15 +4,18 @@
 #define LOA_PLANNER_H
 
 #include "controller/controller.h"
-#include "playlists/compile.h"
+#include "controller/timetables.h"
 
 /* The configuration of a device (facts as device_facts() gives them), head left zero; in `arena`. */
 void planner_config(const json_t *facts, struct arena *arena, struct config *ret);
 
-/* Compile the device's playlist from now on, with at most `max_items`; head and config_ver left zero; all in `arena`.
- */
-void planner_playlist(struct controller *c, const json_t *facts, int64_t now_ms, size_t max_items, struct arena *arena,
-                      struct playlist *ret, struct compile_result *ret_result);
+/* The device as rules see it; all in `arena`, but for the zone. */
+void planner_device(struct controller *c, const json_t *facts, struct arena *arena, struct compile_device *ret);
+
+/* The device's playlist from now on, with at most `max_items`; head and config_ver left zero; all in `arena`. The
+ * timetables have been refreshed. */
+void planner_playlist(struct controller *c, struct timetables *timetables, const json_t *facts, int64_t now_ms,
+                      size_t max_items, struct arena *arena, struct playlist *ret, struct compile_result *ret_result);
 
 /* Whether what is published still says what `fresh` says: each item that is not over, within both horizons, with the
  * same bulletin and approvals. Both are payloads as JSON. Pure. */

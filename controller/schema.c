@@ -155,5 +155,26 @@ static const char step_5[] =
                                     " NULL, token TEXT NOT NULL, made_ms INTEGER NOT NULL, undone_ms INTEGER);"
                                     "CREATE INDEX rule_changes_rule ON rule_changes (rule, n);";
 
-const char *const schema_steps[] = {step_1, step_2, step_3, step_4, step_5};
+/* Rules and bulletins in the order of their latest change, so that who has read them reads on from there. */
+static const char step_6[] =
+    "CREATE TABLE changes (n INTEGER PRIMARY KEY AUTOINCREMENT, what TEXT NOT NULL, id TEXT NOT NULL, UNIQUE (what,"
+    " id));"
+    "CREATE TRIGGER rule_made AFTER INSERT ON rules BEGIN INSERT OR REPLACE INTO changes (what, id) VALUES ('rule',"
+    " new.id); END;"
+    "CREATE TRIGGER rule_changed AFTER UPDATE ON rules BEGIN INSERT OR REPLACE INTO changes (what, id) VALUES ('rule',"
+    " new.id); END;"
+    "CREATE TRIGGER placement_made AFTER INSERT ON placements BEGIN INSERT OR REPLACE INTO changes (what, id) VALUES"
+    " ('rule', new.rule); END;"
+    "CREATE TRIGGER placement_changed AFTER UPDATE ON placements BEGIN INSERT OR REPLACE INTO changes (what, id) VALUES"
+    " ('rule', new.rule); END;"
+    "CREATE TRIGGER placement_gone AFTER DELETE ON placements BEGIN INSERT OR REPLACE INTO changes (what, id) VALUES"
+    " ('rule', old.rule); END;"
+    "CREATE TRIGGER bulletin_made AFTER INSERT ON bulletins BEGIN INSERT OR REPLACE INTO changes (what, id) VALUES"
+    " ('bulletin', new.hash); END;"
+    "CREATE TRIGGER bulletin_approved AFTER INSERT ON approvals BEGIN INSERT OR REPLACE INTO changes (what, id) VALUES"
+    " ('bulletin', new.bulletin); END;"
+    "INSERT INTO changes (what, id) SELECT 'rule', id FROM rules ORDER BY n;"
+    "INSERT INTO changes (what, id) SELECT 'bulletin', hash FROM bulletins ORDER BY n;";
+
+const char *const schema_steps[] = {step_1, step_2, step_3, step_4, step_5, step_6};
 const int schema_n_steps = sizeof(schema_steps) / sizeof(schema_steps[0]);
