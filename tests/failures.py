@@ -43,7 +43,8 @@ def main():
         print(f"\n######## {case.get('name')} after {float(case.get('time') or 0):.0f} s: {how}")
         print("\n".join(before + account))
         told.append(f"{case.get('name')}: {reason(account, how)}")
-    print("\n######## failed:", *told, sep="\n")
+    if told:
+        print("\n######## failed:", *told, sep="\n")
 
 
 if __name__ == "__main__":
