@@ -79,6 +79,8 @@ void agent_finished(void *arg, uint64_t key, bool failed)
         return;
     agent->finished = !failed;
     agent->failed = failed;
+    if (failed)
+        blobs_doubt(agent->blobs);
     agent_ask_soon(agent);
 }
 

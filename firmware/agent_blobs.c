@@ -233,7 +233,8 @@ void agent_blob_checked(void *arg, const char *hash, bool whole)
     struct agent *agent = arg;
     if (!whole) {
         log_warn("vault", "blob %.12s is damaged; deleted, to be fetched again", hash);
-        agent_event(agent, "blob_damaged", hash, "what lies in the vault is not what its hash says; fetched again");
+        agent_event(agent, "blob_damaged", hash,
+                    "what lies in the vault cannot be read, or is not what its hash says; fetched again");
         blob_changed(agent, hash);
     }
     agent_ask_soon(agent);

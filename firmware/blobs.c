@@ -287,13 +287,19 @@ static int take_in(struct job *job)
     return r;
 }
 
+/* It is of no use, and comes anew only when it is gone. */
+static bool is_lost(int result)
+{
+    return result == ERR_HASH || result == -EIO;
+}
+
 static void run(uv_work_t *work)
 {
     struct job *job = work->data;
     job->result = job->take ? take_in(job) : verify(job, job->path);
     if (job->result == 0)
         job->result = take_print(job->path, &job->print);
-    if (job->result == ERR_HASH && !job->take)
+    if (!job->take && is_lost(job->result))
         unlink(job->path);
 }
 
@@ -363,6 +369,11 @@ void blobs_check(struct blobs *blobs, const char *hash, int64_t size)
     start(blobs, xcalloc(1, sizeof(struct job)), hash, size);
 }
 
+void blobs_doubt(struct blobs *blobs)
+{
+    memset(blobs->checks, 0, sizeof(blobs->checks));
+}
+
 int blobs_read(struct blobs *blobs, const char *hash, size_t max, struct buf *ret)
 {
     char path[BLOB_PATH_MAX];
@@ -375,7 +386,7 @@ int blobs_read(struct blobs *blobs, const char *hash, size_t max, struct buf *re
     if (r == 0 && strcmp(real.hex, hash) == 0)
         return 0;
     ret->len = before;
-    if (r < 0 && r != -EFBIG)
+    if (r < 0 && r != -EFBIG && !is_lost(r))
         return r;
     log_warn("vault", "blob %.12s is damaged; deleted, to be fetched again", hash);
     unlink(path);

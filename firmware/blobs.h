@@ -40,6 +40,8 @@ void blobs_take(struct blobs *blobs, const char *hash, int64_t size);
 void blobs_discard(struct blobs *blobs, const char *hash);
 /* Read and hash again; ends with `checked`. Harmless while one for the same hash is under way. */
 void blobs_check(struct blobs *blobs, const char *hash, int64_t size);
+/* Something broke off while it was read: no check counts any more. */
+void blobs_doubt(struct blobs *blobs);
 
 /* Read a small blob whole, with its hash checked. ERR_HASH: damaged, and deleted now. -ENOENT. */
 MUST_USE int blobs_read(struct blobs *blobs, const char *hash, size_t max, struct buf *ret);
