@@ -17,6 +17,15 @@ int api_area_history(struct request *r);
 int api_changes_list(struct request *r);
 int api_changes_new(struct request *r);
 int api_change_undo(struct request *r);
+int api_limits_list(struct request *r);
+int api_limits_new(struct request *r);
+int api_limit_end(struct request *r);
+int api_exemptions_list(struct request *r);
+int api_exemptions_new(struct request *r);
+int api_exemption_end(struct request *r);
+int api_inbox(struct request *r);
+int api_inbox_answer(struct request *r);
+int api_carriage(struct request *r);
 
 int api_groups_list(struct request *r);
 int api_groups_new(struct request *r);

@@ -1,4 +1,5 @@
 /* rules.c - see rules.h. What, where and how; when is in rules_when.c, sessions in rules_session.c. */
+#include "controller/carry.h"
 #include "controller/rules_part.h"
 
 #include <stdio.h>
@@ -16,7 +17,7 @@ enum {
 
 static const char known[] = RULE_REQUEST_MEMBERS
     " bulletin session " RULE_WHEN_MEMBERS " areas groups devices kinds tags except_areas except_groups except_devices"
-    " class policy start late_ms wait_ms catch_up_ms gain_mb show_ms zones";
+    " " RULE_CARRY_MEMBERS " class policy start late_ms wait_ms catch_up_ms gain_mb show_ms zones";
 
 /* How a rule begins beside what is on air. "boundary": never cuts, whatever its class. */
 static const char *const start_names[] = {"exact", "wait", "boundary", NULL};
@@ -156,7 +157,7 @@ int rule_check(const json_t *body, struct zones *zones, const char *zone, struct
         put_zone(&form, zones, zone, rule) < 0 || put_targets(&form, rule) < 0 || put_how(&form, rule) < 0 ||
         put_more_when(&form, zones, rule) < 0 || put_more_targets(&form, rule) < 0 || put_start(&form, rule) < 0 ||
         put_some_int(&form, "catch_up_ms", 0, CATCH_UP_MAX_MS, rule) < 0 ||
-        (given(&form, "session") && put_session(&form, rule) < 0)) {
+        (given(&form, "session") && put_session(&form, rule) < 0) || carry_check(&form, rule) < 0) {
         json_decref(rule);
         return -1;
     }
@@ -221,6 +222,7 @@ int rule_build(const char *id, const json_t *body, struct zones *zones, struct a
         .gain_mb = int_of(body, "gain_mb"),
         .show_ms = int_of(body, "show_ms"),
     };
+    carry_build(body, &rule);
     if (rule_recur(body, zones, arena, &rule.recur) < 0 || !rule.bulletin == !rule.session)
         return ERR_FORMAT;
     *ret = rule;

@@ -2,6 +2,8 @@
  * api_rules.h. */
 #include "controller/api_rules.h"
 
+#include "controller/limits_rule.h"
+
 #include "controller/blobs.h"
 #include "controller/groups.h"
 #include "controller/mandate.h"
@@ -252,6 +254,7 @@ json_t *rule_warnings(struct request *r, const json_t *body)
         warn(warnings, r, WORD_WARN_NOBODY, "", "");
     warn_lunar(r, body, warnings);
     each_said(body, warn_unapproved, &outlook);
+    limits_warn_rule(r, body, warnings);
     json_decref(devices);
     arena_free(arena);
     return warnings;

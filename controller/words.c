@@ -199,6 +199,60 @@ static const struct {
     [WORD_WARN_LUNAR_SHORT] =
         {"Ngày %s âm lịch không có trong năm %s (tháng thiếu hoặc không nhuận); năm đó không phát.",
          "There is no lunar %s in %s (a month of 29 days, or no leap month); nothing plays then."},
+    [WORD_LIMIT_EMPTY] = {"%s bắt đầu và kết thúc cùng lúc; cả ngày là từ 00:00 đến 24:00.",
+                          "%s begins and ends at the same time; a whole day is from 00:00 to 24:00."},
+    [WORD_LIMIT_CEILING] = {"Mức âm lượng trần do thiết bị tự giữ nên action phải là refuse.",
+                            "A ceiling is kept by the device itself, so action must be refuse."},
+    [WORD_LIMIT_MANY] = {"Địa bàn \"%s\" đã có %d giới hạn, mức cao nhất; hãy xóa bớt.",
+                         "The area \"%s\" has %d limits, as many as there may be; take some back."},
+    [WORD_LIMIT_OF_OTHERS] = {"\"%s\" do đơn vị \"%s\" đặt ra; chỉ đơn vị đó hoặc cấp trên mới bỏ được.",
+                              "\"%s\" was laid down by \"%s\"; that unit or one above it can take it back."},
+    [WORD_LIMIT_QUIET] =
+        {"Lần phát %1$s nằm trong giờ yên tĩnh %2$s-%3$s của %4$s (%5$s); hãy chọn giờ từ %3$s đến %2$s, hoặc ghi văn "
+         "bản cho phép tại /exemptions.",
+         "The airing at %1$s falls into the quiet hours %2$s-%3$s of %4$s (%5$s); right would be from %3$s to %2$s, or "
+         "an order that exempts it, at /exemptions."},
+    [WORD_LIMIT_QUIET_DEFAULT] =
+        {"Lần phát %1$s tại %4$s nằm trong giờ yên tĩnh mặc định %2$s-%3$s (chưa địa bàn nào quy định khác%5$.0s); hãy "
+         "chọn giờ từ %3$s đến %2$s, hoặc ghi văn bản cho phép tại /exemptions.",
+         "The airing at %1$s at %4$s falls into the default quiet hours %2$s-%3$s (no area there says "
+         "otherwise%5$.0s); "
+         "right would be from %3$s to %2$s, or an order that exempts it, at /exemptions."},
+    [WORD_LIMIT_DAY] = {"Lần phát %s rơi vào ngày không được phát theo quy định của %s (%s); hãy chọn ngày khác, hoặc "
+                        "ghi văn bản cho phép tại /exemptions.",
+                        "The airing at %s falls on a day without broadcasts by the limits of %s (%s); choose other "
+                        "days, or enter an order that exempts it, at /exemptions."},
+    [WORD_LIMIT_SESSIONS] =
+        {"Đến lần phát %1$s, lịch này phát %2$lld lần trong ngày; %4$s chỉ cho %3$lld lần (%5$s).",
+         "With the airing at %1$s this rule is on air %2$lld times that day; %4$s allows %3$lld (%5$s)."},
+    [WORD_LIMIT_SESSION_MINUTES] = {"Lần phát %1$s dài %2$lld phút; %4$s chỉ cho %3$lld phút mỗi lần (%5$s).",
+                                    "The airing at %1$s takes %2$lld minutes; %4$s allows %3$lld each (%5$s)."},
+    [WORD_LIMIT_MINUTES] =
+        {"Đến lần phát %1$s, lịch này phát %2$lld phút trong ngày; %4$s chỉ cho %3$lld phút (%5$s).",
+         "With the airing at %1$s this rule takes %2$lld minutes that day; %4$s allows %3$lld (%5$s)."},
+    [WORD_EXEMPT_PLACES] = {"Chưa ghi nơi được miễn: cần areas (địa bàn) hoặc devices (thiết bị).",
+                            "The exemption has no place: areas or devices are needed."},
+    [WORD_EXEMPT_ORDER] = {"order phải là một dòng, như 12/CV-UBND.", "order must be one line, such as 12/CV-UBND."},
+    [WORD_EXEMPT_LONG] = {"Miễn đến %s kể từ %s là quá lâu; tối đa %d ngày cho một văn bản.",
+                          "Until %s from %s is too long; an order exempts for %d days at most."},
+    [WORD_INBOX_WHERE] = {"Đơn vị \"%s\" không nằm trong xã, phường nào; hãy ghi commune.",
+                          "The unit \"%s\" lies in no commune or ward; name the commune."},
+    [WORD_INBOX_NOT] = {"Lịch phát \"%s\" không chờ \"%s\" trả lời.",
+                        "The rule \"%s\" does not wait for an answer of \"%s\"."},
+    [WORD_INBOX_MUST] =
+        {"Lịch phát \"%s\" bắt buộc phải phát, không từ chối được; có thể dời trong khung giờ cho phép.",
+         "The rule \"%s\" must be carried and cannot be declined; it may be moved within its window."},
+    [WORD_INBOX_COUNT] = {"times có %zu giờ; lịch bắt buộc này có %zu giờ, phải giữ đủ.",
+                          "times has %zu; the rule must be carried %zu times a day."},
+    [WORD_INBOX_WINDOW] = {"Giờ %s nằm ngoài khung giờ cho phép %s-%s.", "%s lies outside the window %s-%s."},
+    [WORD_INBOX_FIXED] = {"Lịch phát \"%s\" không cho dời giờ.", "The times of the rule \"%s\" cannot be moved."},
+    [WORD_CARRY_WINDOW] = {"window chỉ dùng khi carry là must hoặc offer; carry đang là %s.",
+                           "window is for a rule whose carry is must or offer; it is %s."},
+    [WORD_CARRY_DIRECT] =
+        {"carry là direct; với đơn vị \"%s\" có xã, phường bên dưới, chỉ người quản trị mới được đặt "
+         "như vậy; hãy dùng offer hoặc must.",
+         "carry is direct; from \"%s\", which has communes below it, only an admin may do that; offer "
+         "or must would be right."},
 };
 
 const char *word_text(enum word word, bool vietnamese)

@@ -105,6 +105,27 @@ enum word {
     WORD_RULE_ENDED,        /* rule */
     WORD_RULE_NO_CHANGE,    /* rule */
     WORD_WARN_LUNAR_SHORT,  /* date, years */
+    WORD_LIMIT_EMPTY,       /* path */
+    WORD_LIMIT_CEILING,
+    WORD_LIMIT_MANY,            /* area, how many */
+    WORD_LIMIT_OF_OTHERS,       /* id, unit */
+    WORD_LIMIT_QUIET,           /* when, from, to, whose, source */
+    WORD_LIMIT_QUIET_DEFAULT,   /* when, from, to, where, nothing */
+    WORD_LIMIT_DAY,             /* when, whose, source */
+    WORD_LIMIT_SESSIONS,        /* when, has, number, whose, source */
+    WORD_LIMIT_SESSION_MINUTES, /* when, has, number, whose, source */
+    WORD_LIMIT_MINUTES,         /* when, has, number, whose, source */
+    WORD_EXEMPT_PLACES,
+    WORD_EXEMPT_ORDER,
+    WORD_EXEMPT_LONG,  /* until, from, days */
+    WORD_INBOX_WHERE,  /* unit */
+    WORD_INBOX_NOT,    /* rule, commune */
+    WORD_INBOX_MUST,   /* rule */
+    WORD_INBOX_COUNT,  /* has, number */
+    WORD_INBOX_WINDOW, /* time, from, to */
+    WORD_INBOX_FIXED,  /* rule */
+    WORD_CARRY_WINDOW, /* carry */
+    WORD_CARRY_DIRECT, /* unit */
     WORDS,
 };
 

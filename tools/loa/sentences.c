@@ -76,6 +76,8 @@ const struct sentence sentences[] = {
      "--quiet-hours là '%s'; phải là 21:00-05:00, none hoặc default"},
     {"nothing is changed; --name, --area, --tag and so on would be right",
      "chưa có gì để đổi; hãy ghi --name, --area, --tag hoặc tùy chọn khác"},
+    {"%s:%d: is not JSON: %s", "%s:%d: không phải JSON: %s"},
+    {"%s: has no list \"items\" of limits", "%s: không có danh sách \"items\" các giới hạn"},
     {"the controller answered with HTTP status %ld and no explanation",
      "máy chủ trả lời mã HTTP %ld, không giải thích"},
 };

@@ -5,17 +5,9 @@ import os
 
 import sound
 
-AREAS = """\
-id,parent,kind,name
-a000,,province,Lạng Sơn
-a001,a000,commune,Thất Khê
-a028,a000,commune,Na Sầm
-a033,a000,commune,Lộc Bình
-a058,a000,commune,Đồng Đăng
-a062,a000,ward,Tam Thanh
-a064,a000,ward,Kỳ Lừa
-a065,a000,ward,Đông Kinh
-"""
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+with open(os.path.join(TOP, "controller", "samples", "areas-lang-son.csv"), encoding="utf-8") as _file:
+    AREAS = _file.read()
 
 VOICES = {"vi": "vi", "zh": "cmn", "en": "en"}
 

@@ -1,12 +1,10 @@
 """Places over the API: what devices are tagged with, groups, limits and exemptions, areas that change, what comes from above."""
-import contextlib
 import json
 import os
-import sqlite3
 import subprocess
 import unittest
 
-from kit import BUILD, World, wait_for
+from kit import BUILD, SOURCE, World, make_wav, read, wait_for
 
 LOA = os.path.join(BUILD, "tools", "loa", "loa")
 
@@ -163,6 +161,205 @@ class Places(unittest.TestCase):
         self.assertEqual(self.loa("area", "rename", "f1", "Xã Một Mới", "--date", "2029-06-01")["name"], "Xã Một Mới")
         self.assertEqual(len(self.loa("area", "history", "f1")["items"]), 2)
         self.assertIn("2001-01-01", self.loa("area", "end", "f1", "--date", "2001-01-01", code=1))
+
+    # -- limits, and orders that lift them
+
+    def rule(self, status=201, token=None, **more):
+        if not hasattr(self, "bulletin"):
+            type(self).bulletin = self.w.add_bulletin(title="Tin")["hash"]
+        body = {"bulletin": self.bulletin, "when": "daily", "times": ["06:30"], "devices": ["box-1"], **more}
+        return self.w.want(status, "POST", "rules", body, token=token or self.w.token, headers=ENGLISH)
+
+    def device(self, id, area, **more):
+        return self.w.want(201, "POST", "devices", {"id": id, "kind": "cluster", "area": area, "name": id, **more})
+
+    def test_a_rule_in_quiet_hours_is_refused_when_saved(self):
+        self.add_areas("q1,a000,commune,Yên", "q2,a000,commune,Xã Hai", "q11,q1,village,Thôn")
+        self.device("quiet-1", "q11")
+        said = self.rule(422, devices=["quiet-1"], times=["06:00", "22:15"])
+        for word in ("22:15", "21:00-05:00", "from 05:00 to 21:00", "default", "quiet-1", "/exemptions"):
+            self.assertIn(word, said["detail"])
+        self.assertEqual((said["code"], said["member"]), ("value", "times"))
+        self.rule(devices=["quiet-1"], times=["05:00", "20:58"])  # a text of a minute ends before nine
+        self.rule(422, devices=["quiet-1"], times=["20:59:30"])  # this one would not
+        # Somebody's word stands in the place of the default; the strictest of several counts.
+        self.w.want(201, "POST", "limits", {"area": "q1", "what": "quiet_hours", "windows": [{"from": "23:00", "to": "04:00"}], "source": "QĐ 5/2026"})
+        self.rule(devices=["quiet-1"], times=["22:15"])
+        self.w.want(201, "POST", "limits", {"area": "q11", "what": "quiet_hours", "windows": [{"from": "12:00", "to": "13:00"}], "source": "Thôn"})
+        said = self.rule(422, devices=["quiet-1"], times=["12:30"])["detail"]
+        self.assertTrue("12:00-13:00" in said and "q11 Thôn" in said and "Thôn" in said, said)
+        said = self.rule(422, areas=["q1"], devices=None, times=["23:30"])["detail"]
+        self.assertTrue("23:00-04:00" in said and "QĐ 5/2026" in said and "q1 Yên" in said, said)
+        # Also where no device stands yet, and where the device says that it has none.
+        self.rule(422, areas=["q2"], devices=None, times=["03:00"])
+        self.device("night", "q2", quiet_hours=[])
+        self.rule(devices=["night"], times=["03:00"])
+        # A rule that stands is not touched, can be ended, and is judged again when it comes back.
+        stands = self.rule(devices=["quiet-1"], times=["14:00"])
+        self.w.want(201, "POST", "limits", {"id": "trua", "area": "q11", "what": "quiet_hours", "windows": [{"from": "13:30", "to": "14:30"}], "source": "Thôn"})
+        self.refused(422, "value", ["13:30-14:30"], "PATCH", f"rules/{stands['id']}", {"times": ["14:01"]})
+        self.w.want(200, "DELETE", f"rules/{stands['id']}")
+        self.refused(422, "value", ["13:30-14:30"], "POST", f"rules/{stands['id']}/restore")
+        self.w.want(200, "DELETE", "limits/trua")
+        self.w.want(200, "POST", f"rules/{stands['id']}/restore")
+
+    def test_what_warns_and_what_refuses(self):
+        self.add_areas("w1,a000,commune,Xã Cảnh báo")
+        self.device("warned", "w1")
+        limits = [{"area": "w1", "what": "sessions_per_day", "number": 2, "source": "Hà Nội 2021", "action": "warn"},
+                  {"area": "w1", "what": "weekdays", "weekdays": ["mon", "tue", "wed", "thu", "fri"], "source": "Hà Nội 2021"},
+                  {"area": "w1", "what": "minutes_per_session", "number": 15, "source": "Hà Nội 2021"}]
+        made = self.w.want(201, "POST", "limits", {"items": limits})["items"]
+        self.assertEqual([m["action"] for m in made], ["warn", "refuse", "refuse"])
+        self.w.want(200, "POST", "limits", {"items": limits})
+        # A text without sound is no session.
+        path = self.w.path("limit.wav")
+        make_wav(path, 2.0)
+        sound = self.w.want(201, "POST", "media", read(path), type="audio/wav")
+        spoken = self.w.add_bulletin(title="Nói", contents=[{"lang": "vi", "text": "x", "audio": sound["hash"]}])["hash"]
+        self.assertIn("Hà Nội 2021", self.rule(422, devices=["warned"], bulletin=spoken)["detail"])  # Saturdays
+        week = {"devices": ["warned"], "bulletin": spoken, "when": "weekly", "weekdays": ["mon", "wed"]}
+        self.assertFalse([w for w in self.rule(**week, times=["06:00", "17:00"])["warnings"] if "Hà Nội" in w])
+        warned = [w for w in self.rule(**week, times=["06:10", "12:10", "17:10"])["warnings"] if "Hà Nội" in w]
+        self.assertEqual(len(warned), 1)
+        self.assertIn("3 times", warned[0])
+
+    def test_an_exemption_lifts_for_its_days_and_places(self):
+        self.add_areas("x1,a000,commune,Xã", "x2,a000,commune,Xã")
+        for n in (1, 2):
+            self.device(f"exempt-{n}", f"x{n}")
+        night = {"when": "once", "date": "2030-02-02", "times": ["23:59"]}
+        self.rule(422, devices=["exempt-1"], **night)
+        order = {"order": "12/CV-UBND", "person": "Nguyễn Văn An", "reason": "giao thừa", "from": "2030-02-02", "until": "2030-02-03",
+                 "areas": ["x1"], "limits": ["quiet_hours"]}
+        made = self.w.want(201, "POST", "exemptions", {"id": "tet", **order})
+        self.assertEqual((made["unit"], made["order"], made["from"], made["ended"]), ("a000", "12/CV-UBND", "2030-02-02", None))
+        self.w.want(200, "POST", "exemptions", {"id": "tet", **order})
+        self.refused(409, "conflict", ["tet"], "POST", "exemptions", {"id": "tet", **order, "person": "Khác"})
+        kept = self.rule(devices=["exempt-1"], **night)
+        self.rule(422, devices=["exempt-1"], **{**night, "date": "2030-02-04"})
+        self.rule(422, devices=["exempt-2"], **night)
+        self.w.want(200, "DELETE", "exemptions/tet")
+        self.rule(422, devices=["exempt-1"], **{**night, "times": ["23:58"]})
+        self.w.want(200, "DELETE", f"rules/{kept['id']}")
+        self.assertNotIn("tet", [e["id"] for e in self.w.get("exemptions")["items"]])
+        self.assertIn("tet", [e["id"] for e in self.w.get("exemptions?ended=true")["items"]])
+        for body, words in (({"until": "2030-02-01"}, ["until"]), ({"until": "2032-01-01"}, ["366"]), ({"limits": ["gain_ceiling"]}, ["limits"]),
+                            ({"areas": ["nowhere"]}, ["nowhere"]), ({"order": "a\nb"}, ["order"]), ({"order": ""}, ["order"]), ({"person": "x" * 201}, ["person"])):
+            self.refused(422, "value", words, "POST", "exemptions", {**order, **body})
+        self.refused(422, "member", ["areas"], "POST", "exemptions", {**order, "areas": []})
+
+    def test_limits_and_exemptions_stay_in_their_scope(self):
+        self.add_areas("s1,a000,commune,Xã", "s2,a000,commune,Xã")
+        self.device("scoped", "s1")
+        one, two = self.w.make_token("s1"), self.w.make_token("s2")
+        line = {"area": "s1", "what": "quiet_hours", "windows": [{"from": "20:00", "to": "06:00"}], "source": "Tỉnh"}
+        above = self.w.want(201, "POST", "limits", line)
+        self.refused(403, "scope", [above["id"], "a000"], "DELETE", f"limits/{above['id']}", token=one)
+        self.refused(404, "missing", [above["id"]], "DELETE", f"limits/{above['id']}", token=two)
+        self.refused(403, "scope", ["s1"], "POST", "limits", {**line, "source": "x"}, token=two)
+        self.refused(403, "scope", ["a000"], "POST", "limits", {**line, "area": "a000"}, token=two)
+        self.assertNotIn("s1", [l["area"] for l in self.w.get("limits", token=two)["items"]])
+        self.assertIn(above["id"], [l["id"] for l in self.w.get("limits?area=s1", token=one)["items"]])
+        self.refused(404, "missing", ["s1"], "GET", "limits?area=s1", token=two)
+        # A commune does not lift what the province laid down for it; it does lift its own.
+        order = {"order": "1/CV", "person": "An", "from": "2030-01-01", "until": "2030-01-31", "areas": ["s1"], "limits": ["quiet_hours"]}
+        night = {"devices": ["scoped"], "when": "once", "date": "2030-01-05"}
+        self.w.want(201, "POST", "exemptions", order, token=one)
+        self.rule(422, times=["20:30"], **night)
+        self.w.want(201, "POST", "exemptions", {**order, "id": "cua-tinh"})
+        self.rule(times=["20:30"], **night)
+        self.refused(403, "scope", ["a000"], "DELETE", "exemptions/cua-tinh", token=one)
+        self.refused(404, "missing", [], "DELETE", "exemptions/cua-tinh", token=two)
+        self.refused(403, "scope", ["s1"], "POST", "exemptions", order, token=two)
+        self.refused(422, "value", ["scoped"], "POST", "exemptions", {**order, "areas": [], "devices": ["scoped"]}, token=two)
+        self.refused(403, "role", [], "POST", "exemptions", order, token=self.one)
+
+    def test_limits_that_cannot_be(self):
+        good = {"area": "a001", "what": "quiet_hours", "windows": [{"from": "21:00", "to": "05:00"}], "source": "x"}
+        for body, code, words in (({"what": "noise"}, "value", ["quiet_hours"]), ({"windows": [{"from": "21:00", "to": "21:00"}]}, "value", ["24:00"]),
+                                  ({"windows": [{"from": "25:00", "to": "05:00"}]}, "value", ["25:00"]), ({"windows": [{"from": "21:00", "to": "24:01"}]}, "value", ["24:01"]),
+                                  ({"windows": "night"}, "value", ["windows"]), ({"number": 2}, "member", ["number"]), ({"source": ""}, "value", ["source"]),
+                                  ({"source": None}, "member", ["source"]), ({"action": "beg"}, "value", ["warn, refuse"]), ({"area": "nowhere"}, "value", ["nowhere"]),
+                                  ({"what": "gain_ceiling"}, "member", ["noise"]),
+                                  ({"what": "gain_ceiling", "noise": "special", "windows": [{"from": "1:00", "to": "02:00", "gain_mb": 0}]}, "value", ["1:00"]),
+                                  ({"what": "gain_ceiling", "noise": "special", "windows": [{"from": "01:00", "to": "02:00", "gain_mb": 1}]}, "value", ["gain_mb"]),
+                                  ({"what": "gain_ceiling", "action": "warn", "noise": "special", "windows": [{"from": "01:00", "to": "02:00", "gain_mb": 0}]}, "value", ["refuse"]),
+                                  ({"what": "sessions_per_day", "windows": None, "number": -1}, "value", ["number"]), ({"id": "A B"}, "value", ["id"]),
+                                  ({"what": "weekdays", "windows": None, "weekdays": ["today"]}, "value", ["mon"])):
+            self.refused(422, code, words, "POST", "limits", {k: v for k, v in {**good, **body}.items() if v is not None or k == "source"})
+        # One bad line of many: none is kept.
+        before = len(self.w.get("limits?limit=1000")["items"])
+        self.refused(422, "value", ["nowhere"], "POST", "limits", {"items": [good, {**good, "area": "nowhere"}]})
+        self.refused(409, "conflict", ["twice"], "POST", "limits", {"items": [{**good, "id": "twice", "source": "a"}, {**good, "id": "twice", "source": "b"}]})
+        self.assertEqual(len(self.w.get("limits?limit=1000")["items"]), before)
+
+    def test_samples_by_command_line(self):
+        samples = os.path.join(SOURCE, "controller", "samples")
+        self.assertEqual(self.loa("area", "import", os.path.join(samples, "areas-lang-son.csv"))["created"] > 50, True)
+        for name, lines in (("urban", 4), ("rural", 2), ("noise", 2)):
+            self.assertEqual(len(self.loa("limit", "load", os.path.join(samples, f"limits-{name}.json"), "--area", "a062")["items"]), lines)
+        self.assertGreaterEqual(len(self.loa("limit", "list", "--area", "a062")["items"]), 7)
+        self.assertIn("a099", self.loa("limit", "load", os.path.join(samples, "limits-noise.json"), "--area", "a099", code=1))
+        made = self.loa("exempt", "add", "--order", "3/KH", "--person", "Chủ tịch", "--from", "2030-01-01", "--until", "2030-01-02", "--area", "a062",
+                        "--limit-of", "weekdays,quiet_hours")
+        self.assertEqual(made["limits"], ["weekdays", "quiet_hours"])
+        self.assertIsNotNone(self.loa("exempt", "end", made["id"])["ended"])
+
+    # -- from above
+
+    def test_what_comes_from_above_waits_moves_or_is_declined(self):
+        self.add_areas("i0,a000,province,Tỉnh", "i1,i0,commune,Xã Một", "i2,i0,ward,Phường Hai", "i11,i1,village,Thôn")
+        self.device("in-1", "i11")
+        self.device("in-2", "i2")
+        province, one, two = self.w.make_token("i0", "operator"), self.w.make_token("i1", "operator"), self.w.make_token("i2", "operator")
+        urgent = self.w.add_bulletin(title="Ưu tiên", **{"class": "priority"})["hash"]
+        offer = self.rule(token=province, id="offer", areas=["i0"], devices=None)
+        must = self.rule(token=province, id="must", areas=["i0"], devices=None, bulletin=urgent, **{"class": "priority"}, times=["06:00", "17:00"],
+                         window={"from": "05:00", "to": "19:00"})
+        self.assertEqual((offer["carry"], must["carry"]), ("offer", "must"))
+        self.refused(403, "role", ["i0"], "POST", "rules", {"bulletin": self.bulletin, "when": "daily", "times": ["06:30"], "areas": ["i0"], "carry": "direct"},
+                     token=province)
+        self.assertNotIn("carry", self.rule(token=one, id="own", areas=["i1"], devices=None))
+        waiting = self.w.get("inbox", token=one)["items"]
+        self.assertEqual([(i["rule"], i["commune"], i["state"], i["carry"]) for i in waiting], [("offer", "i1", "pending", "offer"), ("must", "i1", "pending", "must")])
+        self.assertEqual(len(self.w.get("inbox", token=province)["items"]), 4)
+        self.assertEqual(len(self.w.get("inbox?limit=3", token=province)["items"]), 3)
+        post = "POST"
+        taken = self.w.want(200, post, "inbox/offer", {"answer": "take", "times": ["07:15"]}, token=one)
+        self.assertEqual((taken["state"], taken["times_here"]), ("taken", ["07:15"]))
+        self.assertEqual(self.w.want(200, post, "inbox/offer", {"answer": "decline"}, token=two)["state"], "declined")
+        self.refused(409, "conflict", ["must"], post, "inbox/must", {"answer": "decline"}, token=one)
+        self.refused(422, "value", ["19:00", "05:00-19:00"], post, "inbox/must", {"answer": "take", "times": ["06:00", "19:00"]}, token=one)
+        self.refused(422, "value", ["times"], post, "inbox/must", {"answer": "take", "times": ["06:00"]}, token=one)
+        self.w.want(200, post, "inbox/must", {"answer": "take", "times": ["05:30", "18:59"]}, token=one)
+        self.refused(403, "scope", ["i2"], post, "inbox/must", {"answer": "take", "commune": "i2"}, token=one)
+        self.refused(404, "missing", ["own"], post, "inbox/own", {"answer": "take"}, token=one)
+        self.refused(404, "missing", ["nothing"], post, "inbox/nothing", {"answer": "take"}, token=one)
+        self.refused(422, "member", ["i0"], post, "inbox/must", {"answer": "take"}, token=province)
+        self.refused(422, "value", ["answer"], post, "inbox/must", {"answer": "maybe"}, token=one)
+        self.refused(422, "member", ["times"], post, "inbox/offer", {"answer": "decline", "times": ["06:00"]}, token=one)
+        self.refused(403, "role", [], post, "inbox/must", {"answer": "take"}, token=self.w.make_token("i1", "viewer"))
+        # A village's token does not answer for its commune.
+        self.refused(422, "member", ["i11"], post, "inbox/offer", {"answer": "decline"}, token=self.w.make_token("i11", "operator"))
+        self.assertEqual({c["commune"]: c["state"] for c in self.w.get("carriage?rule=offer", token=province)["items"]}, {"i1": "moved", "i2": "declined"})
+        self.assertEqual({c["commune"]: (c["state"], c["devices"]) for c in self.w.get("carriage?rule=must", token=province)["items"]},
+                         {"i1": ("moved", 1), "i2": ("carried", 1)})
+        self.assertEqual([c["commune"] for c in self.w.get("carriage?rule=must", token=two)["items"]], ["i2"])
+        self.refused(404, "missing", ["must"], "GET", "carriage?rule=must", token=self.two)
+        self.assertEqual(self.w.want(200, post, "inbox/offer", {"answer": "wait"}, token=two)["state"], "pending")
+        self.assertEqual(self.loa("inbox", "take", "offer", "--commune", "i2")["state"], "taken")
+        self.assertEqual(len(self.loa("carriage", "offer")["items"]), 2)
+
+        def at_devices():
+            at = {}
+            for device in ("in-1", "in-2"):
+                answer = self.w.call("GET", f"devices/{device}/playlist")
+                at[device] = {(i["rule"], i["start"][11:16]) for i in (answer.json["items"] if answer.status == 200 else [])}
+            return at
+        hours = {"in-1": {("offer", "00:15"), ("must", "22:30"), ("must", "11:59"), ("own", "23:30")},
+                 "in-2": {("offer", "23:30"), ("must", "23:00"), ("must", "10:00")}}
+        wait_for("each commune's own times", lambda: at_devices() == hours, 60)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,234 @@
+/* api_inbox.c - what comes from above: a commune takes, declines or moves it; the units above see who carries what. */
+#include "controller/api.h"
+#include "controller/areas.h"
+#include "controller/carry.h"
+#include "controller/places.h"
+#include "controller/publisher.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const answer_names[] = {"take", "decline", "wait", NULL};
+enum answer { ANSWER_TAKE, ANSWER_DECLINE, ANSWER_WAIT };
+static const char *const state_names[] = {"pending", "taken", "declined", NULL};
+
+#define WEEK_MS (7 * INT64_C(86400000))
+
+/* Behind SQL_SCOPE: which rules from above reach which commune of the unit. */
+#define SQL_REACH                                                                                                      \
+    ", communes(id, name) AS (SELECT a.id, a.name FROM areas a JOIN scope ON scope.id = a.id WHERE a.kind IN"          \
+    " ('commune', 'ward') AND a.id NOT IN (SELECT area FROM area_ends)), ups(commune, id) AS (SELECT id, id FROM"      \
+    " communes UNION SELECT u.commune, a.parent FROM ups u JOIN areas a ON a.id = u.id WHERE a.parent IS NOT NULL),"   \
+    " downs(commune, id) AS (SELECT id, id FROM communes UNION SELECT d.commune, a.id FROM downs d JOIN areas a ON"    \
+    " a.parent = d.id), offered(id) AS (SELECT id FROM rules WHERE ended_ms IS NULL AND json_extract(body, '$.carry')" \
+    " IN ('offer', 'must')), reach(rule, commune) AS (SELECT t.rule, u.commune FROM rule_targets t JOIN offered o ON"  \
+    " o.id = t.rule JOIN ups u ON t.kind = 'area' AND t.target = u.id UNION SELECT t.rule, d.commune FROM"             \
+    " rule_targets t JOIN offered o ON o.id = t.rule JOIN downs d ON t.kind = 'area' AND t.target = d.id UNION SELECT" \
+    " t.rule, d.commune FROM rule_targets t JOIN offered o ON o.id = t.rule JOIN devices v ON t.kind = 'device' AND"   \
+    " v.id = t.target JOIN downs d ON d.id = v.area UNION SELECT t.rule, d.commune FROM rule_targets t JOIN offered o" \
+    " ON o.id = t.rule JOIN group_members m ON t.kind = 'group' AND m.grp = t.target JOIN devices v ON v.id ="         \
+    " m.device JOIN downs d ON d.id = v.area), reached(rule, commune) AS (SELECT rule, commune FROM reach WHERE NOT"   \
+    " EXISTS (SELECT 1 FROM rules r, json_each(r.body, '$.except_areas') j JOIN ups u ON u.id = j.value WHERE r.id ="  \
+    " reach.rule AND u.commune = reach.commune)) "
+
+#define SQL_ITEM                                                                                                       \
+    "SELECT printf('%012d.%s', r.n, c.id) AS cursor, r.id AS rule, c.id AS commune, c.name AS commune_name, r.unit,"   \
+    " (SELECT title FROM bulletins b WHERE b.hash = r.bulletin) AS title, json_extract(r.body, '$.class') AS class,"   \
+    " json_extract(r.body, '$.carry') AS carry, json_extract(r.body, '$.window') AS window__json,"                     \
+    " json_extract(r.body, '$.times') AS times__json, coalesce(p.state, 'pending') AS state, p.times AS"               \
+    " times_here__json, p.at_ms AS answered__at FROM reached e JOIN rules r ON r.id = e.rule JOIN communes c ON c.id"  \
+    " = e.commune LEFT JOIN placements p ON p.rule = r.id AND p.area = c.id "
+
+static int check_choice(struct request *r, const char *name, const char *value, const char *const *names)
+{
+    for (int i = 0; value && names[i]; i++)
+        if (strcmp(names[i], value) == 0)
+            return 0;
+    return value ? refuse(&r->problem, 400, "query", NULL, WORD_QUERY_VALUE, name) : 0;
+}
+
+int api_inbox(struct request *r)
+{
+    struct page page;
+    const char *commune = request_query(r, "commune"), *state = request_query(r, "state");
+    if (check_choice(r, "state", state, state_names) < 0 || request_page(r, false, &page) < 0)
+        return -1;
+    if (commune && !area_in_unit(r->c->store, commune, r->token.unit))
+        return request_missing(r, "area", commune);
+    return request_reply_page(
+        r, &page,
+        store_list(r->c->store,
+                   SQL_SCOPE SQL_REACH SQL_ITEM "WHERE cursor > ?2 AND (?4 IS NULL OR coalesce(p.state, 'pending') ="
+                                                " ?4) ORDER BY cursor LIMIT ?3",
+                   "ssis", commune ? commune : r->token.unit, page.after ? page.after : "", page.limit + 1, state));
+}
+
+static json_t *find(struct request *r, const char *rule, const char *commune)
+{
+    return store_one(r->c->store, SQL_SCOPE SQL_REACH SQL_ITEM "WHERE r.id = ?2 AND c.id = ?3", "sss", commune, rule,
+                     commune);
+}
+
+/* --- the commune's word --- */
+
+struct word_of {
+    int answer;
+    const json_t *times;
+    char *commune; /* owned */
+};
+
+static int read_times(struct request *r, const struct form *form, struct word_of *word)
+{
+    const json_t *value;
+    size_t i;
+    int32_t second;
+    if (form_list(form, "times", false, 1, RECUR_TIMES_MAX, &word->times) < 0)
+        return -1;
+    json_array_foreach(word->times, i, value)
+    {
+        const char *text = json_string_value(value);
+        char name[32];
+        snprintf(name, sizeof(name), "times[%zu]", i);
+        if (!text || civil_parse_time(text, &second) < 0)
+            return refuse(&r->problem, 422, "value", name, WORD_VALUE_TIME, name, text ? text : "?");
+        for (size_t j = 0; j < i; j++)
+            if (json_equal(json_array_get(word->times, j), value))
+                return refuse(&r->problem, 422, "value", name, WORD_VALUE_TWICE, name, text);
+    }
+    return word->times && word->answer != ANSWER_TAKE
+               ? refuse(&r->problem, 422, "member", "times", WORD_MEMBER_STRAY, "times", answer_names[word->answer])
+               : 0;
+}
+
+static int read_word(struct request *r, struct word_of *word)
+{
+    struct form form = {.object = r->json, .problem = &r->problem};
+    const char *commune = NULL;
+    if (form_known(&form, "answer times commune") < 0 ||
+        form_choice(&form, "answer", true, answer_names, &word->answer) < 0 ||
+        form_id(&form, "commune", false, &commune) < 0 || read_times(r, &form, word) < 0)
+        return -1;
+    if (commune && !area_exists(r->c->store, commune))
+        return refuse(&r->problem, 422, "value", "commune", WORD_NO_AREA, "commune", commune);
+    if (commune && !area_in_unit(r->c->store, commune, r->token.unit))
+        return refuse(&r->problem, 403, "scope", "commune", WORD_SCOPE, commune, r->token.unit);
+    /* A village's token does not answer for its commune. */
+    word->commune = commune ? xstrdup(commune) : area_commune(r->c->store, r->token.unit);
+    if (!word->commune || !area_in_unit(r->c->store, word->commune, r->token.unit))
+        return refuse(&r->problem, 422, "member", "commune", WORD_INBOX_WHERE, r->token.unit);
+    return 0;
+}
+
+static int64_t minute_of(const json_t *window, const char *name)
+{
+    const char *text = json_string_value(json_object_get(window, name));
+    int32_t second = 86400;
+    if (!text || (strcmp(text, "24:00") != 0 && civil_parse_time(text, &second) < 0))
+        return 0;
+    return second / 60;
+}
+
+static int check_window(struct request *r, const json_t *window, const json_t *times)
+{
+    int64_t from = minute_of(window, "from"), to = minute_of(window, "to");
+    const json_t *value;
+    size_t i;
+    json_array_foreach(times, i, value)
+    {
+        const char *text = json_string_value(value);
+        int32_t second = 0;
+        bool read = civil_parse_time(text, &second) >= 0;
+        int64_t minute = second / 60;
+        bool in = read && (from < to ? minute >= from && minute < to : minute >= from || minute < to);
+        if (!in)
+            return refuse(&r->problem, 422, "value", "times", WORD_INBOX_WINDOW, text,
+                          json_string_value(json_object_get(window, "from")),
+                          json_string_value(json_object_get(window, "to")));
+    }
+    return 0;
+}
+
+/* `row`: the rule as it waits for the commune. */
+static int check_word(struct request *r, const json_t *row, const struct word_of *word)
+{
+    const json_t *window = json_object_get(row, "window");
+    size_t own = json_array_size(json_object_get(row, "times")), n = json_array_size(word->times);
+    bool must = strcmp(json_string_value(json_object_get(row, "carry")), "must") == 0;
+    if (must && word->answer == ANSWER_DECLINE)
+        return refuse(&r->problem, 409, "conflict", "answer", WORD_INBOX_MUST, r->param[0]);
+    if (!word->times)
+        return 0;
+    if (must && !json_is_object(window))
+        return refuse(&r->problem, 409, "conflict", "times", WORD_INBOX_FIXED, r->param[0]);
+    if (must && n != own)
+        return refuse(&r->problem, 422, "value", "times", WORD_INBOX_COUNT, n, own);
+    return json_is_object(window) ? check_window(r, window, word->times) : 0;
+}
+
+static int write_word(struct request *r, const struct word_of *word)
+{
+    int n = word->answer == ANSWER_WAIT
+                ? store_run(r->c->store, "DELETE FROM placements WHERE rule = ? AND area = ?", "ss", r->param[0],
+                            word->commune)
+                : store_run(r->c->store, "INSERT OR REPLACE INTO placements VALUES (?, ?, ?, ?, ?, ?)", "sssjsi",
+                            r->param[0], word->commune, word->answer == ANSWER_TAKE ? "taken" : "declined", word->times,
+                            r->token.id, r->now_ms);
+    return n < 0 ? request_store_failed(r) : 0;
+}
+
+int api_inbox_answer(struct request *r)
+{
+    struct word_of word = {0};
+    int result = read_word(r, &word);
+    json_t *row = result == 0 ? find(r, r->param[0], word.commune) : NULL;
+    if (result == 0 && !row)
+        result = refuse(&r->problem, 404, "missing", NULL, WORD_INBOX_NOT, r->param[0], word.commune);
+    if (result == 0)
+        result = check_word(r, row, &word);
+    if (result == 0)
+        result = write_word(r, &word);
+    if (result == 0) {
+        json_t *devices = areas_devices(r->c->store, word.commune);
+        publisher_touch_list(r->c->publisher, devices);
+        json_decref(devices);
+        result = request_reply(r, 200, find(r, r->param[0], word.commune));
+    }
+    json_decref(row);
+    free(word.commune);
+    return result;
+}
+
+/* --- who carries what --- */
+
+/* "moved" is a taken one with times of its own; heard: airings that began in time at a device there. */
+#define SQL_CARRIAGE                                                                                                   \
+    "SELECT c.id AS cursor, c.id AS commune, c.name, CASE WHEN p.times IS NOT NULL THEN 'moved' ELSE"                  \
+    " coalesce(p.state, CASE json_extract(r.body, '$.carry') WHEN 'must' THEN 'carried' ELSE 'pending' END) END AS"    \
+    " state, p.times AS times__json, p.at_ms AS answered__at, (SELECT count(*) FROM devices v JOIN downs d ON d.id ="  \
+    " v.area WHERE d.commune = c.id) AS devices, coalesce(s.planned, 0) AS planned, coalesce(s.heard, 0) AS heard"     \
+    " FROM reached e JOIN rules r ON r.id = e.rule JOIN communes c ON c.id = e.commune LEFT JOIN placements p ON"      \
+    " p.rule = r.id AND p.area = c.id LEFT JOIN (SELECT d.commune, count(DISTINCT q.device || ' ' || q.occurrence) AS" \
+    " planned, count(DISTINCT CASE WHEN q.started_ms > 0 AND q.reason IN ('on_time', 'late') THEN q.device || ' ' ||"  \
+    " q.occurrence END) AS heard FROM receipts q JOIN devices v ON v.id = q.device JOIN downs d ON d.id = v.area"      \
+    " WHERE q.rule = ?2 AND q.planned_ms >= ?5 AND q.planned_ms < ?6 AND q.twin = 0 GROUP BY d.commune) s ON"          \
+    " s.commune = c.id WHERE r.id = ?2 AND c.id > ?3 ORDER BY c.id LIMIT ?4"
+
+int api_carriage(struct request *r)
+{
+    struct page page;
+    const char *rule = request_query(r, "rule");
+    int64_t from_ms = r->now_ms - WEEK_MS, to_ms = r->now_ms;
+    if (!rule)
+        return refuse(&r->problem, 400, "query", NULL, WORD_MEMBER_MISSING, "rule");
+    if (request_instant(r, "from", &from_ms) < 0 || request_instant(r, "to", &to_ms) < 0 ||
+        request_page(r, false, &page) < 0)
+        return -1;
+    json_t *rows = store_list(r->c->store, SQL_SCOPE SQL_REACH SQL_CARRIAGE, "sssiii", r->token.unit, rule,
+                              page.after ? page.after : "", page.limit + 1, from_ms, to_ms);
+    if (json_array_size(rows) == 0 && !page.after) {
+        json_decref(rows);
+        return request_missing(r, "rule", rule);
+    }
+    return request_reply_page(r, &page, rows);
+}

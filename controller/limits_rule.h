@@ -1,0 +1,13 @@
+/* limits_rule.h - a rule held against the limits of the places that it is meant for, when it is saved: what it would be
+ * refused for by itself. What several rules use up together is found when playlists are made. Loop thread. */
+#ifndef LOA_LIMITS_RULE_H
+#define LOA_LIMITS_RULE_H
+
+#include "controller/request.h"
+
+/* `body`: a canonical one. -1 with the problem filled when a limit that refuses is broken and no exemption stands. */
+int limits_check_rule(struct request *r, const json_t *body);
+/* Sentences about limits that warn are put behind `warnings`. */
+void limits_warn_rule(struct request *r, const json_t *body, json_t *warnings);
+
+#endif
