@@ -1,5 +1,5 @@
 /* api_rules.c - rules: what plays when and where. Ended ones stay on record and can come back. */
-#include "controller/api_rules.h"
+#include "controller/api_clashes.h"
 
 #include "controller/carry.h"
 #include "controller/limits_rule.h"
@@ -112,9 +112,19 @@ static int tell_twin(struct request *r, const json_t *there, const char *id, con
     return same ? rule_tell(r, 200, id, body) : refuse(&r->problem, 409, "conflict", "id", WORD_TAKEN, "rule", id);
 }
 
-static int add(struct request *r, const char *id, const json_t *body)
+static int insert(struct request *r, const struct saving *saving)
 {
-    const char *bulletin = json_string_value(json_object_get(body, "bulletin"));
+    const char *bulletin = json_string_value(json_object_get(saving->body, "bulletin"));
+    if (store_number(r->c->store, 0, "SELECT 1 FROM rules WHERE id = ?", "s", saving->id) == 1)
+        return refuse(&r->problem, 409, "conflict", "id", WORD_TAKEN, "rule", saving->id);
+    if (store_run(r->c->store, "INSERT INTO rules (id, unit, bulletin, body, created_ms) VALUES (?, ?, ?, ?, ?)",
+                  "sssji", saving->id, r->token.unit, bulletin ? bulletin : "", saving->body, r->now_ms) < 0)
+        return request_store_failed(r);
+    return 0;
+}
+
+static int add(struct request *r, const char *id, json_t *body)
+{
     json_t *there = store_one(r->c->store, SQL_RULE "WHERE r.id = ?", "s", id);
     if (there) {
         int result = tell_twin(r, there, id, body);
@@ -123,11 +133,8 @@ static int add(struct request *r, const char *id, const json_t *body)
     }
     if (rule_check_ahead(r, body) < 0 || limits_check_rule(r, body) < 0)
         return -1;
-    if (store_run(r->c->store, "INSERT INTO rules (id, unit, bulletin, body, created_ms) VALUES (?, ?, ?, ?, ?)",
-                  "sssji", id, r->token.unit, bulletin ? bulletin : "", body, r->now_ms) < 0)
-        return request_store_failed(r);
-    rule_touch(r, body);
-    return rule_tell(r, 201, id, body);
+    struct saving saving = {.id = id, .body = body};
+    return clashes_settle(r, &saving, insert);
 }
 
 int api_rules_new(struct request *r)

@@ -23,6 +23,8 @@ int rule_check_ahead(struct request *r, const json_t *body);
 /* Sentences about what it would not do; new reference. */
 json_t *rule_warnings(struct request *r, const json_t *body);
 
+/* The new body in the place of the old one, which is kept for an undo. Within a transaction. */
+int rule_write_change(struct request *r, const char *id, const char *what, const json_t *old, const json_t *fresh);
 /* The playlists of the devices that are meant by it are made anew. */
 void rule_touch(struct request *r, const json_t *body);
 /* Answer with the rule as it stands now, and its warnings. */

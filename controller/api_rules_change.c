@@ -1,6 +1,9 @@
 /* api_rules_change.c - rules that are changed while they stand: edits, days left out, and each change undone. What is
  * on the air follows: the playlists of all that the old or the new rule means are made anew. */
-#include "controller/api_rules.h"
+#include "controller/api_clashes.h"
+
+#include "controller/carry.h"
+#include "controller/limits_rule.h"
 #include "controller/rules.h"
 
 #include <stdio.h>
@@ -35,25 +38,35 @@ static int target_get(struct request *r, struct target *ret)
     return 0;
 }
 
-static int write_body(struct request *r, const json_t *body)
+static int write_body(struct request *r, const char *id, const json_t *body)
 {
     const char *bulletin = json_string_value(json_object_get(body, "bulletin"));
-    return store_run(r->c->store, "UPDATE rules SET bulletin = ?, body = ? WHERE id = ?", "sjs",
-                     bulletin ? bulletin : "", body, r->param[0]);
+    if (store_run(r->c->store, "UPDATE rules SET bulletin = ?, body = ? WHERE id = ?", "sjs", bulletin ? bulletin : "",
+                  body, id) < 0)
+        return request_store_failed(r);
+    return 0;
 }
 
-/* The new body in the place of the old one, which is kept for an undo; both or neither. */
+int rule_write_change(struct request *r, const char *id, const char *what, const json_t *old, const json_t *fresh)
+{
+    if (json_equal(old, fresh))
+        return 0;
+    if (store_run(r->c->store, "INSERT INTO rule_changes (rule, what, body, token, made_ms) VALUES (?, ?, ?, ?, ?)",
+                  "ssjsi", id, what, old, r->token.id, r->now_ms) < 0)
+        return request_store_failed(r);
+    return write_body(r, id, fresh);
+}
+
+/* Both or neither. */
 static int replace(struct request *r, const char *what, const json_t *old, const json_t *fresh)
 {
     if (json_equal(old, fresh))
         return 0;
     if (store_begin(r->c->store) < 0)
         return request_store_failed(r);
-    if (store_run(r->c->store, "INSERT INTO rule_changes (rule, what, body, token, made_ms) VALUES (?, ?, ?, ?, ?)",
-                  "ssjsi", r->param[0], what, old, r->token.id, r->now_ms) < 0 ||
-        write_body(r, fresh) < 0) {
+    if (rule_write_change(r, r->param[0], what, old, fresh) < 0) {
         store_rollback(r->c->store);
-        return request_store_failed(r);
+        return -1;
     }
     if (store_commit(r->c->store) < 0)
         return request_store_failed(r);
@@ -62,19 +75,27 @@ static int replace(struct request *r, const char *what, const json_t *old, const
     return 0;
 }
 
+static int save_edit(struct request *r, const struct saving *saving)
+{
+    return rule_write_change(r, saving->id, "edit", saving->old, saving->body);
+}
+
 /* Checked like a new one. */
-static int change_to(struct request *r, const char *what, const struct target *target, const json_t *wanted)
+static int change_to(struct request *r, const struct target *target, const json_t *wanted)
 {
     json_t *fresh = NULL;
     if (rule_check(wanted, r->c->zones, r->c->settings->zone, &r->problem, &fresh) < 0)
         return -1;
     int result = rule_check_named(r, fresh);
+    if (result == 0 && r->json && json_object_get(r->json, "carry"))
+        result = carry_settle(r->c->store, &r->token, r->json, fresh, &r->problem);
     if (result == 0)
         result = rule_check_ahead(r, fresh);
     if (result == 0)
-        result = replace(r, what, target->body, fresh);
+        result = limits_check_rule(r, fresh);
+    struct saving saving = {.id = r->param[0], .body = fresh, .old = target->body};
     if (result == 0)
-        result = rule_tell(r, 200, r->param[0], fresh);
+        result = clashes_settle(r, &saving, save_edit);
     json_decref(fresh);
     return result;
 }
@@ -87,7 +108,7 @@ int api_rule_change(struct request *r)
     if (target_get(r, &target) < 0)
         return -1;
     json_t *wanted = rule_merge(target.body, r->json);
-    int result = change_to(r, "edit", &target, wanted);
+    int result = change_to(r, &target, wanted);
     json_decref(wanted);
     target_done(&target);
     return result;
@@ -191,13 +212,13 @@ int api_rule_except_back(struct request *r)
 static int undo(struct request *r, const struct target *target, const json_t *change)
 {
     const json_t *former = json_object_get(change, "body");
-    if (rule_check_named(r, former) < 0)
+    if (rule_check_named(r, former) < 0 || limits_check_rule(r, former) < 0)
         return -1;
     if (store_begin(r->c->store) < 0)
         return request_store_failed(r);
     if (store_run(r->c->store, "UPDATE rule_changes SET undone_ms = ? WHERE n = ?", "ii", r->now_ms,
                   json_integer_value(json_object_get(change, "n"))) < 0 ||
-        write_body(r, former) < 0) {
+        write_body(r, r->param[0], former) < 0) {
         store_rollback(r->c->store);
         return request_store_failed(r);
     }

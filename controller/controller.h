@@ -23,6 +23,7 @@ struct controller {
     struct publisher *publisher; /* desired state */
     struct midnights *midnights; /* changes of areas */
     struct intake *intake;       /* recordings */
+    struct clashes *clashes;     /* rules against each other */
     struct listener *api_port, *blob_port;
     struct throttle *throttle; /* wrong tokens by address */
 };

@@ -1,6 +1,7 @@
 /* main.c - loa-controller: reads arguments and configuration, builds the parts in order, runs the loop, tears down in
  * reverse. */
 #include "controller/blobs.h"
+#include "controller/clashes.h"
 #include "controller/feed.h"
 #include "controller/fleet.h"
 #include "controller/intake.h"
@@ -183,6 +184,7 @@ static void stop(struct program *p)
     free(path);
     feed_end(p->c.feed);
     intake_stop(p->c.intake);
+    clashes_stop(p->c.clashes);
     listener_stop(p->c.api_port);
     listener_stop(p->c.blob_port);
     midnights_free(p->c.midnights);
@@ -264,7 +266,7 @@ static void watch_signals(struct program *p)
 static void more_threads(const struct settings *s)
 {
     char n[24];
-    snprintf(n, sizeof(n), "%lld", (long long)s->uploads_max + 2);
+    snprintf(n, sizeof(n), "%lld", (long long)s->uploads_max + 3);
     setenv("UV_THREADPOOL_SIZE", n, 1);
 }
 
@@ -283,6 +285,7 @@ static int run(struct program *p)
     c->mandate = mandate_new(c->store, &p->settings);
     c->feed = feed_new(c);
     c->intake = intake_new(c);
+    c->clashes = clashes_new(c);
     c->publisher = publisher_new(c);
     c->midnights = midnights_new(c);
     int r = fleet_new(c, &c->fleet);
@@ -300,6 +303,7 @@ static int run(struct program *p)
     uv_run(&p->loop, UV_RUN_DEFAULT);
     uv_loop_close(&p->loop);
     intake_free(c->intake);
+    clashes_free(c->clashes);
     mandate_free(c->mandate);
     return r < 0 ? say(&why) : 0;
 }

@@ -253,6 +253,12 @@ static const struct {
          "như vậy; hãy dùng offer hoặc must.",
          "carry is direct; from \"%s\", which has communes below it, only an admin may do that; offer "
          "or must would be right."},
+    [WORD_CLASH] =
+        {"Chưa lưu: %s (tổng số lịch phát bị trùng: %zu). Có thể đặt on_clash là replace (thay), after (phát sau) hoặc "
+         "shift (dời giờ).",
+         "Not saved: %s (rules that clash: %zu). With on_clash it could replace them, come after them, or shift."},
+    [WORD_CLASH_FULL] = {"Chưa lưu: không còn giờ trống nào trong ngày để dời lịch phát này (on_clash là %s).",
+                         "Not saved: the day has no free time left to move this rule to (on_clash is %s)."},
 };
 
 const char *word_text(enum word word, bool vietnamese)

@@ -126,6 +126,8 @@ enum word {
     WORD_INBOX_FIXED,  /* rule */
     WORD_CARRY_WINDOW, /* carry */
     WORD_CARRY_DIRECT, /* unit */
+    WORD_CLASH,        /* sentence, how many */
+    WORD_CLASH_FULL,   /* way */
     WORDS,
 };
 

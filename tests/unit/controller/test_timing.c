@@ -110,7 +110,7 @@ static void what_is_refused(void **state)
         {"\"when\":\"daily\",\"weekdays\":[\"mon\"]", "weekdays", "daily"},
         {"\"when\":\"monthly\",\"month_days\":[32]", "month_days[0]", "32"},
         {"\"when\":\"monthly\",\"month_days\":[0]", "month_days[0]", "0"},
-        {"\"when\":\"monthly\",\"month_days\":[1,1]", "month_days[1]", "twice"},
+        {"\"when\":\"monthly\",\"month_days\":[1,1]", "month_days[1]", "once"},
         {"\"when\":\"monthly\",\"month_days\":[\"1\"]", "month_days[0]", "-1"},
         {"\"when\":\"monthly_nth\",\"weekdays\":[\"mon\"],\"nths\":[6]", "nths[0]", "6"},
         {"\"when\":\"every\",\"every_days\":0,\"anchor\":\"2026-01-01\"", "every_days", "3660"},

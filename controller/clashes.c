@@ -1,0 +1,248 @@
+/* clashes.c - see clashes.h. */
+#include "controller/clashes.h"
+
+#include "controller/places.h"
+#include "controller/planner.h"
+#include "controller/rules.h"
+#include "playlists/base/clock.h"
+#include "playlists/clash.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DAY_MS INT64_C(86400000)
+
+struct job {
+    struct job *next;
+    char id[44];
+    json_t *body, *report; /* owned */
+    clashes_done_fn done;  /* NULL: told */
+    void *arg;
+};
+
+struct clashes {
+    struct controller *c;
+    struct controller own; /* the thread's: a store for reading and zones of its own */
+    struct timetables *timetables;
+    uv_work_t work;
+    struct job *jobs; /* the first is worked at */
+    size_t n_jobs;
+    bool stopping;
+};
+
+static json_t *date_json(int64_t day)
+{
+    char text[48];
+    int year, month, month_day;
+    civil_date(day, &year, &month, &month_day);
+    snprintf(text, sizeof(text), "%04d-%02d-%02d", year, month, month_day);
+    return json_string(text);
+}
+
+static json_t *dates_json(const int64_t *days, size_t n)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < n; i++)
+        json_array_append_new(list, date_json(days[i]));
+    return list;
+}
+
+static json_t *way_json(const struct clash_way *way)
+{
+    if (!way->possible)
+        return json_null();
+    json_t *list = json_array();
+    for (size_t i = 0; i < way->n_times; i++) {
+        char text[32];
+        snprintf(text, sizeof(text), "%02d:%02d", (int)way->times[i] / 3600, (int)way->times[i] / 60 % 60);
+        json_array_append_new(list, json_string(text));
+    }
+    return list;
+}
+
+static json_t *clash_json(const struct clash *clash)
+{
+    json_t *json =
+        json_pack("{s:s, s:s, s:I, s:I, s:i, s:b, s:b, s:I}", "rule", clash->other->id, "class",
+                  air_class_names[clash->other->class], "from_ms", (json_int_t)clash->from_ms, "to_ms",
+                  (json_int_t)clash->to_ms, "weekdays", (int)clash->weekdays, "every_week", (int)clash->every_week,
+                  "other_whole", (int)clash->other_whole, "devices", (json_int_t)clash->n_devices);
+    json_object_set_new(json, "days", dates_json(clash->days, clash->n_days));
+    json_object_set_new(json, "other_days", dates_json(clash->other_days, clash->n_other_days));
+    return json;
+}
+
+/* The devices that the rule reaches, as rules see them; their kinds in `kinds`. */
+static size_t devices_of(struct clashes *k, const json_t *body, json_t *kinds, struct arena *arena,
+                         struct compile_device **ret)
+{
+    json_t *ids = planner_devices_of(k->own.store, body), *id;
+    size_t n = 0, i, j;
+    *ret = arena_alloc(arena, (json_array_size(ids) + 1) * sizeof(**ret));
+    json_array_foreach(ids, i, id)
+    {
+        json_t *facts = device_facts(k->own.store, json_string_value(id));
+        if (!facts)
+            continue;
+        bool there = false;
+        json_t *kind = json_object_get(facts, "kind"), *known;
+        json_array_foreach(kinds, j, known) there = there || json_equal(known, kind);
+        if (!there)
+            json_array_append(kinds, kind);
+        planner_device(&k->own, facts, arena, &(*ret)[n++]);
+        json_decref(facts);
+    }
+    json_decref(ids);
+    return n;
+}
+
+/* From the rule's next time on, as far as playlists reach. */
+static int64_t begin_of(const struct rule *rule, int64_t now_ms)
+{
+    int64_t at_s;
+    if (recur_expand(&rule->recur, now_ms, now_ms + 1830 * DAY_MS, &at_s, 1) == 0)
+        return now_ms;
+    return at_s * 1000 > now_ms ? at_s * 1000 : now_ms;
+}
+
+static json_t *look(struct clashes *k, const struct job *job)
+{
+    struct arena *arena = arena_new();
+    struct clash_report report = {0};
+    struct compile_bulletin *bulletins;
+    struct compile_device *devices;
+    struct rule rule, *others;
+    json_t *json = NULL, *kinds = json_array(), *list = json_array();
+    int64_t now_ms = clock_wall_ms();
+    timetables_refresh(k->timetables, k->own.store, k->own.zones, now_ms);
+    if (rule_build(job->id, job->body, k->own.zones, arena, &rule) == 0) {
+        size_t n_others = timetables_rules(k->timetables, arena, &others);
+        size_t n_bulletins = timetables_bulletins(k->timetables, arena, &bulletins);
+        size_t n_devices = devices_of(k, job->body, kinds, arena, &devices);
+        int64_t from_ms = begin_of(&rule, now_ms);
+        clash_find(&rule, others, n_others, bulletins, n_bulletins, devices, n_devices, from_ms,
+                   from_ms + HORIZON_DAYS * DAY_MS, arena, &report);
+        for (size_t i = 0; i < report.n; i++)
+            json_array_append_new(list, clash_json(&report.clashes[i]));
+        json = json_pack("{s:O, s:o, s:o, s:O}", "clashes", list, "after", way_json(&report.after), "shift",
+                         way_json(&report.shift), "kinds", kinds);
+    }
+    json_decref(list);
+    json_decref(kinds);
+    arena_free(arena);
+    return json;
+}
+
+static int open_own(struct clashes *k)
+{
+    if (k->own.store)
+        return 0;
+    char *path = xasprintf("%s/controller.db", k->own.settings->state);
+    int r = store_open_reader(path, &k->own.store);
+    free(path);
+    if (r == 0)
+        k->own.zones = zones_new(k->own.settings->zoneinfo, k->own.settings->calendars);
+    return r;
+}
+
+static void on_thread(uv_work_t *work)
+{
+    struct clashes *k = work->data;
+    if (open_own(k) < 0 || store_snapshot(k->own.store) < 0)
+        return;
+    k->jobs->report = look(k, k->jobs);
+    (void)!store_commit(k->own.store);
+}
+
+static void on_worked(uv_work_t *work, int status);
+
+/* Told once, though the thread may still be at it. */
+static void tell(struct job *job, json_t *report)
+{
+    if (job->done)
+        job->done(job->arg, report);
+    else
+        json_decref(report);
+    job->done = NULL;
+}
+
+static void job_free(struct job *job)
+{
+    json_decref(job->body);
+    free(job);
+}
+
+/* Begin with the first that waits; those that cannot be begun are told so. */
+static void go_on(struct clashes *k)
+{
+    while (k->jobs && (k->stopping || uv_queue_work(k->c->loop, &k->work, on_thread, on_worked) < 0)) {
+        struct job *job = k->jobs;
+        k->jobs = job->next;
+        k->n_jobs--;
+        tell(job, NULL);
+        job_free(job);
+    }
+}
+
+static void on_worked(uv_work_t *work, int status)
+{
+    struct clashes *k = work->data;
+    struct job *job = k->jobs;
+    (void)status; /* it is never cancelled */
+    k->jobs = job->next;
+    k->n_jobs--;
+    tell(job, job->report);
+    job_free(job);
+    go_on(k);
+}
+
+struct clashes *clashes_new(struct controller *c)
+{
+    struct clashes *k = xcalloc(1, sizeof(*k));
+    k->c = c;
+    k->own.settings = c->settings;
+    k->timetables = timetables_new();
+    k->work.data = k;
+    return k;
+}
+
+int clashes_find(struct clashes *clashes, const char *id, const json_t *body, clashes_done_fn done, void *arg)
+{
+    struct job **last = &clashes->jobs;
+    if (clashes->stopping || clashes->n_jobs > CLASHES_WAITING_MAX)
+        return -EBUSY;
+    struct job *job = xcalloc(1, sizeof(*job));
+    snprintf(job->id, sizeof(job->id), "%s", id);
+    job->body = json_deep_copy(body); /* the thread's alone */
+    job->done = done;
+    job->arg = arg;
+    while (*last)
+        last = &(*last)->next;
+    *last = job;
+    if (clashes->n_jobs++ == 0 && uv_queue_work(clashes->c->loop, &clashes->work, on_thread, on_worked) < 0) {
+        *last = NULL;
+        clashes->n_jobs--;
+        job_free(job);
+        return -EBUSY;
+    }
+    return 0;
+}
+
+void clashes_stop(struct clashes *clashes)
+{
+    clashes->stopping = true;
+    for (struct job *job = clashes->jobs; job; job = job->next)
+        tell(job, NULL);
+}
+
+void clashes_free(struct clashes *clashes)
+{
+    if (!clashes)
+        return;
+    timetables_free(clashes->timetables);
+    zones_free(clashes->own.zones);
+    store_close(clashes->own.store);
+    free(clashes);
+}

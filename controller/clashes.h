@@ -1,0 +1,25 @@
+/* clashes.h - a rule held against the other rules in force at the devices that both reach (playlists/clash.h), worked
+ * out off the loop on a snapshot of the store of its own.
+ *
+ * Loop thread. One rule at a time is looked at; CLASHES_WAITING_MAX more may wait. */
+#ifndef LOA_CLASHES_H
+#define LOA_CLASHES_H
+
+#include "controller/controller.h"
+
+enum { CLASHES_WAITING_MAX = 32 };
+
+struct clashes;
+struct clashes *clashes_new(struct controller *c);
+/* Those who wait are told NULL; nothing new begins. */
+void clashes_stop(struct clashes *clashes);
+void clashes_free(struct clashes *clashes); /* NULL is fine; after the loop has ended */
+
+/* `report` is owned by the callee: {"clashes": [{"rule", "class", "from_ms", "to_ms", "weekdays", "every_week", "days",
+ * "other_days", "other_whole", "devices"}], "after": ["05:25"] | null, "shift": ... | null, "kinds": ["loudspeaker"]}.
+ * NULL: it could not be looked at. */
+typedef void (*clashes_done_fn)(void *arg, json_t *report);
+/* -EBUSY: too many wait. `body` is canonical, borrowed for the call. `arg` is told once, later. */
+MUST_USE int clashes_find(struct clashes *clashes, const char *id, const json_t *body, clashes_done_fn done, void *arg);
+
+#endif

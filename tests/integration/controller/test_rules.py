@@ -1,0 +1,204 @@
+"""Rules over the API: recurrences, sessions, edits, days left out, undo, clashes and the ways out, iCalendar, the command line."""
+import datetime
+import json
+import os
+import subprocess
+import unittest
+
+from kit import BUILD, World, wait_for
+
+LOA = os.path.join(BUILD, "tools", "loa", "loa")
+ENGLISH = {"Accept-Language": "en"}
+
+
+class Rules(unittest.TestCase):
+    """box-1 in a001, box-2 and box-3 in a002; each test takes hours of the day of its own."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.w = World().__enter__()
+        cls.addClassCleanup(cls.w.__exit__, None, None, None)
+        cls.w.add_places()
+        for box in ("box-2", "box-3"):
+            cls.w.want(201, "POST", "devices", {"id": box, "kind": "cluster", "area": "a002", "name": box, "quiet_hours": []})
+        cls.w.seal_trust()
+        cls.bulletin = cls.w.add_bulletin(title="Lịch tiêm chủng")["hash"]
+        cls.news = cls.w.add_bulletin(title="Tin huyện", **{"class": "priority"})["hash"]
+
+    def add(self, id, status=201, **more):
+        body = {"id": id, "bulletin": self.bulletin, "when": "daily", "areas": ["a001"], **more}
+        if "session" in body:
+            del body["bulletin"]
+        return self.w.want(status, "POST", "rules", body)
+
+    def refused(self, status, code, words, *args):
+        answer = self.w.call(*args, headers=ENGLISH)
+        self.assertEqual((answer.status, (answer.json or {}).get("code")), (status, code), (args, answer.body[:500]))
+        for word in words:
+            self.assertIn(word, answer.json["detail"])
+        self.assertNotEqual(self.w.call(*args).json["detail"], answer.json["detail"])  # Vietnamese unless asked otherwise
+
+    def days(self, id, box="box-1"):
+        """The civil days (UTC+7) on which the rule stands in the box's playlist."""
+        answer = self.w.call("GET", f"devices/{box}/playlist")
+        if answer.status != 200:
+            return None
+        starts = [i["start"] for i in answer.json["items"] if i["rule"] == id]
+        return [(datetime.datetime.fromisoformat(s.replace("Z", "+00:00")) + datetime.timedelta(hours=7)).strftime("%Y-%m-%d") for s in starts]
+
+    def wait_days(self, what, id, look, box="box-1"):
+        return wait_for(what, lambda: (lambda d: d is not None and look(d) and (d or True))(self.days(id, box)))
+
+    @staticmethod
+    def day(ahead):
+        return (datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(hours=7, days=ahead)).strftime("%Y-%m-%d")
+
+    def test_kinds_of_days_reach_the_playlist(self):
+        self.add("weekly", when="weekly", weekdays=["mon", "thu"], times=["01:00"])
+        for day in self.wait_days("weekly", "weekly", lambda d: len(d) >= 8):
+            self.assertIn(datetime.date.fromisoformat(day).isoweekday(), (1, 4))
+        self.add("every", when="every", every_days=7, anchor="2026-01-01", times=["01:10"])
+        for day in self.wait_days("every", "every", lambda d: len(d) >= 4):
+            self.assertEqual((datetime.date.fromisoformat(day) - datetime.date(2026, 1, 1)).days % 7, 0)
+        self.add("cho-phien", when="lunar_days", lunar_days=[2, 7, 12, 17, 22, 27], times=["01:20"])
+        self.assertIn(len(self.wait_days("market days", "cho-phien", lambda d: len(d) >= 5)), (5, 6, 7))
+
+    def test_what_cannot_be_is_refused(self):
+        rule = {"bulletin": self.bulletin, "areas": ["a001"], "times": ["02:00"]}
+        for more, member in (({"when": "weekly"}, "weekdays"), ({"when": "daily", "times": ["25:00"]}, "25:00"),
+                             ({"when": "lunar_dates", "lunar_dates": ["02-31"]}, "02-31"), ({"when": "daily", "zone": "Mars/Phobos"}, "Mars"),
+                             ({"when": "daily", "from": "2030-02-02", "until": "2030-02-01"}, "2030-02-01"),
+                             ({"when": "daily", "until": "2020-01-01"}, "past"), ({"when": "daily", "groups": ["nobody"]}, "nobody"),
+                             ({"when": "daily", "except_devices": ["nothing"]}, "nothing"),
+                             ({"when": "daily", "except": [str(datetime.date(2030, 1, 1) + datetime.timedelta(n)) for n in range(10000)]}, "10000")):
+            self.refused(422, "value" if member != "weekdays" else "member", [member], "POST", "rules", {**rule, **more})
+        self.refused(422, "value", ["on_clash"], "POST", "rules", {**rule, "when": "daily", "on_clash": "shout"})
+
+    def test_a_lunar_day_that_some_years_lack_is_told(self):
+        rule = self.w.want(201, "POST", "rules", {"id": "ba-muoi", "bulletin": self.bulletin, "areas": ["a001"], "when": "lunar_dates",
+                                                  "lunar_dates": ["12-30"], "times": ["01:30"]}, headers=ENGLISH)
+        self.assertTrue(any("30/12" in w for w in rule["warnings"]), rule["warnings"])
+
+    def test_edits_days_left_out_and_undo(self):
+        self.add("sua", times=["03:00"])
+        self.wait_days("daily", "sua", lambda d: len(d) >= 29)
+        tomorrow, later = self.day(2), self.day(3)
+        left = self.w.want(200, "POST", "rules/sua/exceptions", {"date": tomorrow})
+        self.assertEqual(left["except"], [tomorrow])
+        self.assertEqual(self.w.want(200, "POST", "rules/sua/exceptions", {"date": tomorrow})["except"], [tomorrow])
+        self.wait_days("left out", "sua", lambda d: tomorrow not in d and later in d)
+        self.refused(422, "value", ["2020-01-01"], "POST", "rules/sua/exceptions", {"date": "2020-01-01"})
+        changed = self.w.want(200, "PATCH", "rules/sua", {"times": ["03:05"], "when": "weekly", "weekdays": ["sun"]})
+        self.assertEqual((changed["times"], changed["when"], changed["except"]), (["03:05"], "weekly", [tomorrow]))
+        self.wait_days("weekly now", "sua", lambda d: len(d) <= 5)
+        self.refused(422, "value", ["does not hold"], "POST", "rules/sua/exceptions",
+                     {"date": next(self.day(n) for n in range(5, 12) if datetime.date.fromisoformat(self.day(n)).isoweekday() == 3)})
+        self.assertEqual(self.w.want(200, "POST", "rules/sua/undo")["when"], "daily")
+        self.wait_days("daily again", "sua", lambda d: len(d) >= 28 and tomorrow not in d)
+        self.w.want(200, "DELETE", f"rules/sua/exceptions/{tomorrow}")
+        self.refused(404, "missing", [tomorrow], "DELETE", f"rules/sua/exceptions/{tomorrow}")
+        self.wait_days("all days", "sua", lambda d: tomorrow in d)
+        self.assertEqual(self.w.want(200, "POST", "rules/sua/undo").get("except"), [tomorrow])
+        self.assertNotIn("except", self.w.want(200, "POST", "rules/sua/undo"))
+        self.refused(409, "conflict", ["never changed"], "POST", "rules/sua/undo")
+        changes = self.w.get("rules/sua/changes")["items"]
+        self.assertEqual([c["what"] for c in changes], ["exception", "edit", "exception taken back"])
+        self.assertTrue(all(c["undone"] for c in changes))
+        self.w.want(200, "DELETE", "rules/sua")
+        self.refused(409, "conflict", ["restore"], "PATCH", "rules/sua", {"times": ["03:10"]})
+        self.refused(404, "missing", ["nobody"], "PATCH", "rules/nobody", {"times": ["03:10"]})
+
+    def test_an_edit_moves_the_rule_to_other_devices(self):
+        self.add("doi-cho", times=["04:00"])
+        self.wait_days("in a001", "doi-cho", lambda d: len(d) >= 29)
+        self.w.want(200, "PATCH", "rules/doi-cho", {"areas": ["a002"], "except_devices": ["box-3"]})
+        self.wait_days("no longer in a001", "doi-cho", lambda d: not d)
+        self.wait_days("in a002", "doi-cho", lambda d: len(d) >= 29, box="box-2")
+        self.assertFalse(self.days("doi-cho", box="box-3"))
+
+    def test_a_session_and_its_parts(self):
+        rule = self.add("buoi-sang", times=["12:00"], session={"length_ms": 1800000, "opening": self.bulletin, "parts": [
+            {"bulletin": self.news, "class": "priority"}, {"source": "VOV1", "length_ms": 600000}], "closing": self.bulletin})
+        self.assertIsNone(rule["bulletin"])
+        self.assertEqual(rule["session"]["plays"], 1)
+        self.wait_days("the session", "buoi-sang", lambda d: len(d) >= 3 * 29)
+        self.refused(422, "value", ["priority"], "POST", "rules", {"areas": ["a001"], "when": "daily", "times": ["13:00"],
+                                                                   "session": {"parts": [{"bulletin": self.bulletin, "class": "priority"}]}})
+
+    def test_clashes_are_told_and_resolved(self):
+        first = self.add("tin-huyen", bulletin=self.news, when="weekly", weekdays=["mon"], times=["15:10"], areas=["a000"], show_ms=900000,
+                         **{"class": "priority"})
+        self.assertEqual(first["clashes"], [])
+        more = {"times": ["15:20"], "areas": ["a002"], "show_ms": 600000}
+        told = self.add("trung", **more)
+        self.assertEqual([(c["rule"], c["class"], c["devices"]) for c in told["clashes"]], [("tin-huyen", "priority", 2)])
+        self.assertEqual(told["clashes"][0]["sentence"], "15:20-15:25 trùng với 'Tin huyện' (ưu tiên) trên 2 cụm loa, các ngày thứ Hai")
+        self.assertEqual(told["ways"]["after"], ["15:25"])
+        self.w.want(200, "DELETE", "rules/trung")
+        self.refused(409, "clash", ["'Tin huyện'", "on Mondays"], "POST", "rules",
+                     {"id": "khong", "bulletin": self.bulletin, "when": "daily", **more, "on_clash": "refuse"})
+        self.assertEqual(self.w.call("GET", "rules/khong").status, 404)
+        moved = self.add("sau", **more, on_clash="after")
+        self.assertEqual((moved["times"], moved["way"]), (["15:25"], "after"))
+        self.w.want(200, "DELETE", "rules/sau")
+        self.add("thay", **more, until=self.day(20), on_clash="replace")
+        other = self.w.get("rules/tin-huyen")
+        self.assertTrue(other["except"] and all(datetime.date.fromisoformat(d).isoweekday() == 1 for d in other["except"]))
+        self.assertEqual(self.w.want(200, "POST", "rules/tin-huyen/undo").get("except"), None)
+        self.assertTrue(self.w.want(200, "PATCH", "rules/thay", {"show_ms": 660000})["clashes"])
+
+    def test_iCalendar(self):
+        self.add("lich", when="lunar_days", lunar_days=[1, 15], times=["18:00"])
+        for path in ("rules/lich.ics", "rules.ics?days=60"):
+            answer = self.w.call("GET", path)
+            self.assertEqual((answer.status, answer.headers["content-type"]), (200, "text/calendar; charset=utf-8"))
+            text = answer.body.decode().replace("\r\n ", "")
+            self.assertTrue(text.startswith("BEGIN:VCALENDAR\r\n") and text.endswith("END:VCALENDAR\r\n"))
+            self.assertIn("UID:lich-180000\r\n", text)
+            self.assertIn("SUMMARY:Lịch tiêm chủng\r\n", text)
+            self.assertIn("TZID:Asia/Ho_Chi_Minh\r\n", text)
+            self.assertIn("RDATE:", text)
+        elsewhere = self.w.make_token("a002", "viewer")
+        self.assertNotIn("UID:lich-", self.w.call("GET", "rules.ics", token=elsewhere).body.decode())
+        self.assertEqual(self.w.call("GET", "rules/lich.ics", token=elsewhere).status, 404)
+        self.refused(400, "query", ["days"], "GET", "rules.ics?days=0")
+        self.refused(400, "query", ["from"], "GET", "rules.ics?from=soon")
+
+    def test_another_unit_changes_nothing(self):
+        self.add("cua-tinh", times=["19:00"], areas=["a000"])
+        commune = self.w.make_token("a001", "operator")
+        for method, path, body in (("PATCH", "rules/cua-tinh", {"times": ["19:30"]}), ("POST", "rules/cua-tinh/exceptions", {"date": self.day(3)}),
+                                   ("POST", "rules/cua-tinh/undo", None)):
+            self.assertEqual(self.w.call(method, path, body, token=commune).status, 403, (method, path))
+        viewer = self.w.make_token("a000", "viewer")
+        self.assertEqual(self.w.call("PATCH", "rules/cua-tinh", {"times": ["19:30"]}, token=viewer).status, 403)
+
+    def loa(self, *args, code=0):
+        env = {"LOA_URL": f"https://127.0.0.1:{self.w.api_port}", "LOA_CA": self.w.certs.path("ca.pem"), "LOA_TOKEN": self.w.token}
+        done = subprocess.run([LOA, *args], env=env, capture_output=True, text=True, timeout=120)
+        self.assertEqual(done.returncode, code, (args, done.stdout[-500:], done.stderr[-500:]))
+        return done.stdout
+
+    def test_the_command_line(self):
+        self.loa("rule", "add", "--bulletin", self.bulletin, "--area", "a001", "--id", "cli", "--lunar-dates", "03-10,12-23..01-03", "--at", "20:00",
+                 "--lunar-season", "01-01..04-30", "--except", "2030-01-01")
+        rule = json.loads(self.loa("rule", "show", "cli", "--json"))
+        self.assertEqual([(d["from"], d["to"], d["leap"]) for d in rule["lunar_dates"]], [("03-10", "03-10", "no"), ("12-23", "01-03", "no")])
+        self.assertEqual(rule["seasons"][0]["lunar"], True)
+        self.loa("rule", "change", "cli", "--weekdays", "sat,sun", "--nth", "1,-1", "--at", "20:10", "--unset", "seasons")
+        rule = json.loads(self.loa("rule", "show", "cli", "--json"))
+        self.assertEqual((rule["when"], rule["nths"], rule["times"], rule.get("seasons")), ("monthly_nth", [1, -1], ["20:10"], None))
+        self.loa("rule", "undo", "cli")
+        self.assertIn("edit", self.loa("rule", "changes", "cli"))
+        self.assertIn("BEGIN:VEVENT", self.loa("rule", "calendar", "cli"))
+        self.assertIn("BEGIN:VEVENT", self.loa("rule", "calendar", "--days", "30"))
+        self.loa("rule", "add", "--bulletin", self.bulletin, "--area", "a001", "--id", "cli-2", "--daily", "20:30")
+        self.loa("rule", "skip", "cli-2", self.day(4))
+        self.assertEqual(json.loads(self.loa("rule", "show", "cli-2", "--json"))["except"], [self.day(4)])
+        self.loa("rule", "skip", "cli-2", self.day(4), "--take-back")
+        self.loa("rule", "skip", "cli-2", "2020-01-01", code=1)
+        self.assertIn("--lunar-days 2,7,12,17,22,27", self.loa("rule", "add", "--help"))
+
+
+if __name__ == "__main__":
+    unittest.main()
