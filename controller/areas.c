@@ -163,6 +163,29 @@ static void add_once(json_t *list, json_t *area)
         json_array_append(list, area);
 }
 
+static int by_id(const void *a, const void *b)
+{
+    return strcmp(json_string_value(*(json_t *const *)a), json_string_value(*(json_t *const *)b));
+}
+
+/* The device's own area first, the others by their ids: what only changes places at a midnight is the same
+ * configuration. Consumes the list; new reference. */
+static json_t *own_first(json_t *list, json_t *own)
+{
+    size_t n = json_array_size(list);
+    json_t **at = xcalloc(n + 1, sizeof(*at)), *ret = json_array();
+    for (size_t i = 0; i < n; i++)
+        at[i] = json_array_get(list, i);
+    qsort(at, n, sizeof(*at), by_id);
+    if (own && on_path(list, own))
+        json_array_append(ret, own);
+    for (size_t i = 0; i < n; i++)
+        add_once(ret, at[i]);
+    free(at);
+    json_decref(list);
+    return ret;
+}
+
 json_t *areas_of_config(struct store *store, const json_t *memberships, const json_t *former, int64_t now_ms)
 {
     json_t *list = json_array(), *row, *area;
@@ -178,7 +201,7 @@ json_t *areas_of_config(struct store *store, const json_t *memberships, const js
                 add_once(list, area);
         }
     json_array_foreach(former, i, area) add_once(list, area);
-    return list;
+    return own_first(list, json_object_get(json_array_get(memberships, 0), "area"));
 }
 
 bool area_ended(struct store *store, const char *area, char **ret_into)
