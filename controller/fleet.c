@@ -248,8 +248,7 @@ void fleet_forget(struct fleet *fleet, const char *device)
 /* What is kept, states among it, is read by exact filters (survey.h). */
 static void on_connected(void *arg)
 {
-    static const char *const topics[] = {"loa/1/dev/+/receipt", "loa/1/dev/+/event", "loa/1/dev/+/reply",
-                                         "loa/1/dev/+/health"};
+    static const char *const topics[] = {"loa/1/dev/+/receipt", "loa/1/dev/+/event", "loa/1/dev/+/reply"};
     struct fleet *f = arg;
     int r = post_attach(f->post, NULL, NULL, 0, topics, sizeof(topics) / sizeof(topics[0]));
     if (r < 0)
@@ -286,6 +285,8 @@ static void on_online(void *arg)
     f->online = true;
     f->why[0] = '\0';
     log_info("fleet", "the link is online");
+    if (post_subscribe_brief(f->post, "loa/1/dev/+/health") < 0)
+        log_warn("fleet", "the health of devices is not listened to in this session");
     publisher_online(f->c->publisher);
     survey_online(f->survey);
     tell_link(f);

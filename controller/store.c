@@ -13,7 +13,11 @@
 #include <sys/stat.h>
 #include <time.h>
 
-enum { KEPT_MAX = 96 };
+enum {
+    KEPT_MAX = 96,
+    LOG_DUE = 1000, /* pages of the log from which on it wants to go into the database, as SQLite has it ... */
+    LOG_MAX = 8000, /* ... and from which on we do it ourselves, whoever waits meanwhile */
+};
 
 /* A statement that was prepared once: most of what small statements cost is their reading. */
 struct kept {
@@ -28,6 +32,7 @@ struct store {
     uint64_t uses;
     bool gathering; /* a transaction is open that many writers share */
     unsigned inside;
+    int log_pages; /* of the write-ahead log, after our last commit */
     store_settled_fn on_settled;
     void *arg;
 };
@@ -60,6 +65,25 @@ json_t *json_instant(int64_t unix_ms)
 static int exec(struct store *store, const char *sql)
 {
     return sqlite3_exec(store->db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : failed(store, sql);
+}
+
+static int on_logged(void *arg, sqlite3 *db, const char *name, int pages)
+{
+    struct store *store = arg;
+    store->log_pages = pages;
+    if (pages >= LOG_MAX)
+        sqlite3_wal_checkpoint_v2(db, name, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    return SQLITE_OK;
+}
+
+bool store_log_due(const struct store *store)
+{
+    return store->log_pages >= LOG_DUE;
+}
+
+void store_shorten_log(struct store *reader)
+{
+    sqlite3_wal_checkpoint_v2(reader->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
 }
 
 static int migrate(struct store *store, const char *path, struct complaint *why)
@@ -108,6 +132,7 @@ int store_open(const char *path, struct store **ret_store, struct complaint *why
         return r;
     }
     chmod(path, 0600);
+    sqlite3_wal_hook(store->db, on_logged, store);
     sqlite3_busy_timeout(store->db, 5000);
     int r = exec(store, "PRAGMA journal_mode=WAL") < 0 || exec(store, "PRAGMA synchronous=FULL") < 0 ||
                     exec(store, "PRAGMA foreign_keys=ON") < 0

@@ -10,6 +10,8 @@
  * - SUBSCRIBE, UNSUBSCRIBE: name = topic filter. Subscribed to again, what the broker keeps comes again. Flag
  * POST_BRIEF: for this MQTT session only, and for none when none stands; after the next ONLINE it is asked for anew. So
  * thousands of filters, one for each device, are asked for as fast as their messages are taken, and not all at once.
+ * What comes by them comes at QoS 0: mosquitto reads one TLS record of a connection in each of its rounds, and
+ * acknowledging every word of ten thousand devices fills those of the centre's. For what is kept, or said again.
  * - PUBLISH: id, flags POST_RETAIN | POST_QOS0, name = topic, body = payload (at most 64 KiB).
  * - FETCH: id, flags POST_URGENT, name = SHA-256 in hex, body JSON {"size": bytes}. A hash that is being fetched
  *   already takes on the new id, size and urgency; only the new id is answered.

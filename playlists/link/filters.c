@@ -202,10 +202,13 @@ void filters_drop(struct filters *fs, struct filter *filter)
         forget(fs, filter);
 }
 
-int filters_take(struct filters *fs, char *ret_texts[FILTERS_BATCH_MAX])
+int filters_take(struct filters *fs, char *ret_texts[FILTERS_BATCH_MAX], bool *ret_brief)
 {
     fs->n_taken = 0;
+    *ret_brief = fs->unasked && fs->unasked->brief;
     for (struct filter *f = fs->unasked; f && fs->n_taken < FILTERS_BATCH_MAX; f = f->next_unasked) {
+        if (f->brief != *ret_brief)
+            break;
         ret_texts[fs->n_taken] = f->text;
         fs->taken[fs->n_taken++] = f;
     }

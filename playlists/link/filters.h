@@ -28,9 +28,9 @@ struct filter *filters_find(struct filters *filters, const char *text); /* NULL:
 bool filter_asked(const struct filter *filter); /* on this connection: the broker knows of it, or will */
 void filters_drop(struct filters *filters, struct filter *filter);
 
-/* Take up to FILTERS_BATCH_MAX that were not asked for; their texts are borrowed. Then filters_asked() with the
- * packet's id, before the next batch is taken; without it they are taken again. */
-int filters_take(struct filters *filters, char *ret_texts[FILTERS_BATCH_MAX]);
+/* Take up to FILTERS_BATCH_MAX that were not asked for, in order, all brief or none; their texts are borrowed. Then
+ * filters_asked() with the packet's id, before the next batch is taken; without it they are taken again. */
+int filters_take(struct filters *filters, char *ret_texts[FILTERS_BATCH_MAX], bool *ret_brief);
 void filters_asked(struct filters *filters, int mid);
 /* The answer to a packet: `granted` as MQTT 3.1.1, 3.9.3 has it (0x80: failure). Returns the first one that the broker
  * refused, borrowed, else NULL. */

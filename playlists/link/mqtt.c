@@ -457,12 +457,12 @@ void mqtt_stop(struct mqtt *m)
     uv_close((uv_handle_t *)&m->deferred, on_timer_closed);
 }
 
-int mqtt_subscribe(struct mqtt *m, char *const *filters, int count, int *ret_mid)
+int mqtt_subscribe(struct mqtt *m, char *const *filters, int count, int qos, int *ret_mid)
 {
     if (!m->up)
         return ERR_STATE;
     enter(m);
-    int rc = mosquitto_subscribe_multiple(m->mosq, ret_mid, count, filters, 1, 0, NULL);
+    int rc = mosquitto_subscribe_multiple(m->mosq, ret_mid, count, filters, qos, 0, NULL);
     leave(m, rc);
     return rc == MOSQ_ERR_SUCCESS ? 0 : ERR_STATE;
 }

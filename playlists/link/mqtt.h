@@ -43,7 +43,7 @@ struct mqtt *mqtt_start(uv_loop_t *loop, const struct settings *settings, struct
 void mqtt_stop(struct mqtt *mqtt);
 
 /* Each: 0, or ERR_STATE when the connection is not up or just broke (then `down` follows). */
-MUST_USE int mqtt_subscribe(struct mqtt *mqtt, char *const *filters, int count, int *ret_mid);
+MUST_USE int mqtt_subscribe(struct mqtt *mqtt, char *const *filters, int count, int qos, int *ret_mid);
 MUST_USE int mqtt_unsubscribe(struct mqtt *mqtt, const char *filter);
 /* *ret_mid is set before `published` can come. ERR_FORMAT: the broker would not take it (topic). */
 MUST_USE int mqtt_publish(struct mqtt *mqtt, const char *topic, const void *payload, size_t len, int qos, bool retain,

@@ -64,9 +64,10 @@ static void check_online(struct session *s)
 static void subscribe_pending(struct session *s)
 {
     char *texts[FILTERS_BATCH_MAX];
-    for (int n; (n = filters_take(s->filters, texts)) > 0;) {
+    bool brief;
+    for (int n; (n = filters_take(s->filters, texts, &brief)) > 0;) {
         int mid = 0;
-        if (mqtt_subscribe(s->mqtt, texts, n, &mid) < 0)
+        if (mqtt_subscribe(s->mqtt, texts, n, brief ? 0 : 1, &mid) < 0)
             return;
         filters_asked(s->filters, mid);
     }

@@ -65,13 +65,16 @@ static void drop(struct model *m, int i, const char *name)
 static void send_packet(struct model *m)
 {
     char *texts[FILTERS_BATCH_MAX];
-    int n = m->n_packets < PACKETS_MAX ? filters_take(m->filters, texts) : 0;
+    bool brief;
+    int n = m->n_packets < PACKETS_MAX ? filters_take(m->filters, texts, &brief) : 0;
     if (n == 0)
         return;
     struct packet *packet = &m->packets[m->n_packets++];
     *packet = (struct packet){.mid = ++m->mid, .n = n};
-    for (int k = 0; k < n; k++)
+    for (int k = 0; k < n; k++) {
         assert_int_equal(sscanf(texts[k], "loa/1/dev/box-%d/state", &packet->names[k]), 1);
+        assert_int_equal(packet->names[k] % 2, brief);
+    }
     filters_asked(m->filters, m->mid);
 }
 
@@ -139,17 +142,18 @@ static void test_refused_is_named_and_asked_again(void **state)
     (void)state;
     struct filters *filters = filters_new();
     char *texts[FILTERS_BATCH_MAX];
+    bool brief;
     assert_int_equal(filters_want(filters, "a", false, 2), 0);
     assert_int_equal(filters_want(filters, "b", false, 2), 0);
     assert_int_equal(filters_want(filters, "c", false, 2), ERR_LIMIT);
-    assert_int_equal(filters_take(filters, texts), 2);
+    assert_int_equal(filters_take(filters, texts, &brief), 2);
     filters_asked(filters, 7);
-    assert_int_equal(filters_take(filters, texts), 0);
+    assert_int_equal(filters_take(filters, texts, &brief), 0);
     const int granted[] = {1, 0x80};
     assert_null(filters_answered(filters, 8, granted, 2)); /* no such packet */
     assert_string_equal(filters_answered(filters, 7, granted, 2), "b");
     assert_int_equal(filters_waiting(filters), 1);
-    assert_int_equal(filters_take(filters, texts), 1);
+    assert_int_equal(filters_take(filters, texts, &brief), 1);
     assert_string_equal(texts[0], "b");
     filters_free(filters);
 }
@@ -177,12 +181,13 @@ static void test_many(void **state)
     enum { MANY = 100000 };
     struct filters *filters = filters_new();
     char *texts[FILTERS_BATCH_MAX], name[32];
+    bool brief;
     for (int i = 0; i < MANY; i++) {
         name_of(i, name);
         assert_int_equal(filters_want(filters, name, false, MANY), 0);
     }
     int mid = 0, asked = 0;
-    for (int n; (n = filters_take(filters, texts)) > 0; asked += n)
+    for (int n; (n = filters_take(filters, texts, &brief)) > 0; asked += n)
         filters_asked(filters, ++mid);
     assert_int_equal(asked, MANY);
     const int granted[FILTERS_BATCH_MAX] = {0};

@@ -98,6 +98,7 @@ struct end {
     uint32_t last_id;
     int gone; /* reason; 1: not yet */
     unsigned close_at, pause_at;
+    uint64_t slow_ns; /* what each frame takes */
 };
 
 static void on_frame(void *arg, const struct frame *frame)
@@ -107,6 +108,8 @@ static void on_frame(void *arg, const struct frame *frame)
     end->bytes += frame->body_len;
     assert_int_equal(frame->id, end->last_id + 1);
     end->last_id = frame->id;
+    for (uint64_t until_ns = uv_hrtime() + end->slow_ns; end->slow_ns && uv_hrtime() < until_ns;)
+        ;
     if (end->got == end->close_at) {
         frame_conn_close(end->conn);
         end->conn = NULL;
@@ -226,6 +229,34 @@ static void test_pause_in_the_middle(void **state)
     pair_close(&pair);
 }
 
+static void on_turn(uv_check_t *check)
+{
+    (*(unsigned *)check->data)++;
+}
+
+/* Forty frames that came at once and take a millisecond each: the rest of the loop has its turns between them. */
+static void test_others_have_their_turn(void **state)
+{
+    (void)state;
+    enum { FRAMES = 40 };
+    struct pair pair;
+    uv_check_t check;
+    unsigned turns = 0;
+    pair_open(&pair);
+    pair.b.slow_ns = 1000 * 1000;
+    for (uint32_t i = 1; i <= FRAMES; i++)
+        assert_int_equal(send_id(&pair.a, i, 10), 0);
+    uv_check_init(&pair.loop, &check);
+    check.data = &turns;
+    uv_check_start(&check, on_turn);
+    run_until(&pair, &pair.b.got, FRAMES);
+    assert_in_range(turns, FRAMES / 4, FRAMES + 10);
+    assert_int_equal(send_id(&pair.a, FRAMES + 1, 10), 0); /* and it reads on */
+    run_until(&pair, &pair.b.got, FRAMES + 1);
+    uv_close((uv_handle_t *)&check, NULL);
+    pair_close(&pair);
+}
+
 static void test_close_in_a_callback_and_gone(void **state)
 {
     (void)state;
@@ -252,6 +283,7 @@ int main(void)
         cmocka_unit_test(test_order_and_size),
         cmocka_unit_test(test_full_queue_is_refused),
         cmocka_unit_test(test_pause_in_the_middle),
+        cmocka_unit_test(test_others_have_their_turn),
         cmocka_unit_test(test_close_in_a_callback_and_gone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
