@@ -155,11 +155,11 @@ class BadInput(unittest.TestCase):
     def test_rules(self):
         def rule(**more):
             return {"bulletin": self.bulletin["hash"], "when": "daily", "times": ["05:00"], "areas": ["a001"], **more}
-        for body, code, words in (({}, "member", ["bulletin"]), (rule(bulletin="0" * 64), "value", ["bulletin", "0000"]), (rule(when="weekly"), "value", ["when", "daily"]),
+        for body, code, words in (({}, "member", ["bulletin"]), (rule(bulletin="0" * 64), "value", ["bulletin", "0000"]), (rule(when="hourly"), "value", ["when", "daily"]),
                                   (rule(when="once"), "member", ["date"]), (rule(when="once", date="2026-02-30"), "value", ["date", "2026-02-30"]),
                                   (rule(when="once", date="2020-01-01"), "value", ["past"]), (rule(date="2027-01-01"), "member", ["date", "daily"]),
                                   (rule(times=[]), "value", ["times"]), (rule(times=["24:00"]), "value", ["times[0]", "24:00"]), (rule(times=["05:00", "05:00:00"]), "value", ["times[1]"]),
-                                  (rule(areas=[]), "member", ["areas or devices"]), (rule(areas=["a999"]), "value", ["areas[0]", "a999"]), (rule(devices=["none"]), "value", ["none"]),
+                                  (rule(areas=[]), "member", ["groups or devices"]), (rule(areas=["a999"]), "value", ["areas[0]", "a999"]), (rule(devices=["none"]), "value", ["none"]),
                                   (rule(**{"class": "emergency"}), "value", ["emergency", "order"]), (rule(**{"class": "priority"}), "value", ["priority", "normal"]),
                                   (rule(gain_mb=100), "value", ["gain_mb", "-6000"]), (rule(late_ms=-1), "value", ["late_ms"]), (rule(zone="X"), "value", ["X"]),
                                   (rule(kinds=["radio"]), "value", ["kinds[0]", "radio"]), (rule(**{"from": "2027-02-01", "until": "2027-01-01"}), "value", ["2027-01-01"]),
