@@ -147,7 +147,7 @@ static int64_t draft_config(struct drafts *d, struct draft *draft, const json_t 
     struct complaint why = {0};
     char aud[64], *sealed = NULL;
     json_t *mine = current(d, "config", draft->device);
-    planner_config(facts, arena, &config);
+    planner_config(&d->own, facts, clock_wall_ms(), arena, &config);
     config.head = new_head(d, rivals, draft->device, mine, aud);
     json_t *fresh = doc_json(DOC_CONFIG, &config);
     json_t *a = without_head(json_object_get(mine, "body")), *b = without_head(fresh);

@@ -2,6 +2,7 @@
 #include "controller/planner.h"
 
 #include "controller/approvals.h"
+#include "controller/limits_store.h"
 #include "controller/mandate.h"
 #include "controller/places.h"
 #include "controller/rules.h"
@@ -18,35 +19,12 @@ static int index_of(const char *const *names, const char *word)
     return 0;
 }
 
-static int64_t minute_of(const json_t *window, const char *name)
-{
-    const char *text = json_string_value(json_object_get(window, name));
-    int32_t second;
-    if (text && strcmp(text, "24:00") == 0)
-        return 1440;
-    return text && civil_parse_time(text, &second) >= 0 ? second / 60 : 0;
-}
-
-static struct day_window *windows(const json_t *list, struct arena *arena, size_t *ret_n)
-{
-    size_t n = json_array_size(list);
-    struct day_window *all = n ? arena_alloc(arena, n * sizeof(*all)) : NULL;
-    for (size_t i = 0; i < n; i++) {
-        const json_t *window = json_array_get(list, i);
-        all[i] = (struct day_window){.from_min = minute_of(window, "from"),
-                                     .to_min = minute_of(window, "to"),
-                                     .gain_mb = json_integer_value(json_object_get(window, "gain_mb"))};
-    }
-    *ret_n = n;
-    return all;
-}
-
 static const char *keep(struct arena *arena, const json_t *value)
 {
     return arena_strndup(arena, json_string_value(value), json_string_length(value));
 }
 
-void planner_config(const json_t *facts, struct arena *arena, struct config *ret)
+void planner_config(struct controller *c, const json_t *facts, int64_t now_ms, struct arena *arena, struct config *ret)
 {
     const json_t *settings = json_object_get(facts, "settings");
     struct config config = {
@@ -57,8 +35,9 @@ void planner_config(const json_t *facts, struct arena *arena, struct config *ret
         .delay_ms = json_integer_value(json_object_get(settings, "delay_ms")),
         .heard_level_mb = json_integer_value(json_object_get(settings, "heard_level_mb")),
     };
-    config.quiet_hours = windows(json_object_get(settings, "quiet_hours"), arena, &config.n_quiet_hours);
-    config.gain_ceilings = windows(json_object_get(settings, "gain_ceilings"), arena, &config.n_gain_ceilings);
+    struct limits limits;
+    limits_load(c->store, facts, c->zones, arena, &limits);
+    limits_config(&limits, now_ms, arena, &config);
     *ret = config;
 }
 
@@ -80,16 +59,6 @@ static void add_approvals(struct controller *c, const struct timetables *timetab
                 wanted[wants.n_wanted++] = j;
         to->n_approvals = approvals_for(c, &wants, now_ms, arena, &to->approvals);
     }
-}
-
-static struct limits own_limits(struct controller *c, const json_t *settings, struct arena *arena)
-{
-    struct limit_line *line = arena_alloc(arena, sizeof(*line));
-    *line = (struct limit_line){.what = LIMIT_QUIET_HOURS, .action = LIMIT_REFUSE, .from_ms = INT64_MIN};
-    line->windows = windows(json_object_get(settings, "quiet_hours"), arena, &line->n_windows);
-    return (struct limits){.zone = zones_get(c->zones, json_string_value(json_object_get(settings, "zone"))),
-                           .lines = line,
-                           .n_lines = line->n_windows > 0};
 }
 
 static struct membership *memberships(const json_t *facts, struct arena *arena, size_t *ret_n)
@@ -115,7 +84,7 @@ void planner_device(struct controller *c, const json_t *facts, struct arena *are
         .groups = texts_of_json(json_object_get(facts, "groups"), arena),
     };
     ret->areas = memberships(facts, arena, &ret->n_areas);
-    ret->limits = own_limits(c, settings, arena);
+    limits_load(c->store, facts, c->zones, arena, &ret->limits);
 }
 
 void planner_playlist(struct controller *c, struct timetables *timetables, const json_t *facts, int64_t now_ms,
@@ -170,11 +139,22 @@ json_t *planner_devices_of(struct store *store, const json_t *body)
 {
     json_t *rows = store_list(
         store,
-        "WITH RECURSIVE meant(id) AS (SELECT value FROM json_each(?1, '$.areas') UNION SELECT a.id FROM areas a"
-        " JOIN meant ON a.parent = meant.id) SELECT id FROM devices d WHERE (area IN (SELECT id FROM meant)"
-        " OR id IN (SELECT value FROM json_each(?1, '$.devices')))"
+        "WITH RECURSIVE planned(area, into_area) AS (SELECT area, into_area FROM area_changes WHERE done_ms IS NULL AND"
+        " undone_ms IS NULL AND into_area IS NOT NULL), meant(id) AS (SELECT value FROM json_each(?1, '$.areas') UNION"
+        " SELECT a.id FROM areas a JOIN meant ON a.parent = meant.id UNION SELECT p.area FROM planned p JOIN meant ON"
+        " p.into_area = meant.id), gone(id) AS (SELECT value FROM json_each(?1, '$.except_areas') UNION SELECT a.id "
+        "FROM"
+        " areas a JOIN gone ON a.parent = gone.id) SELECT id FROM devices d WHERE (area IN (SELECT id FROM meant)"
+        " OR id IN (SELECT value FROM json_each(?1, '$.devices')) OR id IN (SELECT device FROM group_members WHERE grp "
+        "IN"
+        " (SELECT value FROM json_each(?1, '$.groups')))) AND area NOT IN (SELECT id FROM gone)"
+        " AND id NOT IN (SELECT value FROM json_each(?1, '$.except_devices'))"
+        " AND id NOT IN (SELECT device FROM group_members WHERE grp IN (SELECT value FROM json_each(?1,"
+        " '$.except_groups')))"
         " AND (json_array_length(?1, '$.kinds') = 0 OR kind IN (SELECT value FROM json_each(?1, '$.kinds')))"
-        " ORDER BY id",
+        " AND (coalesce(json_array_length(?1, '$.tags'), 0) = 0 OR EXISTS (SELECT 1 FROM json_each(d.settings, "
+        "'$.tags')"
+        " WHERE value IN (SELECT value FROM json_each(?1, '$.tags')))) ORDER BY id",
         "j", body);
     json_t *ids = json_array(), *row;
     size_t i;

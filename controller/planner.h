@@ -7,7 +7,7 @@
 #include "controller/timetables.h"
 
 /* The configuration of a device (facts as device_facts() gives them), head left zero; in `arena`. */
-void planner_config(const json_t *facts, struct arena *arena, struct config *ret);
+void planner_config(struct controller *c, const json_t *facts, int64_t now_ms, struct arena *arena, struct config *ret);
 
 /* The device as rules see it; all in `arena`, but for the zone. */
 void planner_device(struct controller *c, const json_t *facts, struct arena *arena, struct compile_device *ret);

@@ -2,6 +2,7 @@
  * away one of them. */
 #include "controller/timetables.h"
 
+#include "controller/carry.h"
 #include "controller/rules.h"
 #include "playlists/base/clock.h"
 
@@ -207,6 +208,7 @@ static struct entry *load_rule(struct store *store, struct zones *zones, const c
     if (entry) {
         const json_t *unit = json_object_get(row, "unit");
         entry->rule.unit = arena_strndup(entry->arena, json_string_value(unit), json_string_length(unit));
+        placements_load(store, id, entry->arena, &entry->rule);
     }
     json_decref(row);
     return entry;
