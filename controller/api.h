@@ -71,6 +71,9 @@ int api_rule_undo(struct request *r);
 int api_rule_changes(struct request *r);
 int api_rules_calendar(struct request *r);
 
+int api_preview(struct request *r);
+int api_preview_drafts(struct request *r);
+
 int api_receipts(struct request *r);
 int api_events(struct request *r);
 int api_stream(struct request *r);

@@ -26,6 +26,7 @@ struct controller {
     struct clashes *clashes;     /* rules against each other */
     struct listener *api_port, *blob_port;
     struct throttle *throttle; /* wrong tokens by address */
+    unsigned previews;         /* on threads now */
 };
 
 #endif

@@ -73,6 +73,8 @@ const struct route routes[] = {
     {"DELETE", "rules/:/exceptions/:", EDITORIAL, BODY_NONE, "", api_rule_except_back},
     {"POST", "rules/:/undo", EDITORIAL, BODY_NONE, "", api_rule_undo},
     {"GET", "rules/:/changes", ANYONE, BODY_NONE, "after limit", api_rule_changes},
+    {"GET", "preview", ANYONE, BODY_NONE, "device day", api_preview},
+    {"POST", "preview", EDITORIAL, BODY_JSON, "", api_preview_drafts},
     {"GET", "receipts", ANYONE, BODY_NONE, "after limit order device rule from to", api_receipts},
     {"GET", "events", ANYONE, BODY_NONE, "after limit order device code from to", api_events},
     {"GET", "stream", ANYONE, BODY_NONE, "device", api_stream},

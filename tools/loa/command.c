@@ -10,9 +10,10 @@
 #include <string.h>
 
 const struct cli_command *const command_tables[] = {
-    keys_commands, trust_commands,  persons_commands, bulletin_commands, approve_commands, rule_commands,
-    area_commands, device_commands, group_commands,   limit_commands,    token_commands,   report_commands,
-    NULL,
+    keys_commands,    trust_commands, persons_commands, bulletin_commands,
+    approve_commands, rule_commands,  area_commands,    device_commands,
+    group_commands,   limit_commands, token_commands,   report_commands,
+    preview_commands, NULL,
 };
 
 const struct option_spec common_options[] = {

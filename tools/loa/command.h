@@ -61,7 +61,7 @@ extern const struct cli_example examples[]; /* ends with a NULL group (examples.
 /* The commands of each file, in the order of --help; each ends with a NULL group. */
 extern const struct cli_command keys_commands[], trust_commands[], persons_commands[], bulletin_commands[],
     approve_commands[], rule_commands[], area_commands[], device_commands[], group_commands[], limit_commands[],
-    token_commands[], report_commands[];
+    token_commands[], report_commands[], preview_commands[];
 extern const struct cli_command *const command_tables[]; /* NULL-terminated */
 
 /* Options that every command has. */

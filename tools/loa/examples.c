@@ -2,6 +2,8 @@
 #include "tools/loa/command.h"
 
 const struct cli_example examples[] = {
+    {"preview", NULL, "loa preview cum-loa-1 --day 2026-07-01"},
+    {"preview", NULL, "loa preview cum-loa-1 --draft rule.json --without r-0011223344aa"},
     {"rule", "add", "loa rule add --bulletin HASH --area a001 --once +5m"},
     {"rule", "add", "loa rule add --bulletin HASH --area a001 --daily 05:00,17:00 --until 2026-12-31"},
     {"rule", "add", "loa rule add --bulletin HASH --area a001 --weekdays mon,thu --at 05:10 --holidays skip"},

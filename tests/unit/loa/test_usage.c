@@ -25,6 +25,8 @@ static const struct wrong wrongs[] = {
     {"keys nonsense", 2, "nonsense"},
     {"keys new", 2, "too few arguments"},
     {"keys new a b", 2, "too many"},
+    {"preview", 2, "too few arguments"},
+    {"preview box-1 --draft missing.json", 1, "missing.json"},
     {"keys new a.jwk", 1, "a.jwk"},
     {"keys new nowhere/a.jwk", 1, "nowhere"},
     {"keys show missing.jwk", 1, "missing.jwk"},

@@ -1,0 +1,312 @@
+/* preview.c - see preview.h. */
+#include "controller/preview.h"
+
+#include "controller/places.h"
+#include "controller/planner.h"
+#include "controller/rules.h"
+#include "playlists/simulate.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BEFORE_MS INT64_C(21600000) /* what began before midnight may still be on */
+
+/* One preview in the making. */
+struct making {
+    struct controller own; /* a reader of the store and zones of its own */
+    const struct preview *wanted;
+    struct arena *arena;
+    struct timetables *timetables;
+    const struct zone *zone;
+    int64_t from_ms, until_ms; /* the civil day */
+    struct rule *rules;
+    struct compile_bulletin *bulletins;
+    size_t n_rules, n_bulletins;
+    struct compile_device device;
+    struct config config;
+    struct compile_result result;
+};
+
+/* --- rules and bulletins, with the drafts --- */
+
+static bool names(const json_t *list, const char *id)
+{
+    const json_t *one;
+    size_t i;
+    json_array_foreach(list, i, one) if (strcmp(json_string_value(one), id) == 0) return true;
+    return false;
+}
+
+static void know_bulletin(struct making *m, const char *hash)
+{
+    for (size_t i = 0; hash && i < m->n_bulletins; i++)
+        if (strcmp(m->bulletins[i].hash, hash) == 0)
+            return;
+    char *body = hash ? store_text(m->own.store, "SELECT body FROM bulletins WHERE hash = ?", "s", hash) : NULL;
+    struct bulletin *bulletin = NULL;
+    if (body && bulletin_decode(body, strlen(body), m->arena, &bulletin, NULL) >= 0)
+        m->bulletins[m->n_bulletins++] = (struct compile_bulletin){
+            .hash = arena_strndup(m->arena, hash, strlen(hash)), .size = (int64_t)strlen(body), .bulletin = bulletin};
+    free(body);
+}
+
+/* How many bulletins a rule may name that are not known yet. */
+static size_t could_name(const struct rule *rule)
+{
+    return 3 + (rule->session ? rule->session->n_parts : 0);
+}
+
+static void know_what_it_says(struct making *m, const struct rule *rule)
+{
+    struct compile_bulletin *more = arena_alloc(m->arena, (m->n_bulletins + could_name(rule)) * sizeof(*more));
+    if (m->n_bulletins)
+        memcpy(more, m->bulletins, m->n_bulletins * sizeof(*more));
+    m->bulletins = more;
+    know_bulletin(m, rule->bulletin);
+    for (size_t i = 0; rule->session && i < rule->session->n_parts; i++)
+        know_bulletin(m, rule->session->parts[i].bulletin);
+    if (rule->session) {
+        know_bulletin(m, rule->session->opening);
+        know_bulletin(m, rule->session->closing);
+    }
+}
+
+static void take_draft(struct making *m, const json_t *draft)
+{
+    const json_t *id_json = json_object_get(draft, "id");
+    const char *id = arena_strndup(m->arena, json_string_value(id_json), json_string_length(id_json));
+    struct rule rule;
+    if (rule_build(id, json_object_get(draft, "body"), m->own.zones, m->arena, &rule) < 0)
+        return;
+    know_what_it_says(m, &rule);
+    size_t at = 0;
+    while (at < m->n_rules && strcmp(m->rules[at].id, id) != 0)
+        at++;
+    rule.unit = at < m->n_rules ? m->rules[at].unit : NULL;
+    rule.placements = at < m->n_rules ? m->rules[at].placements : NULL;
+    rule.n_placements = at < m->n_rules ? m->rules[at].n_placements : 0;
+    m->rules[at] = rule;
+    m->n_rules += at == m->n_rules;
+}
+
+static void gather(struct making *m)
+{
+    struct rule *stored;
+    const json_t *draft;
+    size_t i;
+    timetables_refresh(m->timetables, m->own.store, m->own.zones, m->wanted->now_ms);
+    size_t n = timetables_rules(m->timetables, m->arena, &stored);
+    m->n_bulletins = timetables_bulletins(m->timetables, m->arena, &m->bulletins);
+    m->rules = arena_alloc(m->arena, (n + json_array_size(m->wanted->drafts) + 1) * sizeof(*m->rules));
+    for (size_t k = 0; k < n; k++)
+        if (!names(m->wanted->without, stored[k].id))
+            m->rules[m->n_rules++] = stored[k];
+    json_array_foreach(m->wanted->drafts, i, draft) take_draft(m, draft);
+}
+
+/* --- what the device makes of it --- */
+
+static const struct bulletin *bulletin_of(const struct making *m, const char *hash)
+{
+    for (size_t i = 0; i < m->n_bulletins; i++)
+        if (strcmp(m->bulletins[i].hash, hash) == 0)
+            return m->bulletins[i].bulletin;
+    return NULL;
+}
+
+static int64_t length_of(const struct making *m, const struct bulletin *bulletin, const struct playlist_item *item)
+{
+    const char *room[DEVICE_LANGUAGES_MAX];
+    if (!bulletin)
+        return item->end_ms - item->start_ms;
+    struct texts languages = item_languages(bulletin, &m->device.languages, &item->languages, room);
+    struct bulletin_use use = bulletin_use(bulletin, &languages, m->device.kind);
+    return item_length_ms(&use, item->show_ms);
+}
+
+/* Without any approval that stands then, the device refuses it. */
+static bool approved(struct making *m, const char *hash, int64_t start_ms)
+{
+    return store_number(
+               m->own.store, 0,
+               "SELECT EXISTS (SELECT 1 FROM approvals WHERE bulletin = ?1 AND from_ms <= ?2 AND until_ms > ?2)", "si",
+               hash, start_ms) != 0;
+}
+
+static struct sim_list list_of(struct making *m)
+{
+    struct playlist playlist = {.bulletins = m->result.bulletins, .n_bulletins = m->result.n_bulletins};
+    struct sim_item *items = arena_alloc(m->arena, (m->result.n_items + 1) * sizeof(*items));
+    for (size_t i = 0; i < m->result.n_items; i++) {
+        const struct playlist_item *item = &m->result.items[i];
+        const char *hash = item->bulletin < 0 ? NULL : m->result.bulletins[item->bulletin].hash;
+        items[i] = sim_item_of(&playlist, item, length_of(m, hash ? bulletin_of(m, hash) : NULL, item));
+        if (hash && !approved(m, hash, item->start_ms))
+            items[i].air.blocked = REASON_NOT_APPROVED;
+    }
+    return (struct sim_list){.items = items, .n = m->result.n_items};
+}
+
+/* --- told --- */
+
+static bool is_draft(const struct making *m, const char *rule)
+{
+    const json_t *draft;
+    size_t i;
+    json_array_foreach(m->wanted->drafts, i,
+                       draft) if (strcmp(json_string_value(json_object_get(draft, "id")), rule) == 0) return true;
+    return false;
+}
+
+static json_t *instant_or_null(int64_t unix_ms)
+{
+    return unix_ms ? json_instant(unix_ms) : json_null();
+}
+
+static json_t *text_or_null(const char *text)
+{
+    return text ? json_string(text) : json_null();
+}
+
+static const char *source_of(const struct making *m, const char *occurrence)
+{
+    for (size_t i = 0; i < m->result.n_items; i++)
+        if (strcmp(m->result.items[i].id, occurrence) == 0)
+            return m->result.items[i].source;
+    return NULL;
+}
+
+static json_t *tell_entry(const struct making *m, const struct sim_receipt *receipt)
+{
+    const struct sim_item *item = receipt->item;
+    const struct bulletin *bulletin = item->bulletin ? bulletin_of(m, item->bulletin) : NULL;
+    json_t *told = json_object(), *rule = json_stringn(item->occurrence, strcspn(item->occurrence, "."));
+    json_object_set_new(told, "draft", json_boolean(is_draft(m, json_string_value(rule))));
+    json_object_set_new(told, "occurrence", json_string(item->occurrence));
+    json_object_set_new(told, "rule", rule);
+    json_object_set_new(told, "bulletin", text_or_null(item->bulletin));
+    json_object_set_new(told, "title", text_or_null(bulletin ? bulletin->title : NULL));
+    json_object_set_new(told, "source", text_or_null(item->bulletin ? NULL : source_of(m, item->occurrence)));
+    json_object_set_new(told, "class", json_string(air_class_names[item->air.class]));
+    json_object_set_new(told, "planned", json_instant(receipt->planned_ms));
+    json_object_set_new(told, "started", instant_or_null(receipt->started_ms));
+    json_object_set_new(told, "ended", instant_or_null(receipt->ended_ms));
+    json_object_set_new(told, "heard_ms", json_integer(receipt->heard_ms));
+    json_object_set_new(told, "reason", json_string(reason_names[receipt->reason]));
+    json_object_set_new(told, "exempt", text_or_null(receipt->exempt));
+    return told;
+}
+
+static int by_time(const void *a, const void *b)
+{
+    const struct sim_receipt *x = a, *y = b;
+    int64_t at_x = x->started_ms ? x->started_ms : x->planned_ms, at_y = y->started_ms ? y->started_ms : y->planned_ms;
+    if (at_x != at_y)
+        return at_x < at_y ? -1 : 1;
+    return strcmp(x->item->occurrence, y->item->occurrence);
+}
+
+static json_t *tell_entries(struct making *m)
+{
+    struct sim_list list = list_of(m);
+    struct sim_turn given = {.at_ms = m->from_ms - BEFORE_MS, .kind = SIM_LIST};
+    struct sim_case script = {.from_ms = m->from_ms - BEFORE_MS,
+                              .until_ms = m->until_ms + BEFORE_MS,
+                              .grade = GRADE_SIGNED,
+                              .lists = &list,
+                              .n_lists = 1,
+                              .turns = &given,
+                              .n_turns = 1,
+                              .config = &m->config,
+                              .zone = m->zone};
+    struct sim_receipt *receipts;
+    size_t n;
+    simulate(&script, m->arena, &receipts, &n);
+    if (n)
+        qsort(receipts, n, sizeof(*receipts), by_time);
+    json_t *entries = json_array();
+    for (size_t i = 0; i < n; i++)
+        if (receipts[i].planned_ms >= m->from_ms && receipts[i].planned_ms < m->until_ms)
+            json_array_append_new(entries, tell_entry(m, &receipts[i]));
+    return entries;
+}
+
+static json_t *tell_problems(const struct making *m)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < m->result.n_problems; i++) {
+        const struct compile_problem *p = &m->result.problems[i];
+        json_t *told = json_object();
+        json_object_set_new(told, "rule", p->rule && p->rule[0] ? json_string(p->rule) : json_null());
+        json_object_set_new(told, "why", json_string(p->why));
+        json_object_set_new(told, "other", text_or_null(p->other));
+        json_object_set_new(told, "start", instant_or_null(p->start_ms));
+        json_object_set_new(told, "count", json_integer(p->count));
+        json_object_set_new(told, "warning", json_boolean(p->warning));
+        json_array_append_new(list, told);
+    }
+    return list;
+}
+
+static json_t *tell(struct making *m)
+{
+    int year, month, day;
+    char date[16];
+    int32_t second;
+    int64_t days = m->wanted->day;
+    if (days == PREVIEW_TODAY)
+        zone_civil(m->zone, m->wanted->now_ms / 1000, &days, &second);
+    m->from_ms = zone_instant_s(m->zone, days, 0, NULL) * 1000;
+    m->until_ms = zone_instant_s(m->zone, days + 1, 0, NULL) * 1000;
+    compile(m->rules, m->n_rules, m->bulletins, m->n_bulletins, &m->device, m->from_ms - BEFORE_MS, m->until_ms,
+            PLAYLIST_ITEMS_MAX, m->arena, &m->result);
+    civil_date(days, &year, &month, &day);
+    snprintf(date, sizeof(date), "%04d-%02d-%02d", year, month, day);
+    json_t *told = json_object();
+    json_object_set_new(told, "device", json_string(m->wanted->device));
+    json_object_set_new(told, "day", json_string(date));
+    json_object_set_new(told, "zone", json_string(m->config.zone));
+    json_object_set_new(told, "from", json_instant(m->from_ms));
+    json_object_set_new(told, "until", json_instant(m->until_ms));
+    json_object_set_new(told, "entries", tell_entries(m));
+    json_object_set_new(told, "problems", tell_problems(m));
+    return told;
+}
+
+static json_t *make(struct making *m)
+{
+    json_t *facts = device_facts(m->own.store, m->wanted->device), *told = NULL;
+    if (facts) {
+        planner_config(facts, m->arena, &m->config);
+        planner_device(&m->own, facts, m->arena, &m->device);
+        m->zone = zones_get(m->own.zones, m->config.zone);
+        gather(m);
+        if (m->zone)
+            told = tell(m);
+    }
+    json_decref(facts);
+    return told;
+}
+
+json_t *preview_make(const struct settings *settings, const struct preview *wanted)
+{
+    struct making m = {.own = {.settings = settings}, .wanted = wanted};
+    json_t *told = NULL;
+    char *path = xasprintf("%s/controller.db", settings->state);
+    if (store_open_reader(path, &m.own.store) == 0) {
+        m.arena = arena_new();
+        m.own.zones = zones_new(settings->zoneinfo, settings->calendars);
+        m.timetables = timetables_new();
+        if (store_snapshot(m.own.store) == 0) {
+            told = make(&m);
+            (void)!store_commit(m.own.store);
+        }
+        timetables_free(m.timetables);
+        zones_free(m.own.zones);
+        arena_free(m.arena);
+        store_close(m.own.store);
+    }
+    free(path);
+    return told;
+}

@@ -1,0 +1,67 @@
+"""A day ahead of time over the API: what the rules say, what drafts would change, and why."""
+import datetime
+import unittest
+
+from kit import World
+
+DAY = (datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=3)).date().isoformat()
+
+
+def rule(hash, **more):
+    return {"bulletin": hash, "areas": ["a001"], "when": "daily", "times": ["05:00"], **more}
+
+
+class Preview(unittest.TestCase):
+    def setUp(self):
+        self.world = World()
+        self.addCleanup(self.world.__exit__)
+        self.world.__enter__()
+        self.world.add_places()
+        self.hash = self.world.add_bulletin()["hash"]
+
+    def approve(self):
+        self.world.seal_trust()
+        self.world.want(201, "POST", "approvals", self.world.approve(self.hash), type="application/jose")
+
+    def preview(self, **more):
+        return self.world.want(200, "POST", "preview", {"device": "box-1", "day": DAY, **more})
+
+    def test_a_day(self):
+        self.world.want(201, "POST", "rules", rule(self.hash, id="r1", times=["17:00", "05:00"]))
+        day = self.world.get(f"preview?device=box-1&day={DAY}")
+        self.assertEqual((day["device"], day["day"], day["zone"]), ("box-1", DAY, "Asia/Ho_Chi_Minh"))
+        self.assertEqual([e["reason"] for e in day["entries"]], ["not_approved"] * 2)
+        self.assertEqual([e["started"] for e in day["entries"]], [None] * 2)
+        self.approve()
+        day = self.world.get(f"preview?device=box-1&day={DAY}")
+        first, second = day["entries"]
+        self.assertEqual((first["rule"], first["title"], first["reason"], first["class"], first["draft"]),
+                         ("r1", "Lịch tiêm chủng", "on_time", "normal", False))
+        self.assertEqual(first["started"], first["planned"])
+        self.assertTrue(first["planned"] < first["ended"] < second["planned"])
+        self.assertTrue(second["planned"].endswith("T10:00:00.000Z"))  # 17:00 in Viet Nam
+        today = self.world.get("preview?device=box-1")
+        self.assertEqual(len(today["entries"]), 2)
+
+    def test_drafts(self):
+        self.approve()
+        self.world.want(201, "POST", "rules", rule(self.hash, id="r1"))
+        both = self.preview(rules=[rule(self.hash, times=["05:00:10"], **{"class": "priority"}, late_ms=0)])
+        self.assertEqual([(e["rule"], e["reason"], e["draft"]) for e in both["entries"]],
+                         [("r1", "preempted", False), ("draft-1", "on_time", True)])
+        moved = self.preview(rules=[rule(self.hash, id="r1", times=["06:00"])])
+        self.assertEqual([(e["rule"], e["planned"][11:16], e["draft"]) for e in moved["entries"]], [("r1", "23:00", True)])
+        self.assertEqual(self.preview(without=["r1"])["entries"], [])
+        self.assertEqual(len(self.preview()["entries"]), 1)  # nothing was kept
+
+    def test_bad(self):
+        want = self.world.want
+        want(400, "GET", "preview")
+        want(400, "GET", "preview?device=box-1&day=2026-02-30")
+        want(404, "GET", "preview?device=box-9")
+        want(400, "POST", "preview", {"device": "box-1", "rules": [rule(self.hash, times=["25:00"])]})
+        want(400, "POST", "preview", {"device": "box-1", "ruels": []})
+
+
+if __name__ == "__main__":
+    unittest.main()
