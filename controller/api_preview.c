@@ -96,7 +96,7 @@ int api_preview(struct request *r)
 static json_t *check_draft(struct request *r, const json_t *draft, size_t index)
 {
     struct form form = {.object = draft, .problem = &r->problem};
-    char made[24];
+    char made[40];
     const char *id = made;
     json_t *body = NULL;
     snprintf(made, sizeof(made), "draft-%zu", index + 1);
