@@ -46,9 +46,10 @@ class Preview(unittest.TestCase):
     def test_drafts(self):
         self.approve()
         self.world.want(201, "POST", "rules", rule(self.hash, id="r1"))
-        both = self.preview(rules=[rule(self.hash, times=["05:00:10"], **{"class": "priority"}, late_ms=0)])
+        both = self.preview(rules=[rule(self.hash, times=["05:00:10", "05:30"], late_ms=0)])
         self.assertEqual([(e["rule"], e["reason"], e["draft"]) for e in both["entries"]],
-                         [("r1", "preempted", False), ("draft-1", "on_time", True)])
+                         [("r1", "on_time", False), ("draft-1", "on_time", True)])
+        self.assertEqual([(p["rule"], p["why"], p["other"]) for p in both["problems"]], [("draft-1", "clash", "r1")])
         moved = self.preview(rules=[rule(self.hash, id="r1", times=["06:00"])])
         self.assertEqual([(e["rule"], e["planned"][11:16], e["draft"]) for e in moved["entries"]], [("r1", "23:00", True)])
         self.assertEqual(self.preview(without=["r1"])["entries"], [])
@@ -59,8 +60,8 @@ class Preview(unittest.TestCase):
         want(400, "GET", "preview")
         want(400, "GET", "preview?device=box-1&day=2026-02-30")
         want(404, "GET", "preview?device=box-9")
-        want(400, "POST", "preview", {"device": "box-1", "rules": [rule(self.hash, times=["25:00"])]})
-        want(400, "POST", "preview", {"device": "box-1", "ruels": []})
+        want(422, "POST", "preview", {"device": "box-1", "rules": [rule(self.hash, times=["25:00"])]})
+        want(422, "POST", "preview", {"device": "box-1", "ruels": []})
 
 
 if __name__ == "__main__":
