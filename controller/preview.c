@@ -278,7 +278,7 @@ static json_t *make(struct making *m)
 {
     json_t *facts = device_facts(m->own.store, m->wanted->device), *told = NULL;
     if (facts) {
-        planner_config(facts, m->arena, &m->config);
+        planner_config(&m->own, facts, m->wanted->now_ms, m->arena, &m->config);
         planner_device(&m->own, facts, m->arena, &m->device);
         m->zone = zones_get(m->own.zones, m->config.zone);
         gather(m);
