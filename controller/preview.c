@@ -24,7 +24,6 @@ struct making {
     struct compile_bulletin *bulletins;
     size_t n_rules, n_bulletins;
     struct compile_device device;
-    struct config config;
     struct compile_result result;
 };
 
@@ -207,8 +206,22 @@ static int by_time(const void *a, const void *b)
     return strcmp(x->item->occurrence, y->item->occurrence);
 }
 
+/* What the device's configuration keeps quiet. */
+static const struct quiet_span *quiet_spans(const struct making *m, size_t *ret_n)
+{
+    struct limit_span *spans;
+    *ret_n =
+        limits_quiet_spans(&m->device.limits, LIMIT_REFUSE, m->from_ms - BEFORE_MS, m->until_ms + BEFORE_MS, &spans);
+    struct quiet_span *quiet = arena_alloc(m->arena, (*ret_n + 1) * sizeof(*quiet));
+    for (size_t i = 0; i < *ret_n; i++)
+        quiet[i] = (struct quiet_span){spans[i].from_ms, spans[i].to_ms};
+    free(spans);
+    return quiet;
+}
+
 static json_t *tell_entries(struct making *m)
 {
+    size_t n_quiet;
     struct sim_list list = list_of(m);
     struct sim_turn given = {.at_ms = m->from_ms - BEFORE_MS, .kind = SIM_LIST};
     struct sim_case script = {.from_ms = m->from_ms - BEFORE_MS,
@@ -218,8 +231,8 @@ static json_t *tell_entries(struct making *m)
                               .n_lists = 1,
                               .turns = &given,
                               .n_turns = 1,
-                              .config = &m->config,
-                              .zone = m->zone};
+                              .quiet = quiet_spans(m, &n_quiet)};
+    script.n_quiet = n_quiet;
     struct sim_receipt *receipts;
     size_t n;
     simulate(&script, m->arena, &receipts, &n);
@@ -266,7 +279,7 @@ static json_t *tell(struct making *m)
     json_t *told = json_object();
     json_object_set_new(told, "device", json_string(m->wanted->device));
     json_object_set_new(told, "day", json_string(date));
-    json_object_set_new(told, "zone", json_string(m->config.zone));
+    json_object_set_new(told, "zone", json_string(zone_name(m->zone)));
     json_object_set_new(told, "from", json_instant(m->from_ms));
     json_object_set_new(told, "until", json_instant(m->until_ms));
     json_object_set_new(told, "entries", tell_entries(m));
@@ -278,9 +291,9 @@ static json_t *make(struct making *m)
 {
     json_t *facts = device_facts(m->own.store, m->wanted->device), *told = NULL;
     if (facts) {
-        planner_config(&m->own, facts, m->wanted->now_ms, m->arena, &m->config);
+        const json_t *zone = json_object_get(json_object_get(facts, "settings"), "zone");
         planner_device(&m->own, facts, m->arena, &m->device);
-        m->zone = zones_get(m->own.zones, m->config.zone);
+        m->zone = zones_get(m->own.zones, json_string_value(zone));
         gather(m);
         if (m->zone)
             told = tell(m);

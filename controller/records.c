@@ -82,11 +82,12 @@ static int insert_receipt(struct store *store, const struct receipt *r, const js
     snprintf(rule, sizeof(rule), "%.*s", (int)strcspn(r->occurrence, "."), r->occurrence);
     return store_run(store,
                      "INSERT INTO receipts (device, store, n, hash, twin, occurrence, rule, bulletin, class,"
-                     " planned_ms, started_ms, ended_ms, reason, detail, grade, evidence, received_ms)"
-                     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                     "ssisissssiiisssji", r->device, r->store, r->n, hash, (int64_t)twin, r->occurrence, rule,
+                     " planned_ms, started_ms, ended_ms, reason, detail, grade, evidence, received_ms, exempt)"
+                     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                     "ssisissssiiisssjis", r->device, r->store, r->n, hash, (int64_t)twin, r->occurrence, rule,
                      r->bulletin, air_class_names[r->class], r->planned_ms, r->started_ms, r->ended_ms,
-                     reason_names[r->reason], r->detail, r->grade, json_object_get(body, "evidence"), now_ms);
+                     reason_names[r->reason], r->detail, r->grade, json_object_get(body, "evidence"), now_ms,
+                     r->exempt);
 }
 
 static int insert_event(struct store *store, const struct event *e, const char *hash, bool twin, int64_t now_ms)

@@ -26,7 +26,8 @@ json_t *record_marks(struct store *store, const char *device, size_t max);
 /* Rows as the API tells them; `where` continues the statement behind FROM. */
 #define SQL_RECEIPT                                                                                                    \
     "SELECT r.cursor AS cursor__text, r.device, r.store, r.n, r.occurrence, r.rule, r.bulletin, b.title, r.class,"     \
-    " r.planned_ms AS planned__at, r.started_ms AS started__at, r.ended_ms AS ended__at, r.reason, r.detail, r.grade," \
+    " r.planned_ms AS planned__at, r.started_ms AS started__at, r.ended_ms AS ended__at, r.reason, r.detail, "         \
+    "r.exempt, r.grade,"                                                                                               \
     " r.evidence AS evidence__json, r.received_ms AS received__at, r.twin AS twin__bool"                               \
     " FROM receipts r LEFT JOIN bulletins b ON b.hash = r.bulletin "
 #define SQL_EVENT                                                                                                      \

@@ -176,5 +176,8 @@ static const char step_6[] =
     "INSERT INTO changes (what, id) SELECT 'rule', id FROM rules ORDER BY n;"
     "INSERT INTO changes (what, id) SELECT 'bulletin', hash FROM bulletins ORDER BY n;";
 
-const char *const schema_steps[] = {step_1, step_2, step_3, step_4, step_5, step_6};
+/* What let a receipt's airing pass quiet hours. */
+static const char step_7[] = "ALTER TABLE receipts ADD COLUMN exempt TEXT;";
+
+const char *const schema_steps[] = {step_1, step_2, step_3, step_4, step_5, step_6, step_7};
 const int schema_n_steps = sizeof(schema_steps) / sizeof(schema_steps[0]);

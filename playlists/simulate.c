@@ -146,15 +146,18 @@ static void fill_inputs(const struct run *run, struct quiet_span quiet[HOURS_SPA
     *ret = (struct arbiter_inputs){.now_ms = run->t_ms + run->ahead_ms,
                                    .elapsed_ms = run->t_ms - run->boot_ms,
                                    .grade = run->grade,
-                                   .quiet = quiet,
+                                   .quiet = wanted->quiet,
+                                   .n_quiet = wanted->n_quiet,
                                    .finished = run->shown && run->t_ms >= run->done_ms,
                                    .restarted = run->restarted};
     if (run->list != SIZE_MAX) {
         ret->items = run->sorted[run->list].items;
         ret->n_items = run->sorted[run->list].n;
     }
-    if (wanted->config && wanted->zone)
+    if (wanted->config && wanted->zone) {
+        ret->quiet = quiet;
         ret->n_quiet = hours_quiet(wanted->config, wanted->zone, ret->now_ms, quiet);
+    }
 }
 
 static void put_on(struct run *run, int64_t now_ms)

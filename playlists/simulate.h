@@ -50,8 +50,10 @@ struct sim_case {
     size_t n_lists;
     const struct sim_turn *turns; /* by time */
     size_t n_turns;
-    const struct config *config; /* for its quiet hours; NULL: none */
+    const struct config *config; /* for its quiet hours; NULL: `quiet` */
     const struct zone *zone;     /* of the configuration */
+    const struct quiet_span *quiet;
+    size_t n_quiet;
 };
 
 struct sim_receipt {
