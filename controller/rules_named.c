@@ -181,7 +181,39 @@ struct outlook {
     int64_t at_ms; /* of the next time */
 };
 
-/* Would the agents there let it on air? Asked of the very code that they run. */
+/* What would be judged on air, and by which approvals. */
+struct hearing {
+    const struct bulletin *bulletin;
+    const char *hash;
+    const struct opened_approval *approvals;
+    size_t n_approvals;
+    enum air_class class;
+};
+
+/* Would the agents there let it on air? Asked of the very code that they run, once for the places of one area: the
+ * answer does not depend on more, and a rule may mean thousands of them. {area: why not}; new reference. */
+static json_t *objections(const struct outlook *o, const struct hearing *h, struct arena *arena)
+{
+    struct store *store = o->r->c->store;
+    json_t *found = json_object(), *row;
+    json_t *rows = store_list(store, "SELECT DISTINCT area FROM devices WHERE id IN (SELECT value FROM json_each(?))",
+                              "j", o->devices);
+    size_t i;
+    json_array_foreach(rows, i, row)
+    {
+        struct complaint why = {0};
+        const char *area = json_string_value(json_object_get(row, "area"));
+        json_t *path = area_path(store, area);
+        struct texts areas = texts_of_json(path, arena);
+        if (judge_item(mandate_authority(o->r->c->mandate), h->bulletin, h->hash, h->approvals, h->n_approvals, &areas,
+                       h->class, o->at_ms, &why) != ITEM_APPROVED)
+            json_object_set_new(found, area, json_string(why.text));
+        json_decref(path);
+    }
+    json_decref(rows);
+    return found;
+}
+
 static int warn_unapproved(void *arg, const char *member, const char *hash, const char *class)
 {
     const struct outlook *o = arg;
@@ -190,22 +222,25 @@ static int warn_unapproved(void *arg, const char *member, const char *hash, cons
     struct opened_approval approvals[64];
     struct bulletin *bulletin = NULL;
     char *bytes = store_text(r->c->store, "SELECT body FROM bulletins WHERE hash = ?", "s", hash);
-    size_t n = open_approvals(r, hash, arena, approvals, 64), i;
-    const json_t *device;
+    struct hearing hearing = {.hash = hash, .approvals = approvals, .class = (enum air_class)class_of(class)};
+    json_t *objected = NULL;
     (void)member;
-    if (bytes && bulletin_decode(bytes, strlen(bytes), arena, &bulletin, NULL) >= 0)
-        json_array_foreach(o->devices, i, device)
-        {
-            if (json_array_size(o->warnings) >= WARNINGS_MAX)
-                break;
-            struct complaint why = {0};
-            json_t *facts = device_facts(r->c->store, json_string_value(device));
-            struct texts areas = texts_of_json(json_object_get(facts, "areas"), arena);
-            if (judge_item(mandate_authority(r->c->mandate), bulletin, hash, approvals, n, &areas,
-                           (enum air_class)class_of(class), o->at_ms, &why) != ITEM_APPROVED)
-                warn(o->warnings, r, WORD_WARN_UNAPPROVED, json_string_value(device), why.text);
-            json_decref(facts);
-        }
+    hearing.n_approvals = open_approvals(r, hash, arena, approvals, 64);
+    if (bytes && bulletin_decode(bytes, strlen(bytes), arena, &bulletin, NULL) >= 0) {
+        hearing.bulletin = bulletin;
+        objected = objections(o, &hearing, arena);
+    }
+    for (size_t i = 0; json_object_size(objected) > 0 && i < json_array_size(o->devices); i++) {
+        if (json_array_size(o->warnings) >= WARNINGS_MAX)
+            break;
+        const char *device = json_string_value(json_array_get(o->devices, i));
+        char *area = store_text(r->c->store, "SELECT area FROM devices WHERE id = ?", "s", device);
+        const char *why = json_string_value(json_object_get(objected, area ? area : ""));
+        if (why)
+            warn(o->warnings, r, WORD_WARN_UNAPPROVED, device, why);
+        free(area);
+    }
+    json_decref(objected);
     free(bytes);
     arena_free(arena);
     return 0;
