@@ -101,14 +101,14 @@ static bool on_nth(const struct recurrence *recur, struct facts *facts)
         return false;
     ask_civil(facts);
     return bit(recur->nths, (facts->month_day - 1) / 7 + 1) ||
-           ((recur->nths & RECUR_LAST) && facts->month_day + 7 > days_of_month(facts));
+           ((recur->nths & RECUR_LAST) && facts->month_day > 21 && facts->month_day + 7 > days_of_month(facts));
 }
 
 static bool on_month_day(const struct recurrence *recur, struct facts *facts)
 {
     ask_civil(facts);
     return bit(recur->month_days, facts->month_day) ||
-           ((recur->month_days & RECUR_LAST) && facts->month_day == days_of_month(facts));
+           ((recur->month_days & RECUR_LAST) && facts->month_day > 27 && facts->month_day == days_of_month(facts));
 }
 
 static bool on_lunar_day(const struct recurrence *recur, struct facts *facts)
