@@ -397,10 +397,13 @@ void timetable_near(struct timetable *timetable, int64_t now_ms, int64_t elapsed
         item->unsure = false;
         for (size_t m = 0; m < entry->n_media; m++) {
             const struct media *media = &entry->media[m];
-            if (!(timetable->rows[i].media >> m & 1) || blobs_fresh(timetable->blobs, media->hash.hex, elapsed_ms))
+            if (!(timetable->rows[i].media >> m & 1) ||
+                blobs_fresh(timetable->blobs, media->hash.hex, elapsed_ms + BLOB_CHECK_MS / 2))
                 continue;
-            item->blocked = REASON_NO_MEDIA; /* until the check has ended */
-            item->unsure = true;
+            if (!blobs_fresh(timetable->blobs, media->hash.hex, elapsed_ms)) {
+                item->blocked = REASON_NO_MEDIA; /* until the check has ended */
+                item->unsure = true;
+            } /* else it is renewed in good time, so that no start falls into a check */
             blobs_check(timetable->blobs, media->hash.hex, media->size);
         }
     }

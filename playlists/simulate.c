@@ -213,7 +213,8 @@ static void take_turn(struct run *run, const struct sim_turn *turn)
     case SIM_ON:
         run->off = false;
         run->restarted = true;
-        run->boot_ms = run->t_ms - BOOT_MS;
+        if (!turn->same_boot)
+            run->boot_ms = run->t_ms - BOOT_MS;
         break;
     case SIM_CLOCK:
         run->ahead_ms = turn->ahead_ms;

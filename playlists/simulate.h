@@ -28,8 +28,8 @@ struct sim_list {
 
 enum sim_turn_kind {
     SIM_LIST,  /* lists[list] is in force from here on; before the first one nothing is */
-    SIM_OFF,   /* the power goes */
-    SIM_ON,    /* the agent starts, in another boot */
+    SIM_OFF,   /* the agent is gone, as by a power cut */
+    SIM_ON,    /* the agent starts */
     SIM_CLOCK, /* the device's trusted time is `ahead_ms` ahead of true time */
     SIM_GRADE, /* the device's time is of this grade */
 };
@@ -41,6 +41,7 @@ struct sim_turn {
     size_t list;
     int64_t ahead_ms;
     enum time_grade grade;
+    bool same_boot; /* SIM_ON: the box itself was never off */
 };
 
 struct sim_case {

@@ -128,9 +128,9 @@ static void go_off(struct days *days)
     world_kill(days->world);
 }
 
-static void come_back(struct days *days)
+static void come_back(struct days *days, bool same_boot)
 {
-    add_turn(days, (struct sim_turn){.kind = SIM_ON});
+    add_turn(days, (struct sim_turn){.kind = SIM_ON, .same_boot = same_boot});
     world_boot(days->world);
     observe(days);
 }
@@ -151,7 +151,7 @@ static void cut_power(struct days *days, bool to_1970)
         sim_synced(false);
         sim_wall_set(7000);
     }
-    come_back(days);
+    come_back(days, false);
 }
 
 static void step_clock(struct days *days)
@@ -184,7 +184,7 @@ static void happen(struct days *days, enum happening what)
     case KILLED:
         go_off(days);
         world_run_ms(days->world, 1000 + chance_below(chance, 5000));
-        come_back(days);
+        come_back(days, true);
         break;
     case NO_NETWORK:
         if (days->network_back_ms)

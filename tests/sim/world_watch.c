@@ -30,7 +30,7 @@ const char *world_fault(const struct world *world)
 
 static const struct playlist_item *item_of(const struct world *world, uint64_t key)
 {
-    for (size_t i = 0; i < world->centre->n_items; i++)
+    for (size_t i = world->centre->n_items; i-- > 0;) /* the latest that was said of it */
         if (arbiter_key(world->centre->items[i].id) == key)
             return &world->centre->items[i];
     return NULL;
