@@ -100,8 +100,8 @@ static int read_chosen(struct holidays *holidays, const struct cfg_node *node, u
     if (civil_parse_date(until_text, &until) < 0)
         return cfg_complain_of(node, "until", why, "\"%s\" is no date (as in \"2026-02-20\")", until_text);
     if (until < from || until - from > 2 * AROUND_MAX)
-        return cfg_complain_of(node, "until", why, "must be from %s on, at most %d days later", from_text,
-                               2 * AROUND_MAX);
+        return cfg_complain_of(node, "until", why, "until is \"%s\"; it must be from %s on, at most %d days later",
+                               until_text, from_text, 2 * AROUND_MAX);
     if (ret_years[year - LUNAR_FIRST_YEAR])
         return cfg_complain_of(node, "year", why, "%d has been chosen already", (int)year);
     ret_years[year - LUNAR_FIRST_YEAR] = true;
