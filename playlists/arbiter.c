@@ -203,6 +203,9 @@ static void keep_time(struct step *step)
     if (ledger->since_ms == 0 && in->n_items == 0 && in->n_orders == 0)
         return; /* there is nothing to answer for yet */
     if (!step->known) {
+        /* Up to here the time was known, however long ago somebody asked. */
+        if (!ledger->dark && !ledger->woken && in->elapsed_ms > ledger->seen_elapsed_ms && ledger->seen_ms != 0)
+            ledger->seen_ms += in->elapsed_ms - ledger->seen_elapsed_ms;
         if (!ledger->dark || in->elapsed_ms < ledger->dark_elapsed_ms) {
             ledger->dark_elapsed_ms = in->elapsed_ms;
             ledger->dark = 1;
@@ -225,6 +228,7 @@ static void keep_time(struct step *step)
         step->decision->store = true;
     }
     ledger->seen_ms = in->now_ms;
+    ledger->seen_elapsed_ms = in->elapsed_ms;
 }
 
 static enum reason idle_reason(const struct step *step)

@@ -183,6 +183,7 @@ struct ledger {
     int64_t looked_ms; /* trusted time of the latest step whose ledger was to be stored: no item that may catch up and
                           has come to its start since then is undecided while the box is on */
     int64_t woken;     /* 1: restarted, and no trusted time since */
+    int64_t seen_elapsed_ms;                /* elapsed time at seen_ms, in this boot */
     struct quiet_span off[ARBITER_OFF_MAX]; /* (from, to]: nobody looked; oldest first */
 };
 
