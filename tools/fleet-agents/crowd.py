@@ -278,8 +278,7 @@ signs = ( {{ name = "bang"; bus = "tu"; unit = 2; profile = "{profiles}/sign-sim
                                      "box": {"serial": name(i), "x": self.boxes[i]}})
 
     def arguments(self, first, n):
-        # The agents' boxes have processors of their own: here they give way to the centre.
-        argv = ["nice", "-n", "5", self.exe("loa-fleet"), "--dir", self.folder, "--vaults", self.vaults, "--sockets", self.sockets, "--site",
+        argv = [self.exe("loa-fleet"), "--dir", self.folder, "--vaults", self.vaults, "--sockets", self.sockets, "--site",
                 self.path("site.cfg"), "--ca", self.pki.ca, "--root", self.roots[0]["x"], "--root", self.roots[1]["x"],
                 "--port", self.broker.port, "--prefix", PREFIX, "--first", first, "--agents", n, "--spread-s",
                 self.spread_s, "--keepalive-s", self.keepalive_s]
