@@ -347,7 +347,7 @@ static json_t *playlist_items(struct request *r, const json_t *body)
         char *title = store_text(r->c->store, "SELECT title FROM bulletins WHERE hash = ?", "s", hash);
         json_t *told = complete_item(item);
         json_object_set_new(told, "rule", json_stringn(id, strcspn(id, ".")));
-        json_object_set_new(told, "bulletin", json_string(hash ? hash : ""));
+        json_object_set_new(told, "bulletin", hash ? json_string(hash) : json_null()); /* a relay */
         json_object_set_new(told, "title", title ? json_string(title) : json_null());
         json_object_set_new(told, "start", json_instant(json_integer_value(json_object_get(item, "start_ms"))));
         json_object_set_new(told, "end", json_instant(json_integer_value(json_object_get(item, "end_ms"))));
@@ -379,7 +379,8 @@ int api_device_playlist(struct request *r)
         row, "problems",
         store_list(
             r->c->store,
-            "SELECT nullif(rule, '') AS rule, start_ms AS start__at, why FROM problems WHERE device = ? ORDER BY n",
+            "SELECT nullif(rule, '') AS rule, start_ms AS start__at, why, other, count, warning AS warning__bool FROM"
+            " problems WHERE device = ? ORDER BY n",
             "s", r->param[0]));
     json_object_del(row, "body");
     return request_reply(r, 200, row);

@@ -175,18 +175,18 @@ static json_t *new_problems(struct drafts *d, const char *device, const struct c
     json_t *list = json_array();
     for (size_t i = 0; i < result->n_problems && i < PROBLEMS_MAX; i++) {
         const struct compile_problem *p = &result->problems[i];
-        json_array_append_new(list, json_pack("[s, I, s]", p->rule, (json_int_t)p->start_ms, p->why));
+        json_array_append_new(list, json_pack("[s, I, s, s?, I, i]", p->rule, (json_int_t)p->start_ms, p->why, p->other,
+                                              (json_int_t)p->count, (int)p->warning));
     }
-    char *text = json_dumps(list, JSON_COMPACT);
-    char *old = store_text(d->own.store,
-                           "SELECT json_group_array(json_array(rule, start_ms, why)) FROM (SELECT rule, start_ms, why"
-                           " FROM problems WHERE device = ? ORDER BY n)",
-                           "s", device);
+    char *old =
+        store_text(d->own.store,
+                   "SELECT json_group_array(json_array(rule, start_ms, why, other, count, warning)) FROM (SELECT *"
+                   " FROM problems WHERE device = ? ORDER BY n)",
+                   "s", device);
     json_t *old_list = old ? json_loads(old, 0, NULL) : NULL;
     bool same = old_list && json_equal(list, old_list);
     json_decref(old_list);
     free(old);
-    free(text);
     if (!same)
         return list;
     json_decref(list);

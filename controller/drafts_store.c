@@ -26,10 +26,19 @@ int drafts_store_problems(struct store *store, const char *device, const json_t 
     int r = problems ? store_run(store, "DELETE FROM problems WHERE device = ?", "s", device) : 0;
     json_t *p;
     size_t i;
-    json_array_foreach(problems, i, p) if (r >= 0) r =
-        store_run(store, "INSERT INTO problems VALUES (?, ?, ?, ?, ?)", "sisis", device, (int64_t)i,
-                  json_string_value(json_array_get(p, 0)), json_integer_value(json_array_get(p, 1)),
-                  json_string_value(json_array_get(p, 2)));
+    json_array_foreach(problems, i, p)
+    {
+        const json_t *count = json_array_get(p, 4);
+        if (r >= 0)
+            r = store_run(
+                store,
+                "INSERT INTO problems (device, n, rule, start_ms, why, other, count, warning) VALUES (?, ?, ?,"
+                " ?, ?, ?, ?, ?)",
+                "sisissii", device, (int64_t)i, json_string_value(json_array_get(p, 0)),
+                json_integer_value(json_array_get(p, 1)), json_string_value(json_array_get(p, 2)),
+                json_string_value(json_array_get(p, 3)), count ? json_integer_value(count) : 1,
+                json_integer_value(json_array_get(p, 5)));
+    }
     return r < 0 ? r : 0;
 }
 

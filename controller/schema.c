@@ -179,5 +179,10 @@ static const char step_6[] =
 /* What let a receipt's airing pass quiet hours. */
 static const char step_7[] = "ALTER TABLE receipts ADD COLUMN exempt TEXT;";
 
-const char *const schema_steps[] = {step_1, step_2, step_3, step_4, step_5, step_6, step_7};
+/* Of what a compilation left out: the other rule, how many occurrences, and whether it is only a warning. */
+static const char step_8[] = "ALTER TABLE problems ADD COLUMN other TEXT;"
+                             "ALTER TABLE problems ADD COLUMN count INTEGER NOT NULL DEFAULT 1;"
+                             "ALTER TABLE problems ADD COLUMN warning INTEGER NOT NULL DEFAULT 0;";
+
+const char *const schema_steps[] = {step_1, step_2, step_3, step_4, step_5, step_6, step_7, step_8};
 const int schema_n_steps = sizeof(schema_steps) / sizeof(schema_steps[0]);

@@ -84,6 +84,17 @@ class Timetables(unittest.TestCase):
         self.wait_rules("what came after", {"after"}, {d: {"after"} if i % 4 == 2 else set() for i, d in enumerate(self.names)})
         self.assertEqual(self.unchanged(before, [d for i, d in enumerate(self.names) if i % 4 != 2]), [])
 
+    def test_5_what_is_left_out_is_told(self):
+        bulletin = self.w.add_bulletin(title="Hai bản tin một giờ")["hash"]
+        self.add("x-first", bulletin, areas=["c0"], times=["10:00"])
+        self.add("x-second", bulletin, areas=["c0"], times=["10:00"], late_ms=0)  # else it would be moved behind
+
+        def told():
+            return [p for p in self.w.get(f"devices/{self.names[0]}/playlist")["problems"] if p["rule"] == "x-second"]
+        problem, = wait_for("the clash", told)
+        self.assertEqual((problem["why"], problem["other"], problem["warning"]), ("clash", "x-first", False))
+        self.assertIn(problem["count"], range(30, 34))
+
     def sound(self, seconds, hz):
         path = self.w.path(f"s{seconds}-{hz}.wav")
         make_wav(path, seconds, hz=float(hz))
