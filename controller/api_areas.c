@@ -231,39 +231,35 @@ static bool circle(struct request *r)
                         "") != 0;
 }
 
-/* The paths of those listed that are there already, by their ids. New reference. */
-static json_t *paths_of(struct request *r, const json_t *items)
+/* Where those listed belong that are there already and get another parent, by their ids. New reference. */
+static json_t *moves_of(struct request *r, const json_t *items)
 {
-    json_t *paths = json_object(), *item;
+    json_t *moves = json_object(), *item;
     size_t i;
     json_array_foreach(items, i, item)
     {
         const char *id = json_string_value(json_object_get(item, "id"));
-        if (area_exists(r->c->store, id))
-            json_object_set_new(paths, id, area_path(r->c->store, id));
+        if (store_number(r->c->store, 0, "SELECT 1 FROM areas WHERE id = ? AND parent IS NOT ?", "ss", id,
+                         parent_of(item)) == 1)
+            json_object_set_new(moves, id, areas_until_now(r->c->store, id));
     }
-    return paths;
+    return moves;
 }
 
 /* What moved now, with no midnight: noted all the same. */
-static int note_moves(struct request *r, const json_t *before)
+static int note_moves(struct request *r, const json_t *moves)
 {
     const char *id;
-    json_t *path;
+    json_t *before;
     int result = 0;
-    json_object_foreach((json_t *)before, id, path)
-    {
-        json_t *after = area_path(r->c->store, id);
-        if (result == 0 && !json_equal(path, after))
-            result = areas_note(r->c->store, id, path, after, r->now_ms);
-        json_decref(after);
-    }
+    json_object_foreach((json_t *)(uintptr_t)moves, id, before) if (result == 0) result =
+        areas_note(r->c->store, id, before, r->now_ms);
     return result;
 }
 
 static int write_all(struct request *r, const json_t *items, int count[3])
 {
-    json_t *before = paths_of(r, items);
+    json_t *before = moves_of(r, items);
     int result = write_areas(r, items, count);
     if (result >= 0)
         result = note_moves(r, before);

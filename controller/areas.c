@@ -103,38 +103,76 @@ static void turn(json_t *list, const json_t *path, int64_t at_ms)
     json_array_foreach(path, i, area) if (!find_open(list, area)) begin(list, area, at_ms, INT64_MAX);
 }
 
-/* What was: since when the path is as it is, and what it was before. What an area above left counts only for the time
- * in which ours lay below it. */
-static void put_past(struct store *store, json_t *list, const json_t *path)
+/* Put in [from_ms, until_ms) of `area`: one with what it touches. */
+static void join(json_t *list, const json_t *area, int64_t from_ms, int64_t until_ms)
 {
-    json_t *rows = store_list(store,
-                              "SELECT area, above, from_ms, until_ms FROM area_spans WHERE area IN (SELECT value FROM"
-                              " json_each(?)) ORDER BY until_ms DESC, from_ms, above",
-                              "j", path),
-           *row;
+    json_t *row;
     size_t i;
-    json_array_foreach(rows, i, row)
+    if (from_ms >= until_ms)
+        return;
+    json_array_foreach(list, i, row)
     {
-        const json_t *above = json_object_get(row, "above");
-        int64_t from_ms = number_of(row, "from_ms"), until_ms = number_of(row, "until_ms");
-        json_t *open = find_open(list, above), *below = find_open(list, json_object_get(row, "area"));
-        if (until_ms == INT64_MAX && open && from_ms > number_of(open, "from_ms"))
-            json_object_set_new(open, "from_ms", json_integer(from_ms));
-        if (below && number_of(below, "from_ms") > from_ms)
-            from_ms = number_of(below, "from_ms");
-        if (until_ms < INT64_MAX && from_ms < until_ms)
-            begin(list, above, from_ms, until_ms);
+        if (!json_equal(json_object_get(row, "area"), area) || number_of(row, "from_ms") > until_ms ||
+            number_of(row, "until_ms") < from_ms)
+            continue;
+        if (from_ms < number_of(row, "from_ms"))
+            json_object_set_new(row, "from_ms", json_integer(from_ms));
+        if (until_ms > number_of(row, "until_ms"))
+            json_object_set_new(row, "until_ms", json_integer(until_ms));
+        return;
     }
-    json_decref(rows);
+    begin(list, area, from_ms, until_ms);
+}
+
+/* One step down: what the area above has belonged to since ours came below it, and what ours belonged to before. A row
+ * of the area about itself says when it came below. Consumes the list of the area above; new reference. */
+static json_t *below(json_t *over, const json_t *area, const json_t *spans)
+{
+    json_t *list = json_array(), *row;
+    int64_t since_ms = INT64_MIN;
+    size_t i;
+    json_array_foreach(spans, i, row) if (json_equal(json_object_get(row, "area"), area) &&
+                                          json_equal(json_object_get(row, "above"), area)) since_ms =
+        number_of(row, "from_ms");
+    begin(list, area, INT64_MIN, INT64_MAX);
+    json_array_foreach(over, i, row)
+    {
+        int64_t from_ms = number_of(row, "from_ms");
+        join(list, json_object_get(row, "area"), from_ms > since_ms ? from_ms : since_ms, number_of(row, "until_ms"));
+    }
+    json_array_foreach(spans, i, row) if (json_equal(json_object_get(row, "area"), area) &&
+                                          !json_equal(json_object_get(row, "above"), area))
+        join(list, json_object_get(row, "above"), number_of(row, "from_ms"), number_of(row, "until_ms"));
+    json_decref(over);
+    return list;
+}
+
+/* As the tree is, and was. `path`: own first. */
+static json_t *memberships_now(struct store *store, const json_t *path)
+{
+    json_t *spans = store_list(store,
+                               "SELECT area, above, from_ms, until_ms FROM area_spans WHERE area IN (SELECT value FROM"
+                               " json_each(?)) ORDER BY area, above, from_ms",
+                               "j", path);
+    json_t *list = json_array();
+    for (size_t i = json_array_size(path); i-- > 0;)
+        list = below(list, json_array_get(path, i), spans);
+    json_decref(spans);
+    return list;
+}
+
+json_t *areas_until_now(struct store *store, const char *area)
+{
+    json_t *path = area_path(store, area), *list = memberships_now(store, path);
+    json_decref(path);
+    return list;
 }
 
 json_t *areas_memberships(struct store *store, const char *area)
 {
-    json_t *planned = areas_planned(store), *list = json_array();
-    json_t *path = path_after(store, planned, 0, area);
+    json_t *planned = areas_planned(store);
+    json_t *path = path_after(store, planned, 0, area), *list = memberships_now(store, path);
     size_t n = json_array_size(planned);
-    turn(list, path, INT64_MIN);
-    put_past(store, list, path);
     for (size_t i = 0; i < n; i++) {
         int64_t at_ms = number_of(json_array_get(planned, i), "effective_ms");
         if (i + 1 < n && number_of(json_array_get(planned, i + 1), "effective_ms") == at_ms)
@@ -316,38 +354,31 @@ int areas_check(struct store *store, struct problem *problem)
 
 /* --- it happens --- */
 
-int areas_note(struct store *store, const char *area, const json_t *before, const json_t *after, int64_t at_ms)
+int areas_note(struct store *store, const char *area, const json_t *before, int64_t at_ms)
 {
-    const json_t *above;
+    const json_t *row;
     size_t i;
-    int r = 0;
-    json_array_foreach(before, i, above)
+    int r = store_run(store, "DELETE FROM area_spans WHERE area = ?", "s", area);
+    json_array_foreach(before, i, row)
     {
-        if (on_path(after, above))
-            continue;
-        r = r < 0 ? r
-                  : store_run(store,
-                              "INSERT OR REPLACE INTO area_spans SELECT ?1, ?2, coalesce(max(from_ms), ?4), ?3 FROM"
-                              " area_spans WHERE area = ?1 AND above = ?2 AND until_ms = ?5",
-                              "ssiii", area, json_string_value(above), at_ms, INT64_MIN, INT64_MAX);
-        r = r < 0 ? r
-                  : store_run(store, "DELETE FROM area_spans WHERE area = ? AND above = ? AND until_ms = ?", "ssi",
-                              area, json_string_value(above), INT64_MAX);
+        const char *above = text_of(row, "area");
+        int64_t from_ms = number_of(row, "from_ms"), until_ms = number_of(row, "until_ms");
+        until_ms = until_ms < at_ms ? until_ms : at_ms;
+        if (r >= 0 && from_ms < until_ms && strcmp(above, area) != 0)
+            r = store_run(store, "INSERT OR REPLACE INTO area_spans VALUES (?, ?, ?, ?)", "ssii", area, above, from_ms,
+                          until_ms);
     }
-    json_array_foreach(after, i, above) if (r >= 0 && !on_path(before, above)) r =
-        store_run(store, "INSERT OR REPLACE INTO area_spans VALUES (?, ?, ?, ?)", "ssii", area,
-                  json_string_value(above), at_ms, INT64_MAX);
+    if (r >= 0)
+        r = store_run(store, "INSERT INTO area_spans VALUES (?, ?, ?, ?)", "ssii", area, area, at_ms, INT64_MAX);
     return r < 0 ? r : 0;
 }
 
 static int lift(struct store *store, const char *area, const char *into, int64_t at_ms)
 {
-    json_t *before = area_path(store, area);
+    json_t *before = areas_until_now(store, area);
     int r = store_run(store, "UPDATE areas SET parent = ? WHERE id = ?", "ss", into, area);
-    json_t *after = area_path(store, area);
-    r = r < 0 ? r : areas_note(store, area, before, after, at_ms);
+    r = r < 0 ? r : areas_note(store, area, before, at_ms);
     json_decref(before);
-    json_decref(after);
     return r;
 }
 

@@ -38,9 +38,11 @@ int areas_check(struct store *store, struct problem *problem);
 /* Write into the tree what is due by now, all of it in one transaction. Returns how many changes were made, or
  * ERR_STORE. *ret_devices (a new list, also when nothing was due) names the devices that are concerned. */
 MUST_USE int areas_apply(struct store *store, int64_t now_ms, json_t **ret_devices);
-/* Note that the area's path (its own first) became another one. In a transaction of the caller. 0 or ERR_STORE. */
-MUST_USE int areas_note(struct store *store, const char *area, const json_t *before, const json_t *after,
-                        int64_t at_ms);
+/* What areas_memberships() tells, without what is planned. New reference. */
+json_t *areas_until_now(struct store *store, const char *area);
+/* Note that the area has another parent from at_ms on; `before`: areas_until_now() before that. In a transaction of the
+ * caller. 0 or ERR_STORE. */
+MUST_USE int areas_note(struct store *store, const char *area, const json_t *before, int64_t at_ms);
 /* The next midnight at which something is due; INT64_MAX: none. */
 int64_t areas_next_ms(struct store *store);
 

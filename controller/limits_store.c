@@ -125,6 +125,7 @@ struct gather {
     struct arena *arena;
     const json_t *memberships;
     struct limit_line *lines;
+    const char **units; /* by whom each line was laid down; NULL: the device's own */
     size_t n, cap;
     struct exemption *exemptions;
     size_t n_exemptions, cap_exemptions;
@@ -134,12 +135,17 @@ static struct limit_line *add_line(struct gather *g)
 {
     if (g->n == g->cap) {
         struct limit_line *more = arena_alloc(g->arena, (g->cap * 2 + 16) * sizeof(*more));
-        if (g->n)
+        const char **more_units = arena_alloc(g->arena, (g->cap * 2 + 16) * sizeof(*more_units));
+        if (g->n) {
             memcpy(more, g->lines, g->n * sizeof(*more));
+            memcpy(more_units, g->units, g->n * sizeof(*more_units));
+        }
         g->lines = more;
+        g->units = more_units;
         g->cap = g->cap * 2 + 16;
     }
     g->lines[g->n] = (struct limit_line){.from_ms = INT64_MIN};
+    g->units[g->n] = NULL;
     return &g->lines[g->n++];
 }
 
@@ -171,23 +177,33 @@ static struct day_window *windows_of(const json_t *list, struct arena *arena, si
     return all;
 }
 
+void limit_build(const json_t *body, struct arena *arena, struct limit_line *ret)
+{
+    const json_t *day;
+    size_t i;
+    *ret = (struct limit_line){
+        .what = (enum limit_what)index_of(limit_what_names, text_of(body, "what"), 0),
+        .action = (enum limit_action)index_of(limit_action_names, text_of(body, "action"), LIMIT_REFUSE),
+        .number = json_integer_value(json_object_get(body, "number")),
+        .authority = keep(arena, text_of(body, "source")),
+        .from_ms = INT64_MIN,
+    };
+    ret->windows = windows_of(json_object_get(body, "windows"), arena, &ret->n_windows);
+    json_array_foreach(json_object_get(body, "weekdays"), i, day) ret->weekdays |=
+        (uint8_t)(1 << index_of(weekday_names, json_string_value(day), 7));
+}
+
 /* A line of an area, for as long as the device belongs to it. */
 static void put_line(struct gather *g, const json_t *body, const json_t *membership)
 {
     int64_t until_ms = json_integer_value(json_object_get(membership, "until_ms"));
-    const json_t *day;
-    size_t i;
     struct limit_line *line = add_line(g);
-    line->what = (enum limit_what)index_of(limit_what_names, text_of(body, "what"), 0);
-    line->action = (enum limit_action)index_of(limit_action_names, text_of(body, "action"), LIMIT_REFUSE);
-    line->windows = windows_of(json_object_get(body, "windows"), g->arena, &line->n_windows);
-    line->number = json_integer_value(json_object_get(body, "number"));
-    json_array_foreach(json_object_get(body, "weekdays"), i, day) line->weekdays |=
-        (uint8_t)(1 << index_of(weekday_names, json_string_value(day), 7));
+    limit_build(body, g->arena, line);
     line->from_ms = json_integer_value(json_object_get(membership, "from_ms"));
     line->until_ms = until_ms == INT64_MAX ? 0 : until_ms;
     line->area = keep(g->arena, text_of(membership, "area"));
-    line->authority = keep(g->arena, text_of(body, "source"));
+    const char *unit = text_of(body, "unit");
+    g->units[g->n - 1] = unit ? keep(g->arena, unit) : line->area;
 }
 
 static void put_areas(struct gather *g, const char *noise)
@@ -280,8 +296,7 @@ static uint32_t lifted(const struct gather *g, const json_t *body, const char *u
         bits |= what >= 0 ? UINT32_C(1) << what : 0;
     }
     for (i = 0; i < g->n; i++)
-        if (g->lines[i].area && bits & (UINT32_C(1) << g->lines[i].what) &&
-            !area_in_unit(g->store, g->lines[i].area, unit))
+        if (g->units[i] && bits & (UINT32_C(1) << g->lines[i].what) && !area_in_unit(g->store, g->units[i], unit))
             bits &= ~(UINT32_C(1) << g->lines[i].what);
     return bits;
 }

@@ -15,6 +15,9 @@
 #define LIMIT_MEMBERS "what action source noise windows number weekdays"
 int limit_check(const struct form *form, json_t **ret);
 
+/* A canonical body as a line without an end, in `arena`. */
+void limit_build(const json_t *body, struct arena *arena, struct limit_line *ret);
+
 /* All that holds for a device, in `arena`; facts as device_facts() gives them. Quiet hours are 21:00-05:00 for as long
  * as neither an area nor the device says anything about them. */
 void limits_load(struct store *store, const json_t *facts, struct zones *zones, struct arena *arena,

@@ -1,6 +1,7 @@
 /* Bodies, rules, instants, ranges and routes as a stranger sends them: whatever comes, a refusal has a sentence, and
  * what is accepted can be built. */
 #include "controller/blobs.h"
+#include "controller/limits_store.h"
 #include "controller/request.h"
 #include "controller/rules.h"
 
@@ -33,6 +34,45 @@ static void body(const uint8_t *data, size_t size, struct zones *zones)
     json_decref(json);
 }
 
+/* Windows that a device takes: few, in order, within the day. */
+static void check_windows(const struct day_window *windows, size_t n)
+{
+    if (n > 24)
+        abort();
+    for (size_t i = 0; i < n; i++)
+        if (windows[i].from_min < 0 || windows[i].from_min > 1439 || windows[i].to_min < 0 ||
+            windows[i].to_min > 1440 || windows[i].from_min == windows[i].to_min || windows[i].gain_mb > 0 ||
+            windows[i].gain_mb < -6000 || (i > 0 && windows[i].from_min < windows[i - 1].to_min))
+            abort();
+}
+
+static void limit(const uint8_t *data, size_t size, struct zones *zones)
+{
+    struct problem problem = {0};
+    json_t *json = NULL, *line = NULL;
+    if (form_parse(data, size, &problem, &json) < 0)
+        return;
+    struct form form = {.object = json, .problem = &problem};
+    if (limit_check(&form, &line) == 0) {
+        struct arena *arena = arena_new();
+        struct limit_line built;
+        struct config config = {0};
+        limit_build(line, arena, &built);
+        struct limits limits = {.zone = zones_get(zones, "Asia/Ho_Chi_Minh"), .lines = &built, .n_lines = 1};
+        limits_config(&limits, 0, arena, &config);
+        check_windows(config.quiet_hours, config.n_quiet_hours);
+        check_windows(config.gain_ceilings, config.n_gain_ceilings);
+        int64_t at_ms = limits_quiet_from(&limits, built.action, 0, 86400000, NULL);
+        if (at_ms < 0 || at_ms > 86400000)
+            abort();
+        arena_free(arena);
+        json_decref(line);
+    } else if (!problem.en[0] || !problem.vi[0]) {
+        abort();
+    }
+    json_decref(json);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -41,6 +81,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (!zones)
         zones = zones_new(NULL, NULL);
     body(data, size, zones);
+    limit(data, size, zones);
     char *text = xcalloc(1, size + 1);
     memcpy(text, data, size);
     int64_t ms;
