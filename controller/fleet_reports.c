@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { RECORDED_MS = 500, HOUR_MS = 3600 * 1000, SOUGHT_EVERY_MS = 10 * 1000 };
+enum { RECORDED_MS = 500, HOUR_MS = 3600 * 1000, SOUGHT_EVERY_MS = 10 * 1000, STRAYS_EVERY_MS = 10 * 1000 };
 
 /* It speaks, but its session is not known: its state was lost on its way, and the broker keeps it. */
 static void seen(struct fleet *f, struct guest *g)
@@ -104,6 +104,19 @@ static int store_state(struct fleet *f, struct guest *g, const struct state *s, 
     return r < 0 ? r : 0;
 }
 
+/* A box that could not write (a read-only disk) counts from where its last life did. It is told the time, and by it
+ * counts above what it said. Nothing is stored: were this an old word said once more, no box believes what quotes its
+ * nonce. */
+static void take_stray(struct fleet *f, struct guest *g, const struct state *s)
+{
+    if (!fleet_event_due(&g->stray_at_ms, STRAYS_EVERY_MS))
+        return;
+    log_info("fleet", "device=%s a session that counts from an earlier one is welcomed, its state is not stored",
+             g->id);
+    snprintf(g->stray, sizeof(g->stray), "%s", s->nonce);
+    welcome_in(f, g, 0);
+}
+
 static void take_state(struct fleet *f, struct guest *g, const struct state *s, const char *kid, bool again)
 {
     struct vault_row rows[VAULTS_MAX], new_row = {0};
@@ -117,7 +130,9 @@ static void take_state(struct fleet *f, struct guest *g, const struct state *s, 
     struct vault_verdict verdict = vault_judge(rows, n, current ? current : "", &told);
     bool new_session = !verdict.same_session || !current || strcmp(current, s->nonce) != 0;
     free(current);
-    if (verdict.order == VAULT_OLD)
+    if (verdict.stray)
+        take_stray(f, g, s);
+    if (verdict.order == VAULT_OLD || verdict.stray)
         return;
     if (verdict.order == VAULT_NEWER) {
         json_t *body = doc_json(DOC_STATE, s);

@@ -93,12 +93,24 @@ static void send_twin(struct fleet *f, struct guest *guest, const char *nonce)
 }
 
 /* 0, or negative: the link has no room now. */
+static int send_stray(struct fleet *f, struct guest *guest)
+{
+    int r = guest->stray[0] ? send_one(f, guest, guest->stray) : 0;
+    if (r == 0)
+        guest->stray[0] = '\0';
+    return r;
+}
+
+/* 0, or negative: the link has no room now. */
 static int welcome(struct fleet *f, struct guest *guest)
 {
     int64_t now_ms = clock_elapsed_ms();
     char *nonce = store_text(f->c->store, "SELECT nonce FROM states WHERE device = ? AND up = 1", "s", guest->id);
+    bool may = mandate_schedules(f->c->mandate, f->c->scheduler.kid);
     int r = 0;
-    if (!nonce || !mandate_schedules(f->c->mandate, f->c->scheduler.kid)) {
+    if (may && (r = send_stray(f, guest)) < 0) {
+        guests_due(f->guests, guest, now_ms + AGAIN_MS);
+    } else if (!nonce || !may) {
         guests_due(f->guests, guest, 0);
     } else if ((r = send_one(f, guest, nonce)) < 0) {
         guests_due(f->guests, guest, now_ms + AGAIN_MS);

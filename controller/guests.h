@@ -18,6 +18,8 @@ struct guest {
     int64_t twins_at_ms;   /* two boxes with one identity, */
     int64_t beyond_at_ms;  /* a version that cannot be */
     int64_t sought_at_ms;  /* and when its state was looked for at the broker */
+    int64_t stray_at_ms;   /* elapsed; when a session was last noted that is answered and not stored, */
+    char stray[68];        /* and its nonce until it is answered; "" none */
 };
 
 struct guests;

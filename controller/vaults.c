@@ -45,6 +45,8 @@ struct vault_verdict vault_judge(const struct vault_row *rows, size_t n, const c
     int order = doc_version_cmp(state->era, state->ver, row->era, row->ver);
     verdict.order = order < 0 ? VAULT_OLD : order == 0 ? VAULT_SAME : VAULT_NEWER;
     verdict.same_session = strcmp(row->nonce, state->nonce) == 0 && row->up;
+    verdict.stray =
+        verdict.order != VAULT_NEWER && strcmp(row->nonce, state->nonce) != 0 && !is_former(row, state->nonce);
     if (verdict.order != VAULT_NEWER)
         return verdict;
     bool elsewhere = now && now != row;

@@ -26,6 +26,7 @@ enum vault_order { VAULT_OLD, VAULT_SAME, VAULT_NEWER };
 struct vault_verdict {
     enum vault_order order;
     bool same_session; /* the session that is known already */
+    bool stray;        /* not newer, of a session that nobody knows: the box could not write down how far it counted */
     bool changed;      /* this vault is new at a box that had another: a new SD card */
     bool twins;        /* a session goes on although another one began after it: two boxes with one identity */
     char other[68];    /* store id of the other vault of `changed` or `twins`; may be the same one */

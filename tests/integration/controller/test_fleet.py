@@ -199,6 +199,17 @@ class Fleet(unittest.TestCase):
         wait_for("lost", lambda: self.device()["contact"] == "lost_playing")
         self.assertIsNotNone(self.device()["off_since"])
 
+    def test_a_box_that_could_not_write_is_welcomed_and_nothing_is_stored(self):
+        wait_for("online", lambda: self.device()["online"])
+        before = self.device()
+        self.box.nonce = "nonce-of-the-next-life"
+        self.box.say("state", self.box.state(ver=1000))  # 1970: below all that it said before
+        wait_for("a welcome for it", lambda: any(open_sealed(p)[1]["nonce"] == self.box.nonce for _, p in self.box.got["welcome"]))
+        self.assertEqual((self.device()["last_seen"], self.device()["boot"]), (before["last_seen"], before["boot"]))
+        self.box.say("state", self.box.state(), retain=True)  # it has the time now
+        wait_for("its session", lambda: self.device()["last_seen"] != before["last_seen"])
+        self.assertTrue(self.device()["online"])
+
     def test_a_command_is_sent_again_until_answered(self):
         wait_for("online", lambda: self.device()["online"])
         made = self.w.want(202, "POST", "devices/box-1/commands", {"command": "restart"})

@@ -176,6 +176,27 @@ static void another_box_begins_anew(void **state)
     assert_false(v.changed || v.twins);
 }
 
+static void a_life_that_could_not_write_is_a_stray(void **state)
+{
+    struct told t = {0};
+    (void)state;
+    tell(&t, "a", "n1", 1000);
+    tell(&t, "a", "n2", 1001);
+    /* The next life counts from where the last one did, or by a clock in 1970: a session that nobody knows. */
+    const int64_t versions[] = {1001, 1000, 7};
+    for (size_t i = 0; i < 3; i++) {
+        struct vault_state s = {.store = "a", .kid = "kid", .nonce = "n3", .era = 1, .ver = versions[i]};
+        struct vault_verdict v = vault_judge(t.rows, t.n, t.current, &s);
+        assert_true(v.order != VAULT_NEWER && v.stray && !v.twins && !v.changed);
+    }
+    /* What was heard already, said once more, is not, and neither is what will be stored. */
+    const struct vault_state known[] = {{.store = "a", .kid = "kid", .nonce = "n1", .era = 1, .ver = 1000},
+                                        {.store = "a", .kid = "kid", .nonce = "n2", .era = 1, .ver = 1001},
+                                        {.store = "a", .kid = "kid", .nonce = "n3", .era = 1, .ver = 1002}};
+    for (size_t i = 0; i < 3; i++)
+        assert_false(vault_judge(t.rows, t.n, t.current, &known[i]).stray);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -187,6 +208,7 @@ int main(void)
         cmocka_unit_test(a_new_card_is_told_once),
         cmocka_unit_test(twins_are_seen_when_the_first_goes_on),
         cmocka_unit_test(another_box_begins_anew),
+        cmocka_unit_test(a_life_that_could_not_write_is_a_stray),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
