@@ -31,6 +31,9 @@ enum {
     STRANGER_S = 10, /* to send a first request whole up to its body; then idle time of who is not admitted */
     IDLE_S = 120,
     SWEEP_MS = 1000,
+    VAIN_RUNS = 4, /* in which no byte moved; then a pause that doubles */
+    PAUSE_MS = 2,
+    PAUSE_MAX_MS = 128,
 };
 
 static const char priorities[] = "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2";
@@ -53,6 +56,7 @@ struct listener {
     int open_handles;
     int port, epoll_fd; /* the descriptor is libmicrohttpd's */
     int64_t ran_ms;
+    unsigned vain;            /* runs in a row in which nothing happened */
     struct buf cert, key, ca; /* the server refers to them */
 };
 
@@ -137,13 +141,26 @@ static int bind_socket(const struct settings_listener *s, const char *name, int 
 
 static void on_timer(uv_timer_t *timer);
 
+/* libmicrohttpd holds a connection for readable from its first byte to the end of its handshake, and asks to be run
+ * again at once: a client that does not answer would have us turn in a circle. What really comes wakes us by the
+ * descriptor. */
+static uint64_t pause_ms(const struct listener *l, uint64_t asked_ms)
+{
+    if (l->vain < VAIN_RUNS)
+        return asked_ms;
+    unsigned doubled = l->vain - VAIN_RUNS;
+    uint64_t ms = doubled < 6 ? (uint64_t)PAUSE_MS << doubled : PAUSE_MAX_MS;
+    return asked_ms > ms ? asked_ms : ms;
+}
+
 static void run(struct listener *listener)
 {
     MHD_UNSIGNED_LONG_LONG wait_ms;
+    listener->vain++;
     MHD_run(listener->daemon);
     listener->ran_ms = clock_elapsed_ms();
     if (MHD_get_timeout(listener->daemon, &wait_ms) == MHD_YES)
-        uv_timer_start(&listener->timer, on_timer, wait_ms, 0);
+        uv_timer_start(&listener->timer, on_timer, pause_ms(listener, wait_ms), 0);
     else
         uv_timer_stop(&listener->timer);
 }
@@ -169,6 +186,42 @@ static void on_server_line(void *arg, const char *fmt, va_list args)
     log_debug("http", "listener=%s %s", listener->name, text);
 }
 
+/* --- bytes on their way, counted --- */
+
+static ssize_t pull(gnutls_transport_ptr_t arg, void *data, size_t size)
+{
+    struct visitor *visitor = arg;
+    ssize_t n = recv(visitor->fd, data, size, 0);
+    if (n > 0)
+        visitor->listener->vain = 0;
+    return n;
+}
+
+static ssize_t push(gnutls_transport_ptr_t arg, const giovec_t *parts, int n_parts)
+{
+    struct visitor *visitor = arg;
+    struct msghdr message = {.msg_iov = (struct iovec *)parts, .msg_iovlen = (size_t)n_parts};
+    ssize_t n = sendmsg(visitor->fd, &message, MSG_NOSIGNAL);
+    if (n > 0)
+        visitor->listener->vain = 0;
+    return n;
+}
+
+static int pull_timeout(gnutls_transport_ptr_t arg, unsigned ms)
+{
+    const struct visitor *visitor = arg;
+    return gnutls_system_recv_timeout((gnutls_transport_ptr_t)(intptr_t)visitor->fd, ms);
+}
+
+/* The visitor is there as long as the session. */
+static void count_bytes(struct visitor *visitor, gnutls_session_t session)
+{
+    gnutls_transport_set_ptr(session, visitor);
+    gnutls_transport_set_pull_function(session, pull);
+    gnutls_transport_set_vec_push_function(session, push);
+    gnutls_transport_set_pull_timeout_function(session, pull_timeout);
+}
+
 static void forget_visitor(struct visitor *visitor)
 {
     struct visitor **at = &visitor->listener->silent;
@@ -192,6 +245,7 @@ static void on_connection(void *arg, struct MHD_Connection *connection, void **c
                              .fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd,
                              .since_ms = clock_elapsed_ms()};
         l->silent = visitor;
+        count_bytes(visitor, MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION)->tls_session);
     } else if (visitor) {
         forget_visitor(visitor);
         free(visitor);
@@ -203,6 +257,7 @@ static enum MHD_Result on_access(void *arg, struct MHD_Connection *connection, c
                                  const char *version, const char *upload, size_t *upload_size, void **request)
 {
     struct listener *l = arg;
+    l->vain = 0;
     if (!*request) {
         const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
         forget_visitor(info->socket_context);
@@ -292,6 +347,7 @@ bool listener_stuck(const struct listener *listener)
 
 void listener_kick(struct listener *listener)
 {
+    listener->vain = 0;
     uv_timer_start(&listener->timer, on_timer, 0, 0);
 }
 

@@ -283,6 +283,36 @@ class Connections(unittest.TestCase):
             self.assertTrue(8 < time.monotonic() - begun < 60, time.monotonic() - begun)
             self.assertEqual(ask(), 200, "who is known stays")
 
+    def test_unfinished_handshakes_cost_little(self):
+        """20 clients who heard the server's answer to their hello and say nothing."""
+        with World() as w, contextlib.ExitStack() as stack:
+            context = ssl.create_default_context(cafile=w.certs.path("ca.pem"))
+            known = http.client.HTTPSConnection("127.0.0.1", w.api_port, context=context, timeout=60)
+            stack.callback(known.close)
+
+            def ask():
+                known.request("GET", "/api/v1/areas?limit=1000", headers={"Authorization": "Bearer " + w.token})
+                answer = known.getresponse()
+                answer.read()
+                return answer.status
+
+            def cpu_s():
+                fields = read(f"/proc/{w.controller.pid}/stat").decode().rsplit(")", 1)[1].split()
+                return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+            self.assertEqual(ask(), 200)
+            for _ in range(20):
+                silent = stack.enter_context(socket.create_connection(("127.0.0.1", w.api_port), 60))
+                to_us, from_us = ssl.MemoryBIO(), ssl.MemoryBIO()
+                with contextlib.suppress(ssl.SSLWantReadError):
+                    context.wrap_bio(to_us, from_us, server_hostname="127.0.0.1").do_handshake()
+                silent.sendall(from_us.read())
+                self.assertTrue(silent.recv(65536))
+            before, until = cpu_s(), time.monotonic() + 5
+            wait_for("five seconds are over", lambda: time.monotonic() > until)
+            spent = cpu_s() - before
+            self.assertLess(spent, 1.5, f"{spent} s of computing in 5 s")
+            self.assertEqual(ask(), 200)
+
 
 class Uploads(unittest.TestCase):
     def test_unfinished_recordings_are_counted(self):
