@@ -173,6 +173,18 @@ static int put_gain(const struct call *call, json_t *rule)
     return EXIT_OK;
 }
 
+/* --window 05:00-19:00 */
+static int put_window(const struct call *call, json_t *rule)
+{
+    const char *text = call_option(call, "window"), *dash = text ? strchr(text, '-') : NULL;
+    if (!text)
+        return EXIT_OK;
+    if (!dash || dash == text || !dash[1])
+        return misused(call, "--window is '%s'; right would be 05:00-19:00", text);
+    json_object_set_new(rule, "window", json_pack("{s:s%, s:s}", "from", text, (size_t)(dash - text), "to", dash + 1));
+    return EXIT_OK;
+}
+
 /* --session FILE: the member as JSON (API.md) */
 static int put_session(const struct call *call, json_t *rule)
 {
@@ -204,7 +216,7 @@ int rule_form(const struct call *call, bool whole, json_t *rule)
     static const char *const texts[][2] = {
         {"bulletin", "bulletin"}, {"id", "id"},       {"class", "class"},       {"policy", "policy"},
         {"zone", "zone"},         {"start", "start"}, {"holidays", "holidays"}, {"calendar", "calendar"},
-        {"from", "from"},         {"until", "until"}, {"on-clash", "on_clash"}};
+        {"from", "from"},         {"until", "until"}, {"on-clash", "on_clash"}, {"carry", "carry"}};
     static const char *const lists[][2] = {{"area", "areas"},
                                            {"group", "groups"},
                                            {"device", "devices"},
@@ -229,5 +241,7 @@ int rule_form(const struct call *call, bool whole, json_t *rule)
     int r = put_when(call, whole, rule);
     if (r == EXIT_OK)
         r = put_session(call, rule);
+    if (r == EXIT_OK)
+        r = put_window(call, rule);
     return r == EXIT_OK ? put_numbers_of_time(call, rule) : r;
 }

@@ -42,6 +42,8 @@
         {"catch-up-s", "N", "may begin so late after a power cut (else 0)", false, false},                             \
         {"show-s", "N", "a text stays at least so long (else as long as the sound)", false, false},                    \
         {"gain", "DB", "louder or softer, -60 to 0 dB (else 0)", false, false},                                        \
+        {"carry", "HOW", "direct; offer: communes take it first; must: they cannot drop it", false, false},            \
+        {"window", "HH:MM-HH:MM", "where a commune may move it to, with --carry offer or must", false, false},         \
     {                                                                                                                  \
         "on-clash", "WAY", "tell, refuse, replace, after or shift when others are on then (else tell)", false, false   \
     }
