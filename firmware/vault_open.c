@@ -347,6 +347,8 @@ int vault_mend(struct vault *vault)
     bool there = access(path, W_OK) == 0; /* it is never made anew beside what is open */
     int code = there ? open_file(path, false, &db, &why) : SQLITE_CANTOPEN;
     free(path);
+    if (code == SQLITE_OK) /* a log that fills the disk leaves no room for the trial */
+        sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
     if (code != SQLITE_OK || !can_be_written(db)) {
         sqlite3_close(db);
         return ERR_STORE;
