@@ -17,6 +17,7 @@ int api_area_history(struct request *r);
 int api_changes_list(struct request *r);
 int api_changes_new(struct request *r);
 int api_change_undo(struct request *r);
+
 int api_limits_list(struct request *r);
 int api_limits_new(struct request *r);
 int api_limit_end(struct request *r);

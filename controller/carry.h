@@ -12,9 +12,9 @@
  * times. Canonical: absent when direct, without a window. */
 #define RULE_CARRY_MEMBERS "carry window"
 int carry_check(const struct form *form, json_t *ret);
-/* What a rule is that says nothing about it: of an admin, or of a unit without communes below it, direct; else offer, or
- * must for class priority. Only an admin makes a rule direct from above (-1 with the problem filled). `given`: as the
- * caller sent it. */
+/* What a rule is that says nothing about it: of an admin, or of a unit without communes below it, direct; else offer,
+ * or must for class priority. Only an admin makes a rule direct from above (-1 with the problem filled). `given`: as
+ * the caller sent it. */
 int carry_settle(struct store *store, const struct token *token, const json_t *given, json_t *body,
                  struct problem *problem);
 

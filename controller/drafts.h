@@ -23,7 +23,8 @@ struct draft {
     struct draft_paper config, playlist;
     int64_t until_ms; /* of the playlist ... */
     int64_t n_items;
-    json_t *problems; /* [[rule, start_ms, why, other rule or null, count, warning]] of its compilation; NULL: those that are stored. Owned */
+    json_t *problems; /* [[rule, start_ms, why, other rule or null, count, warning]] of its compilation; NULL: those
+                         that are stored. Owned */
     char *not_sealed; /* why no playlist could be written, or NULL. Owned */
 };
 
@@ -41,7 +42,8 @@ bool drafts_busy(const struct drafts *drafts);
 
 /* Store what is new in them, to be sent with this rank (0 first); all or nothing. */
 MUST_USE int drafts_store(struct store *store, const struct draft *drafts, size_t n, int64_t rank);
-/* [[rule, start_ms, why, ...]], the rest as in struct draft or left out, in the place of the device's problems; NULL: they stay. */
+/* [[rule, start_ms, why, ...]], the rest as in struct draft or left out, in the place of the device's problems; NULL:
+ * they stay. */
 MUST_USE int drafts_store_problems(struct store *store, const char *device, const json_t *problems);
 
 /* Versions further ahead of the clock than this are nobody's honest work: they are not overtaken. */

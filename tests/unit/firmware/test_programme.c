@@ -1,9 +1,9 @@
 /* Which sound and which page, when: programmes, quiet hours, gain ceilings, receipts. */
 #include "unit.h"
 
-#include "playlists/hours.h"
 #include "firmware/programme.h"
 #include "firmware/receipts.h"
+#include "playlists/hours.h"
 
 #include <string.h>
 
