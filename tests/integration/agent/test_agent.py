@@ -229,7 +229,11 @@ class AgentTest(unittest.TestCase):
 
     def test_waits_for_config_and_welcome(self):
         """A playlist waits for its configuration; without any welcome nothing from the network plays."""
-        self.centre.store = False
+        self.bench.agent.kill()  # it may have been welcomed already
+        shutil.rmtree(self.bench.path("vault"))
+        self.centre.store, before = False, len(self.centre.attached)
+        self.bench.agent.start()
+        wait_until(lambda: len(self.centre.attached) > before, 20, "the agent comes again")
         self.centre.begin()
         _, at, _ = self.play_one(lead=5, late_ms=60000)
         self.until(at + 2)
