@@ -1,7 +1,11 @@
 /* json_read.h - strict JSON (RFC 8259) as one flat list of values, read in one pass without an allocation for each.
  *
  * Stricter than the grammar where readers differ: UTF-8 without NUL, no name twice in an object, no lone surrogates,
- * integers within 64 bits, bounded depth, names of an object and digits of a number. Pure; any thread. */
+ * integers within 64 bits, bounded depth, names of an object and digits of a number. Pure; any thread.
+ *
+ * Why ours: a playlist of 30 days must be a decision within 5 ms, and jansson, which reads all other JSON here, takes
+ * that long for its tree alone (1,200 items: 5.4 ms against 1.2 ms); no C library of Debian 12 is both strict and
+ * faster. test_json_read holds each answer against jansson's. */
 #ifndef LOA_JSON_READ_H
 #define LOA_JSON_READ_H
 
