@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DAYS_MAX = 1830, RULES_MAX = 10000, DAY_MS = 86400000 };
+enum { DAYS_MAX = 1830, RULES_MAX = 2000, TEXT_MAX = 1024 * 1024 /* it is written on the loop */ };
 
 /* "from" as a date in the controller's zone (today) and "days" (366). */
 static int read_span(struct request *r, int64_t *ret_from_ms, int64_t *ret_until_ms)
@@ -105,9 +105,14 @@ static int reply(struct request *r, const json_t *rows, int64_t from_ms, int64_t
     struct ical_event *events = arena_alloc(arena, (json_array_size(rows) + 1) * sizeof(*events));
     struct buf text = {0};
     size_t n = 0;
-    for (size_t i = 0; i < json_array_size(rows); i++)
+    for (size_t i = 0; i < json_array_size(rows) && json_array_size(rows) < RULES_MAX; i++)
         n += make_event(r, json_array_get(rows, i), arena, &events[n]);
-    ical_write(r->token.unit, events, n, from_ms, until_ms, r->now_ms, &text);
+    if (json_array_size(rows) >= RULES_MAX ||
+        ical_write(r->token.unit, events, n, from_ms, until_ms, r->now_ms, TEXT_MAX, &text) < 0) {
+        buf_done(&text);
+        arena_free(arena);
+        return refuse(&r->problem, 422, "size", NULL, WORD_CALENDAR_LONG, TEXT_MAX / 1024, RULES_MAX);
+    }
     r->response = MHD_create_response_from_buffer(text.len, text.data, MHD_RESPMEM_MUST_COPY);
     MHD_add_response_header(r->response, "Content-Type", "text/calendar; charset=utf-8");
     r->status = 200;

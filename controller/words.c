@@ -199,6 +199,11 @@ static const struct {
     [WORD_WARN_LUNAR_SHORT] =
         {"Ngày %s âm lịch không có trong năm %s (tháng thiếu hoặc không nhuận); năm đó không phát.",
          "There is no lunar %s in %s (a month of 29 days, or no leap month); nothing plays then."},
+    [WORD_CALENDAR_LONG] =
+        {"Lịch xuất ra dài hơn %d KiB hoặc có từ %d lịch phát; hãy xin ít ngày hơn (days) hoặc từng lịch "
+         "phát (/rules/ID.ics).",
+         "The calendar is longer than %d KiB or has %d rules or more; ask for fewer days, or for one rule "
+         "(/rules/ID.ics)."},
     [WORD_LIMIT_EMPTY] = {"%s bắt đầu và kết thúc cùng lúc; cả ngày là từ 00:00 đến 24:00.",
                           "%s begins and ends at the same time; a whole day is from 00:00 to 24:00."},
     [WORD_LIMIT_CEILING] = {"Mức âm lượng trần do thiết bị tự giữ nên action phải là refuse.",

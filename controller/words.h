@@ -105,6 +105,7 @@ enum word {
     WORD_RULE_ENDED,        /* rule */
     WORD_RULE_NO_CHANGE,    /* rule */
     WORD_WARN_LUNAR_SHORT,  /* date, years */
+    WORD_CALENDAR_LONG,     /* KiB, rules */
     WORD_LIMIT_EMPTY,       /* path */
     WORD_LIMIT_CEILING,
     WORD_LIMIT_MANY,            /* area, how many */

@@ -1,6 +1,7 @@
 /* ical.c - see ical.h. Lines are made whole in a scratch buffer and folded when they are appended. */
 #include "playlists/ical.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -312,9 +313,10 @@ static void put_event(struct buf *ret, const struct ical_event *event, int64_t f
     buf_done(&rule);
 }
 
-void ical_write(const char *name, const struct ical_event *events, size_t n_events, int64_t from_ms, int64_t until_ms,
-                int64_t stamp_ms, struct buf *ret)
+int ical_write(const char *name, const struct ical_event *events, size_t n_events, int64_t from_ms, int64_t until_ms,
+               int64_t stamp_ms, size_t max_len, struct buf *ret)
 {
+    size_t before = ret->len;
     put_plain(ret, "BEGIN:VCALENDAR");
     put_plain(ret, "VERSION:2.0");
     put_plain(ret, "PRODID:-//Loa//Loa//VI");
@@ -329,7 +331,11 @@ void ical_write(const char *name, const struct ical_event *events, size_t n_even
                      until_ms / 1000 + ICAL_ZONE_YEARS * 366 * DAY_S);
     }
     for (size_t i = 0; i < n_events; i++)
-        for (size_t j = 0; j < events[i].recur->n_times; j++)
+        for (size_t j = 0; j < events[i].recur->n_times; j++) {
             put_event(ret, &events[i], from_ms, until_ms, events[i].recur->times[j], stamp_ms);
+            if (ret->len - before > max_len)
+                return -EFBIG;
+        }
     put_plain(ret, "END:VCALENDAR");
+    return 0;
 }

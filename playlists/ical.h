@@ -23,8 +23,9 @@ struct ical_event {
     const struct recurrence *recur;
 };
 
-/* Append to `ret` what holds in [from_ms, until_ms), and what an RRULE says beyond. `stamp_ms`: DTSTAMP. */
-void ical_write(const char *name, const struct ical_event *events, size_t n_events, int64_t from_ms, int64_t until_ms,
-                int64_t stamp_ms, struct buf *ret);
+/* Append to `ret` what holds in [from_ms, until_ms), and what an RRULE says beyond. `stamp_ms`: DTSTAMP. -EFBIG: it
+ * would be longer than `max_len` bytes by more than one event; `ret` then ends in the midst of it. */
+MUST_USE int ical_write(const char *name, const struct ical_event *events, size_t n_events, int64_t from_ms,
+                        int64_t until_ms, int64_t stamp_ms, size_t max_len, struct buf *ret);
 
 #endif

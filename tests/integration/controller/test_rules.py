@@ -163,6 +163,11 @@ class Rules(unittest.TestCase):
         self.assertEqual(self.w.call("GET", "rules/lich.ics", token=elsewhere).status, 404)
         self.refused(400, "query", ["days"], "GET", "rules.ics?days=0")
         self.refused(400, "query", ["from"], "GET", "rules.ics?from=soon")
+        for i in range(2):
+            self.add(f"dai-{i}", when="daily", holidays="skip", times=[f"{6 + k // 4:02}:{k % 4 * 15:02}" for k in range(48)])
+        self.refused(422, "size", ["1024 KiB"], "GET", "rules.ics?days=1830")
+        for i in range(2):
+            self.w.want(200, "DELETE", f"rules/dai-{i}")
 
     def test_another_unit_changes_nothing(self):
         self.add("cua-tinh", times=["19:00"], areas=["a000"])
