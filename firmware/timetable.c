@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { APPROVALS_MAX = 8, MEDIA_REFS_MAX = 16 };
+enum { APPROVALS_MAX = 8, MEDIA_REFS_MAX = 16, CHECK_WAIT_MS = 5000 };
 
 struct timetable *timetable_new(struct blobs *blobs, const struct site *site, timetable_refused_fn refused, void *arg)
 {
@@ -291,7 +291,7 @@ static void set_verdict(struct timetable *timetable, size_t i, enum reason verdi
     row->detail = detail && detail[0] ? xstrdup(detail) : NULL;
     row->verdict = verdict;
     timetable->items[i].blocked = verdict;
-    timetable->items[i].unsure = false;
+    timetable->items[i].unsure = timetable->items[i].soon = false;
 }
 
 static bool media_here(const struct timetable *timetable, const struct entry *entry, uint32_t mask)
@@ -384,6 +384,17 @@ bool timetable_judge(struct timetable *timetable)
     return any;
 }
 
+/* A check takes moments. While it does, what comes after the item waits for it, so that the parts of a session keep
+ * their order; but a disk that hangs does not silence the rest. */
+static void note_unsure(struct row *row, struct air_item *item, int64_t elapsed_ms)
+{
+    if (!item->unsure)
+        row->unsure_ms = 0;
+    else if (row->unsure_ms == 0)
+        row->unsure_ms = elapsed_ms;
+    item->soon = item->unsure && elapsed_ms - row->unsure_ms < CHECK_WAIT_MS;
+}
+
 void timetable_near(struct timetable *timetable, int64_t now_ms, int64_t elapsed_ms, uint64_t on)
 {
     for (size_t i = 0; i < timetable->n; i++) {
@@ -406,6 +417,7 @@ void timetable_near(struct timetable *timetable, int64_t now_ms, int64_t elapsed
             } /* else it is renewed in good time, so that no start falls into a check */
             blobs_check(timetable->blobs, media->hash.hex, media->size);
         }
+        note_unsure(&timetable->rows[i], item, elapsed_ms);
     }
 }
 

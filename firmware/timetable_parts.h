@@ -31,6 +31,7 @@ struct row {
     enum reason verdict; /* before the sound is looked at */
     char *detail;        /* owned */
     uint32_t media;      /* those of its bulletin's sounds that it plays: bit mask */
+    int64_t unsure_ms;   /* elapsed time since when a check of one is awaited; 0: none is */
 };
 
 struct timetable {

@@ -150,6 +150,8 @@ static void choose(struct step *step)
 {
     struct ledger *ledger = step->ledger;
     const struct candidate *best = &step->best;
+    if (best->kind != ON_NOTHING && best->soon)
+        return;
     bool gap_cuts = step->emergency_gap && step->on_class < CLASS_EMERGENCY;
     if (ledger->on != ON_NOTHING && (step->cut_now || gap_cuts))
         cut_on(step, REASON_PREEMPTED);

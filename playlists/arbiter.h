@@ -47,6 +47,7 @@ struct air_item {
     enum reason blocked; /* REASON_ON_TIME: playable; NO_MEDIA: may still come, is waited for until start + late_ms;
                             NOT_APPROVED, RECALLED: refused at its start, and cut when it is on */
     bool unsure;         /* blocked only until a check has ended: not why it was missed */
+    bool soon;           /* blocked for a moment only: nothing that comes after it begins before it */
     int32_t gain_mb;
     uint32_t zones; /* bit mask of loudspeaker zones; 0: all */
     bool exempt;    /* quiet hours do not hold it */

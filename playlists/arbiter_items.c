@@ -188,17 +188,17 @@ static void offer_item(struct step *step, size_t i)
         hold = item->blocked;
     if (hold == REASON_ON_TIME && step->emergency_gap)
         hold = REASON_PREEMPTED;
-    if (hold != REASON_ON_TIME) {
+    if (hold != REASON_ON_TIME)
         step_held(step, hold);
+    bool soon = hold == REASON_NO_MEDIA && item->soon && !step->emergency_gap, may_cut = false;
+    if (hold != REASON_ON_TIME && !soon)
         return;
-    }
-    bool may_cut = false;
-    if (item->class == CLASS_PRIORITY) {
+    if (item->class == CLASS_PRIORITY && !soon) {
         int64_t patience_ms = step_add_capped(item->start_ms, item->wait_ms);
         may_cut = in->now_ms >= patience_ms;
         step_wake(step, patience_ms);
     }
-    struct candidate candidate = {ON_ITEM, i, item->class, item->key, item->start_ms, 0, at_ms};
+    struct candidate candidate = {ON_ITEM, i, item->class, item->key, item->start_ms, 0, at_ms, soon};
     step_offer(step, &candidate, may_cut);
 }
 

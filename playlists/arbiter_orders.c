@@ -247,8 +247,8 @@ static void offer_order(struct step *step, size_t index, const struct order_mark
         may_cut = in->now_ms - order->start_ms >= order->wait_ms;
         step_wake(step, order->start_ms + order->wait_ms);
     }
-    struct candidate candidate = {ON_ORDER,  index, class, order->key, order->start_ms, mark ? mark->turn : 0,
-                                  in->now_ms};
+    struct candidate candidate = {ON_ORDER,   index, class, order->key, order->start_ms, mark ? mark->turn : 0,
+                                  in->now_ms, false};
     step_offer(step, &candidate, may_cut);
 }
 

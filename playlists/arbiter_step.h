@@ -17,6 +17,7 @@ struct candidate {
     int64_t planned_ms;
     uint64_t turn; /* orders */
     int64_t at_ms; /* when it can begin: now, or up to ARBITER_LEAD_MS ahead */
+    bool soon;     /* keeps its place, but cannot begin yet */
 };
 
 struct step {

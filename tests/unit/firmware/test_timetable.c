@@ -288,10 +288,16 @@ static void altered_sound_is_blocked_and_wanted(void **state)
     size_t n;
     timetable_near(w->timetable, 950000, 1000, 0);
     assert_int_equal(timetable_items(w->timetable, &n)[0].blocked, REASON_NO_MEDIA); /* until it was hashed */
+    assert_true(timetable_items(w->timetable, &n)[0].unsure && timetable_items(w->timetable, &n)[0].soon);
+    timetable_near(w->timetable, 950000, 5999, 0);
+    assert_true(timetable_items(w->timetable, &n)[0].soon);
+    timetable_near(w->timetable, 950000, 6000, 0); /* a disk that hangs does not hold up the others */
+    assert_true(timetable_items(w->timetable, &n)[0].unsure && !timetable_items(w->timetable, &n)[0].soon);
     uv_run(&w->loop, UV_RUN_DEFAULT);
     timetable_judge(w->timetable);
     timetable_near(w->timetable, 950000, 1000, 0);
     assert_int_equal(timetable_items(w->timetable, &n)[0].blocked, REASON_ON_TIME);
+    assert_false(timetable_items(w->timetable, &n)[0].unsure || timetable_items(w->timetable, &n)[0].soon);
     char path[BLOB_PATH_MAX];
     blobs_path(w->blobs, w->hashes[2], path);
     assert_int_equal(file_write_whole(path, "sounD", 5, 0600), 0);

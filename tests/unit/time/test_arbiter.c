@@ -196,6 +196,89 @@ static void missing_media_blocks_nobody(void **state)
     assert_int_equal(day->d.reason, REASON_LATE);
 }
 
+/* Its sound is being checked: what comes after it in the order waits, but for nothing else. */
+static void one_that_is_ready_soon_keeps_its_place(void **state)
+{
+    (void)state;
+    struct air_item *first = add_item(1, -2000);
+    first->blocked = REASON_NO_MEDIA;
+    first->unsure = first->soon = true;
+    add_item(2, -1000);
+    ask(0);
+    assert_on(0);
+    assert_int_equal(day->d.reason, REASON_NO_MEDIA);
+    assert_int_equal(day->d.next_ms, T0 - 2000 + MIN_MS + 1);
+    first->blocked = REASON_ON_TIME;
+    first->unsure = first->soon = false;
+    ask(10);
+    assert_on(1);
+    finish(10010);
+    assert_on(2);
+}
+
+static void one_that_is_not_ready_in_time_waits_alone(void **state)
+{
+    (void)state;
+    struct air_item *first = add_item(1, -2000);
+    first->blocked = REASON_NO_MEDIA;
+    first->unsure = first->soon = true;
+    add_item(2, -1000);
+    add_order(ORDER_NOTICE, 3, 0, 60000)->plays = 1; /* of its class, and before it */
+    ask(0);
+    assert_on(3);
+    finish(10000);
+    first->soon = false;
+    ask(10010);
+    assert_on(2);
+}
+
+/* Nothing is cut for one that cannot begin yet. */
+static void one_that_is_ready_soon_cuts_when_it_is(void **state)
+{
+    (void)state;
+    add_item(1, 0);
+    ask(0);
+    assert_on(1);
+    struct air_item *soon = add_item(2, 1000), *ready = add_item(3, 1500);
+    soon->class = ready->class = CLASS_PRIORITY;
+    soon->blocked = REASON_NO_MEDIA;
+    soon->unsure = soon->soon = true;
+    ask(2000);
+    assert_on(1);
+    soon->blocked = REASON_ON_TIME;
+    soon->unsure = soon->soon = false;
+    ask(2010);
+    assert_on(2);
+}
+
+/* Neither the alert nor its next repetition waits for it. */
+static void one_that_is_ready_soon_does_not_hold_an_emergency(void **state)
+{
+    (void)state;
+    struct air_order *alert = add_order(ORDER_ALERT, 9, 0, 600000);
+    alert->class = CLASS_EMERGENCY;
+    alert->confirmed = true;
+    alert->plays = 2;
+    alert->gap_ms = 5000;
+    struct air_item *soon = add_item(1, 0);
+    soon->late_ms = HOUR_MS;
+    soon->end_ms = T0 + 2 * HOUR_MS;
+    soon->blocked = REASON_NO_MEDIA;
+    soon->unsure = soon->soon = true;
+    ask(0);
+    assert_on(9);
+    finish(10000);
+    assert_on(0);
+    ask(15000);
+    assert_on(9);
+    finish(25000);
+    assert_on(0);
+    soon->blocked = REASON_ON_TIME;
+    soon->unsure = soon->soon = false;
+    ask(25010);
+    assert_on(1);
+}
+
 static void missing_media_is_given_up_at_its_limit(void **state)
 {
     (void)state;
@@ -742,6 +825,10 @@ int main(void)
         cmocka_unit_test_setup(late_ones_are_late_or_skipped, set_up),
         cmocka_unit_test_setup(earlier_start_then_key_goes_first, set_up),
         cmocka_unit_test_setup(missing_media_blocks_nobody, set_up),
+        cmocka_unit_test_setup(one_that_is_ready_soon_keeps_its_place, set_up),
+        cmocka_unit_test_setup(one_that_is_not_ready_in_time_waits_alone, set_up),
+        cmocka_unit_test_setup(one_that_is_ready_soon_cuts_when_it_is, set_up),
+        cmocka_unit_test_setup(one_that_is_ready_soon_does_not_hold_an_emergency, set_up),
         cmocka_unit_test_setup(missing_media_is_given_up_at_its_limit, set_up),
         cmocka_unit_test_setup(refused_ones_end_at_their_instant, set_up),
         cmocka_unit_test_setup(recall_cuts_what_is_on, set_up),
