@@ -75,6 +75,8 @@ void timekeeper_welcome(struct timekeeper *tk, const struct clocks *clocks, int6
     int64_t now_ms = larger(agrees ? clocks->wall_ms : time_ms, least_ms(tk, clocks, time_ms));
     take_offset(tk, clocks, now_ms - clocks->elapsed_ms);
     tk->signed_session = true;
+    tk->signed_offset_ms = tk->offset_ms;
+    tk->signed_at_ms = clocks->elapsed_ms;
     if (time_ms > tk->newest_ms) {
         tk->newest_ms = time_ms;
         snprintf(tk->newest_kid, sizeof(tk->newest_kid), "%s", kid);
@@ -117,6 +119,18 @@ static void follow_disciplined(struct timekeeper *tk, const struct clocks *clock
         take_offset(tk, clocks, offset);
 }
 
+/* A clock that was called disciplined and was led astray is not carried on in the name of a session that said else. */
+static void return_to_signed(struct timekeeper *tk, const struct clocks *clocks)
+{
+    if (!tk->signed_session || !tk->has_offset || !same_boot(tk, clocks) || clocks->elapsed_ms < tk->signed_at_ms)
+        return;
+    int64_t drift_ms = (clocks->elapsed_ms - tk->signed_at_ms) / TIMEKEEPER_DRIFT;
+    if (distance(tk->offset_ms, tk->signed_offset_ms) <= TIMEKEEPER_AGREE_MS + drift_ms)
+        return;
+    take_offset(tk, clocks, tk->signed_offset_ms);
+    tk->trusted_at_ms = tk->signed_at_ms;
+}
+
 struct time_now timekeeper_look(struct timekeeper *tk, const struct clocks *clocks, int64_t build_ms)
 {
     struct time_now now = {.step_ms = wall_step(tk, clocks)};
@@ -124,8 +138,11 @@ struct time_now timekeeper_look(struct timekeeper *tk, const struct clocks *cloc
         follow_disciplined(tk, clocks);
         now.grade = GRADE_SYNCED;
         now.now_ms = clocks->wall_ms;
-    } else if (tk->has_offset && same_boot(tk, clocks) &&
-               clocks->elapsed_ms - tk->trusted_at_ms <= TIMEKEEPER_HELD_MS) {
+        now.lower_ms = now.now_ms;
+        return now;
+    }
+    return_to_signed(tk, clocks);
+    if (tk->has_offset && same_boot(tk, clocks) && clocks->elapsed_ms - tk->trusted_at_ms <= TIMEKEEPER_HELD_MS) {
         now.grade = tk->signed_session ? GRADE_SIGNED : GRADE_HELD;
         now.now_ms = clocks->elapsed_ms + tk->offset_ms;
     } else {

@@ -2,8 +2,9 @@
  *
  * Trusted time is carried by the boot-time clock: now = elapsed + offset. When a trusted source confirms the wall clock
  * to within TIMEKEEPER_AGREE_MS, the offset is taken from the wall clock, which is finer than a message's journey;
- * otherwise from the source. Under GRADE_SYNCED the wall clock itself counts. Wall steps are found by comparing its
- * offset against elapsed time. */
+ * otherwise from the source. Under GRADE_SYNCED the wall clock itself counts; when the kernel does not vouch for it any
+ * more and it led away from what a welcome of this session said, the welcome's time is carried on, not that one. Wall
+ * steps are found by comparing its offset against elapsed time. */
 #ifndef LOA_TIMEKEEPER_H
 #define LOA_TIMEKEEPER_H
 
@@ -35,6 +36,8 @@ struct timekeeper {
     bool has_offset;
     bool signed_session;        /* a welcome of this session vouches; not stored */
     int64_t session_elapsed_ms; /* when this session was named; 0: none was; not stored */
+    int64_t signed_offset_ms;   /* as this session's latest welcome had it; not stored */
+    int64_t signed_at_ms;       /* elapsed time of that; not stored */
     int64_t wall_offset_ms;     /* wall - elapsed at the last look, for steps; not stored */
     bool has_wall_offset;       /* not stored */
     bool dirty;                 /* not stored */

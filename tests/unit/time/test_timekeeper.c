@@ -422,6 +422,47 @@ static void steps_of_the_wall_clock(void **state)
     assert_int_equal(look().step_ms, 0);
 }
 
+/* A clock that the kernel called disciplined steps, and then the kernel takes its word back. */
+static void a_disciplined_clock_led_astray_is_not_carried_on(void **state)
+{
+    (void)state;
+    static const int64_t steps[] = {HOUR_MS, -HOUR_MS, 14 * DAY_MS, -14 * DAY_MS};
+    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+        set_up(NULL);
+        clocks.kernel_synced = true;
+        timekeeper_session_began(&tk, clocks.elapsed_ms - 10000);
+        look();
+        welcome(T0);
+        pass(60000);
+        clocks.wall_ms += steps[i];
+        assert_time(GRADE_SYNCED, T0 + 60000 + steps[i]);
+        pass(3000);
+        clocks.kernel_synced = false;
+        assert_time(GRADE_SIGNED, T0 + 63000);
+        assert_true(tk.dirty);
+        restart();
+        assert_time(GRADE_HELD, T0 + 63000);
+    }
+}
+
+/* What the session said is older and coarser: a clock that agrees with it to within its doubt is carried on. */
+static void a_disciplined_clock_that_agrees_is_carried_on(void **state)
+{
+    (void)state;
+    int64_t apart_ms = TIMEKEEPER_AGREE_MS + HOUR_MS / TIMEKEEPER_DRIFT;
+    clocks.kernel_synced = true;
+    timekeeper_session_began(&tk, clocks.elapsed_ms - 10000);
+    look();
+    welcome(T0);
+    pass(HOUR_MS);
+    clocks.wall_ms += apart_ms;
+    look();
+    clocks.kernel_synced = false;
+    assert_time(GRADE_SIGNED, T0 + HOUR_MS + apart_ms);
+    timekeeper_session_ended(&tk);
+    assert_time(GRADE_HELD, T0 + HOUR_MS + apart_ms);
+}
+
 static void steps_of_other_grades(void **state)
 {
     (void)state;
@@ -486,6 +527,8 @@ int main(void)
         CASE(a_disciplined_clock_before_the_build_is_not_believed),
         CASE(writes_of_a_disciplined_clock_are_few),
         CASE(steps_of_the_wall_clock),
+        CASE(a_disciplined_clock_led_astray_is_not_carried_on),
+        CASE(a_disciplined_clock_that_agrees_is_carried_on),
         CASE(steps_of_other_grades),
         CASE(the_floor_of_an_unknown_time),
     };
