@@ -169,29 +169,38 @@ static void put_on(struct run *run, int64_t now_ms)
     run->done_ms = run->t_ms + (d->at_ms - now_ms) + item->air.length_ms - d->offset_ms;
 }
 
-/* Returns the true time of the next question. */
-static int64_t ask(struct run *run)
+/* Returns the trusted time by which it was asked. */
+static int64_t ask_once(struct run *run)
 {
     struct quiet_span quiet[HOURS_SPANS_MAX];
     struct arbiter_inputs in;
     const struct decision *d = &run->decision;
-    do {
-        fill_inputs(run, quiet, &in);
-        arbiter_step(&in, &run->ledger, &run->decision, &run->ledger);
-        run->restarted = false;
-        bool due = run->ledger.on != ON_NOTHING && run->t_ms - run->stored_ms >= SIMULATE_STORE_MS;
-        if (d->store || due) {
-            run->stored = run->ledger;
-            run->stored_ms = run->t_ms;
-        }
-        for (size_t i = 0; i < d->n_ended; i++)
-            add_receipt(run, &d->ended[i]);
-        if (d->begins && d->on == ON_ITEM)
-            put_on(run, in.now_ms);
-        else if (d->on == ON_NOTHING)
-            run->shown = 0;
-    } while (d->next_ms <= in.now_ms);
-    int64_t next_ms = d->next_ms == INT64_MAX ? INT64_MAX : run->t_ms + (d->next_ms - in.now_ms);
+    fill_inputs(run, quiet, &in);
+    arbiter_step(&in, &run->ledger, &run->decision, &run->ledger);
+    run->restarted = false;
+    bool due = run->ledger.on != ON_NOTHING && run->t_ms - run->stored_ms >= SIMULATE_STORE_MS;
+    if (d->store || due) {
+        run->stored = run->ledger;
+        run->stored_ms = run->t_ms;
+    }
+    for (size_t i = 0; i < d->n_ended; i++)
+        add_receipt(run, &d->ended[i]);
+    if (d->begins && d->on == ON_ITEM)
+        put_on(run, in.now_ms);
+    else if (d->on == ON_NOTHING)
+        run->shown = 0;
+    return in.now_ms;
+}
+
+/* Returns the true time of the next question. */
+static int64_t ask(struct run *run)
+{
+    const struct decision *d = &run->decision;
+    int64_t now_ms;
+    do
+        now_ms = ask_once(run);
+    while (d->next_ms <= now_ms);
+    int64_t next_ms = d->next_ms == INT64_MAX ? INT64_MAX : run->t_ms + (d->next_ms - now_ms);
     if (run->shown && run->done_ms < next_ms)
         next_ms = run->done_ms;
     if (run->shown && run->stored_ms + SIMULATE_STORE_MS < next_ms)
@@ -221,6 +230,10 @@ static void take_turn(struct run *run, const struct sim_turn *turn)
         break;
     case SIM_GRADE:
         run->grade = turn->grade;
+        break;
+    case SIM_ASK:
+        if (!run->off)
+            ask_once(run);
         break;
     }
 }

@@ -32,6 +32,7 @@ enum sim_turn_kind {
     SIM_ON,    /* the agent starts */
     SIM_CLOCK, /* the device's trusted time is `ahead_ms` ahead of true time */
     SIM_GRADE, /* the device's time is of this grade */
+    SIM_ASK,   /* it asks its arbiter once, before what follows at the same moment; else only after all of that */
 };
 
 /* Something that happens, in true time. Of several at one moment the order counts. */

@@ -41,6 +41,8 @@ struct days {
     struct sim_turn turns[DAYS_TURNS_MAX];
     size_t n_turns;
     int64_t ahead_ms, ver;
+    int64_t asked_ms; /* of the latest questions that were seen: */
+    size_t n_asked;   /* as many, at one moment and not yet in the script */
     bool known, told_clock;
     int64_t network_back_ms, wall_back_ms;
     int64_t stepped_ms;
@@ -67,12 +69,22 @@ static void fail(struct days *days, const char *fmt, ...)
 
 /* --- what the agent was told, as a script --- */
 
-static void add_turn(struct days *days, struct sim_turn turn)
+static void put_turn(struct days *days, struct sim_turn turn)
 {
     if (days->n_turns == DAYS_TURNS_MAX)
         abort();
     turn.at_ms = sim_true_ms();
     days->turns[days->n_turns++] = turn;
+}
+
+/* What was asked at this very moment was asked before this. */
+static void add_turn(struct days *days, struct sim_turn turn)
+{
+    if (days->asked_ms == sim_true_ms())
+        for (size_t i = 0; i < days->n_asked; i++)
+            put_turn(days, (struct sim_turn){.kind = SIM_ASK});
+    days->n_asked = 0;
+    put_turn(days, turn);
 }
 
 static size_t list_of(const struct days *days, int64_t ver)
@@ -104,6 +116,8 @@ static void observe(struct days *days)
     }
     days->known = known;
     days->ahead_ms = ahead_ms;
+    days->n_asked = days->asked_ms == sim_true_ms() ? days->n_asked + 1 : 1;
+    days->asked_ms = sim_true_ms();
 }
 
 static void on_decided(void *arg, const struct site *site)
