@@ -6,8 +6,10 @@
  *
  * What always holds:
  * - Each occurrence begins at most once (a resumed one is the same airing), and makes exactly one `ended`, over clock
- *   steps, restarts and new playlists. It is known by its key alone: one whose start moved is the same airing. Not
- * told: an item that vanished from the playlist before it began, and an item that ended before ledger.since_ms.
+ *   steps, restarts and new playlists. It is known by its key alone: one whose start moved is the same airing. One that
+ *   was put on ahead of its instant and taken off before it, other than by a restart, has not begun yet. Not told: an
+ *   item that vanished from the playlist before it began, and one that has not begun and ends before ledger.since_ms,
+ *   also when a new playlist moved it there.
  * - Nothing begins more than ARBITER_LEAD_MS before its start or after start + late_ms, nor, when the box was off at
  * its start, after start + catch_up_ms; nothing is on at or past end_ms of trusted time, or ARBITER_MARGIN_MS of
  * elapsed time past its length.

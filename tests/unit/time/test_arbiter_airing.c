@@ -144,6 +144,63 @@ static void one_that_moves_before_its_start_moves(void **state)
     assert_ended(1, REASON_ON_TIME);
 }
 
+/* An item of 10 s at T0 + 1 s that is put on ahead of it, in an account that begins at T0. */
+static struct air_item *put_on_ahead(void)
+{
+    struct air_item *item = add_item(1, 1000);
+    item->end_ms = item->start_ms + 20000;
+    ask(0);
+    assert_int_equal(ledger.since_ms, T0);
+    ask(1000 - ARBITER_LEAD_MS);
+    assert_true(d.begins && d.key == 1 && d.at_ms == T0 + 1000);
+    return item;
+}
+
+static void assert_nothing_told(int64_t at_ms)
+{
+    ask(at_ms);
+    assert_true(d.on == ON_NOTHING && d.n_ended == 0);
+}
+
+static void one_taken_off_ahead_that_moves_out_of_account_never_began(void **state)
+{
+    (void)state;
+    struct air_item *item = put_on_ahead();
+    in.n_items = 0;
+    assert_nothing_told(999);
+    in.n_items = 1;
+    move(item, -MIN_MS); /* now it ends before the account begins */
+    assert_nothing_told(2000);
+    assert_nothing_told(HOUR_MS);
+    move(item, 2 * HOUR_MS + MIN_MS - 1000); /* and now it does not: it can begin, and is told */
+    ask(2 * HOUR_MS);
+    assert_true(d.begins && d.key == 1);
+    finish(2 * HOUR_MS + 10000);
+    assert_ended(1, REASON_ON_TIME);
+}
+
+static void a_heard_one_that_moves_out_of_account_has_its_receipt(void **state)
+{
+    (void)state;
+    struct air_item *item = put_on_ahead();
+    in.n_items = 0;
+    ask(1000); /* taken off at its instant: the first of it was heard */
+    assert_ended(1, REASON_CANCELLED);
+    assert_int_equal(d.ended[0].started_ms, T0 + 1000);
+    in.n_items = 1;
+    move(item, -MIN_MS);
+    assert_nothing_told(2000);
+
+    in.n_items = 0;
+    set_up(state);
+    item = put_on_ahead();
+    move(item, -MIN_MS); /* while it is on */
+    ask(2000);
+    assert_ended(1, REASON_EXPIRED);
+    assert_int_equal(d.ended[0].started_ms, T0 + 1000);
+    assert_nothing_told(HOUR_MS);
+}
+
 static void an_exempt_one_passes_quiet_hours(void **state)
 {
     (void)state;
@@ -282,6 +339,8 @@ int main(void)
         cmocka_unit_test_setup(a_moved_one_is_the_same_airing, set_up),
         cmocka_unit_test_setup(a_missed_one_that_moves_has_its_receipt, set_up),
         cmocka_unit_test_setup(one_that_moves_before_its_start_moves, set_up),
+        cmocka_unit_test_setup(one_taken_off_ahead_that_moves_out_of_account_never_began, set_up),
+        cmocka_unit_test_setup(a_heard_one_that_moves_out_of_account_has_its_receipt, set_up),
         cmocka_unit_test_setup(an_exempt_one_passes_quiet_hours, set_up),
         cmocka_unit_test_setup(what_it_passed_survives_a_cut, set_up),
         cmocka_unit_test_setup(a_pause_holds_an_exempt_one, set_up),
