@@ -107,13 +107,14 @@ static int welcome(struct fleet *f, struct guest *guest)
     int64_t now_ms = clock_elapsed_ms();
     char *nonce = store_text(f->c->store, "SELECT nonce FROM states WHERE device = ? AND up = 1", "s", guest->id);
     bool may = mandate_schedules(f->c->mandate, f->c->scheduler.kid);
-    int r = 0;
-    if (may && (r = send_stray(f, guest)) < 0) {
+    bool due = nonce && may;
+    int r = may ? send_stray(f, guest) : 0;
+    if (r == 0 && due)
+        r = send_one(f, guest, nonce);
+    if (r < 0) {
         guests_due(f->guests, guest, now_ms + AGAIN_MS);
-    } else if (!nonce || !may) {
+    } else if (!due) {
         guests_due(f->guests, guest, 0);
-    } else if ((r = send_one(f, guest, nonce)) < 0) {
-        guests_due(f->guests, guest, now_ms + AGAIN_MS);
     } else {
         guest->welcomed_at_ms = now_ms;
         guests_due(f->guests, guest, now_ms + EVERY_MS - random_below(EARLIER_MS));
