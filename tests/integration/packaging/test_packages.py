@@ -273,12 +273,12 @@ class Run(unittest.TestCase):
             if "LimitRTPRIO is not granted" not in said:
                 self.assertNotIn("real-time scheduling refused", said)
             for unit, ear in world.ears.items():
-                wait_until(lambda e=ear: e.heard("READY=1") and len(e.heard("WATCHDOG=1")) > 3, 10, f"{unit} is not fed")
+                wait_until(lambda e=ear: e.heard("READY=1") and len(e.heard("WATCHDOG=1")) > 3, 30, f"{unit} is not fed")
             for process in (place.agent, place.link, world.controller, world.link):
                 self.assertTrue(process.stop(20), f"{process.name} does not end")
                 self.assertIn(process.code(), (0, -15), process.name)
             for unit, ear in world.ears.items():
-                self.assertTrue(ear.heard("STOPPING=1"), unit)
+                wait_until(lambda e=ear: e.heard("STOPPING=1"), 20, f"{unit} does not say that it stops")
 
 
 class ZPurge(unittest.TestCase):
