@@ -52,6 +52,16 @@ class Twins(WorldTest):
             self.assertIn(receipt["reason"], ("on_time", "late"), receipt)
         return found
 
+    def wait_copied(self, rule):
+        """Two boxes count in one store: what one of them sent first may answer for both (the other keeps its own, to be
+        sent again when asked), so there are one or two."""
+        wait_until(lambda: self.received(COPIED, rule), max(rule["at"] - time.time(), 0) + 60, f"{COPIED}: a receipt of {rule['id']}", 0.2)
+        found = self.received(COPIED, rule)
+        self.assertLessEqual(len(found), 2, found)
+        for receipt in found:
+            self.assertIn(receipt["reason"], ("on_time", "late"), receipt)
+        return found
+
     @staticmethod
     def in_force(place, words):
         """How often its agent says so."""
@@ -99,13 +109,14 @@ class Twins(WorldTest):
                    "each adopts the withdrawal", 0.2)
         self.assertLess(time.time(), withdrawn["at"], "it was withdrawn in time")
         for rule in rules:
-            copied, shared = (self.wait_receipts(device, rule, 2) for device in (COPIED, SHARED))
-            self.assertEqual({r["store"] for r in copied}, {stores[COPIED]})
+            shared = self.wait_receipts(SHARED, rule, 2)
+            self.assertEqual({r["store"] for r in self.wait_copied(rule)}, {stores[COPIED]})
             self.assertEqual(len({r["store"] for r in shared}), 2)
             self.assertIn(stores[SHARED], {r["store"] for r in shared})
         self.wait_told(COPIED, {stores[COPIED]})
         self.wait_told(SHARED, {r["store"] for r in shared})
-        self.assertIn(stores[COPIED], world.event(COPIED, "record_twin", seconds=60)["detail"])
+        if any(len(self.received(COPIED, rule)) == 2 for rule in rules):
+            self.assertIn(stores[COPIED], world.event(COPIED, "record_twin", seconds=60)["detail"])
         self.assertEqual(len(self.received(COPIED, before)), 1, "nothing of before is told twice, nor played twice")
         world.wait_time(withdrawn["at"] + ITEM_S + 1)
         windows = [(r["at"] - 0.05, r["at"] + ITEM_S + 1) for r in (before, *rules)]
