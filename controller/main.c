@@ -320,6 +320,7 @@ int main(int argc, char **argv)
     umask(0077);
     if (sodium_init() < 0 || settings_load(args.config, &p.settings, &why) < 0)
         return say(&why);
+    log_setup("loa-controller", p.settings.log);
     p.c.settings = &p.settings;
     p.c.zones = zones_new(p.settings.zoneinfo, p.settings.calendars);
     if (args.token)

@@ -70,14 +70,16 @@ static int read_all(const struct cfg_node *root, struct settings *s, struct comp
         (r = cfg_text(root, "web", false, PATH_MAX_LEN, &s->web, why)) < 0 ||
         (r = cfg_int(root, "spread_s", false, 0, 3600, &s->spread_s, why)) < 0 ||
         (r = cfg_int(root, "uploads_max", false, 1, 64, &s->uploads_max, why)) < 0 ||
-        (r = read_listener(root, "api", false, &s->api, why)) < 0 || (r = check_zone(root, s, why)) < 0)
+        (r = cfg_log(root, &s->log, why)) < 0 || (r = read_listener(root, "api", false, &s->api, why)) < 0 ||
+        (r = check_zone(root, s, why)) < 0)
         return r;
     return read_listener(root, "blobs", true, &s->blobs, why);
 }
 
 int settings_load(const char *path, struct settings *ret, struct complaint *why)
 {
-    struct settings s = {.zone = "Asia/Ho_Chi_Minh", .web = LOA_WEB_DIR, .spread_s = 45, .uploads_max = 4};
+    struct settings s = {
+        .zone = "Asia/Ho_Chi_Minh", .web = LOA_WEB_DIR, .spread_s = 45, .uploads_max = 4, .log = LOG_LEVEL_INFO};
     int r = cfg_open(path, &s.cfg, why);
     if (r < 0)
         return r;

@@ -23,6 +23,7 @@ struct settings {
     const char *web;
     int64_t spread_s;
     int64_t uploads_max;
+    enum log_level log;
     struct settings_listener api, blobs;
 };
 

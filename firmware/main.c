@@ -170,7 +170,7 @@ int main(int argc, char **argv)
             puts("loa-agent: both files are right");
         return r < 0 ? EXIT_USE : EXIT_SUCCESS;
     }
-    log_setup("loa-agent", (enum log_level)program.settings.log_level);
+    log_setup("loa-agent", program.settings.log);
     if (program.site.sound.alsa_config)
         setenv("ALSA_CONFIG_PATH", program.site.sound.alsa_config, 1);
     r = run(&program, &why);

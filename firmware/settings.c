@@ -3,12 +3,8 @@
 
 #include "firmware/site_read.h"
 #include "playlists/base/bytes.h"
-#include "playlists/base/log.h"
 
 #include <string.h>
-
-static const char *const log_words[] = {"error", "warning", "info", "debug", NULL};
-static const int log_levels[] = {LOG_LEVEL_ERR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG};
 
 int site_read_id(const struct cfg_node *group, const char *setting, const char **ret, struct complaint *why)
 {
@@ -43,7 +39,6 @@ static int read_roots(const struct cfg_node *root, struct settings *settings, st
 
 static int read_settings(const struct cfg_node *root, struct settings *s, struct complaint *why)
 {
-    int log = 2;
     int64_t quota_mb = QUOTA_DEFAULT_MIB, reserve_mb = RESERVE_DEFAULT_MIB;
     int r = site_read_id(root, "device", &s->device, why);
     if (r == 0)
@@ -63,18 +58,17 @@ static int read_settings(const struct cfg_node *root, struct settings *s, struct
     if (r == 0)
         r = cfg_text(root, "zones", false, PATH_MAX_LEN, &s->zone_dir, why);
     if (r == 0)
-        r = cfg_choice(root, "log", false, log_words, &log, why);
+        r = cfg_log(root, &s->log, why);
     if (r == 0)
         r = read_roots(root, s, why);
     s->quota_bytes = quota_mb * 1048576;
     s->reserve_bytes = reserve_mb * 1048576;
-    s->log_level = log_levels[log];
     return r;
 }
 
 int settings_open(const char *path, struct settings *ret, struct complaint *why)
 {
-    struct settings s = {0};
+    struct settings s = {.log = LOG_LEVEL_INFO};
     int r = cfg_open(path, &s.cfg, why);
     if (r < 0)
         return r;

@@ -8,6 +8,7 @@
 #include "boards/bus/bus.h"
 #include "boards/bus/profile.h"
 #include "playlists/base/errors.h"
+#include "playlists/base/log.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -28,7 +29,7 @@ enum { QUOTA_DEFAULT_MIB = 1024, RESERVE_DEFAULT_MIB = 64 };
 struct settings {
     const char *device, *serial, *vault_dir, *link_path, *key_path, *spool_dir, *zone_dir;
     const char *roots[2];  /* base64url x; NULL: not provisioned */
-    int log_level;         /* enum log_level */
+    enum log_level log;
     int64_t quota_bytes;   /* that blobs may take; 0: QUOTA_DEFAULT_MIB */
     int64_t reserve_bytes; /* that stay free on their disk, or a tenth of it if that is less */
     struct cfg *cfg;       /* owns the texts */

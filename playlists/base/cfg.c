@@ -259,6 +259,17 @@ int cfg_choice(const struct cfg_node *group, const char *name, bool required, co
                  text, all);
 }
 
+int cfg_log(const struct cfg_node *root, enum log_level *ret, struct complaint *why)
+{
+    static const char *const words[] = {"error", "warning", "info", "debug", NULL};
+    static const enum log_level levels[] = {LOG_LEVEL_ERR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG};
+    int at = -1;
+    int r = cfg_choice(root, "log", false, words, &at, why);
+    if (r == 0 && at >= 0)
+        *ret = levels[at];
+    return r;
+}
+
 int cfg_group(const struct cfg_node *group, const char *name, bool required, const struct cfg_node **ret,
               struct complaint *why)
 {

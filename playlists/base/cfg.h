@@ -6,6 +6,7 @@
 #define LOA_CFG_H
 
 #include "playlists/base/errors.h"
+#include "playlists/base/log.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -34,6 +35,8 @@ MUST_USE int cfg_file(const struct cfg_node *group, const char *name, bool requi
 /* One of `names` (NULL-terminated); *ret is its index. */
 MUST_USE int cfg_choice(const struct cfg_node *group, const char *name, bool required, const char *const *names,
                         int *ret, struct complaint *why);
+/* The setting `log` of every program: error, warning, info (when absent: *ret stays) or debug. */
+MUST_USE int cfg_log(const struct cfg_node *root, enum log_level *ret, struct complaint *why);
 /* A group or list by name; absent and not required: *ret is NULL. */
 MUST_USE int cfg_group(const struct cfg_node *group, const char *name, bool required, const struct cfg_node **ret,
                        struct complaint *why);

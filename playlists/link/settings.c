@@ -78,24 +78,20 @@ static int read_places(const struct cfg_node *root, struct settings *s, struct c
 
 static int read_rest(const struct cfg_node *root, struct settings *s, struct complaint *why)
 {
-    static const char *const names[] = {"err", "warn", "info", "debug", NULL};
-    static const enum log_level levels[] = {LOG_LEVEL_ERR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG};
     double spread_s = 45, max_s = 300;
-    int level = 2;
     int r = cfg_real(root, "spread_s", false, 0, 3600, &spread_s, why);
     if (r == 0)
         r = cfg_real(root, "backoff_max_s", false, 0.1, 3600, &max_s, why);
     if (r == 0)
-        r = cfg_choice(root, "log", false, names, &level, why);
+        r = cfg_log(root, &s->log, why);
     s->spread_ms = (int64_t)(spread_s * 1000);
     s->backoff_max_ms = (int64_t)(max_s * 1000);
-    s->log = levels[level];
     return r;
 }
 
 int settings_read(const char *path, struct settings *ret_settings, struct complaint *why)
 {
-    struct settings s = {0};
+    struct settings s = {.log = LOG_LEVEL_INFO};
     int r = cfg_open(path, &s.cfg, why);
     if (r < 0)
         return r;

@@ -26,6 +26,8 @@ static int drop_file(void **state)
 
 static const char *const kinds[] = {"amplifier", "sign", NULL};
 
+static enum log_level level; /* as the last file read set it */
+
 /* A reader as our programs have them. */
 static int read_all(const char *text, size_t len, struct complaint *why)
 {
@@ -43,7 +45,10 @@ static int read_all(const char *text, size_t len, struct complaint *why)
     bool on = false;
     int kind = 0;
     const char *host = NULL, *zone = NULL;
+    level = LOG_LEVEL_INFO;
     r = cfg_text(root, "host", true, 20, &host, why);
+    if (r == 0)
+        r = cfg_log(root, &level, why);
     if (r == 0)
         r = cfg_int(root, "port", false, 1, 65535, &port, why);
     if (r == 0)
@@ -74,6 +79,10 @@ static void good_files_are_read(void **state)
     struct complaint why = {{0}};
     assert_int_equal(read_all(text, strlen(text), &why), 0);
     assert_string_equal(why.text, "");
+    assert_int_equal(level, LOG_LEVEL_INFO);
+    const char *debug = "host = \"a\"; log = \"debug\";";
+    assert_int_equal(read_all(debug, strlen(debug), &why), 0);
+    assert_int_equal(level, LOG_LEVEL_DEBUG);
 }
 
 static void bad_files_get_a_sentence_with_their_line(void **state)
@@ -95,6 +104,7 @@ static void bad_files_get_a_sentence_with_their_line(void **state)
         {"host = \"a\";\ngain = true;", 2, "must be a number"},
         {"host = \"a\";\non = 1;", 2, "true or false"},
         {"host = \"a\";\nkind = \"lamp\";", 2, "one of: amplifier, sign"},
+        {"host = \"a\";\nlog = \"loud\";", 2, "one of: error, warning, info, debug"},
         {"host = \"a\";\ngroup = 1;", 2, "must be a group"},
         {"host = \"a\";\ngroup = { };", 2, "'n' is missing"},
         {"host = \"a\";\ngroup = { n = 1;\n m = 2; };", 3, "'m' is not a setting"},
