@@ -28,7 +28,7 @@ enum { QUOTA_DEFAULT_MIB = 1024, RESERVE_DEFAULT_MIB = 64 };
 
 struct settings {
     const char *device, *serial, *vault_dir, *link_path, *key_path, *spool_dir, *zone_dir;
-    const char *roots[2];  /* base64url x; NULL: not provisioned */
+    const char *roots[2]; /* base64url x; NULL: not provisioned */
     enum log_level log;
     int64_t quota_bytes;   /* that blobs may take; 0: QUOTA_DEFAULT_MIB */
     int64_t reserve_bytes; /* that stay free on their disk, or a tenth of it if that is less */
