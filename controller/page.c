@@ -13,7 +13,7 @@ static const struct {
 } files[] = {
     {"/", "index.html", "text/html; charset=utf-8"},      {"/page.js", "page.js", "text/javascript; charset=utf-8"},
     {"/page.css", "page.css", "text/css; charset=utf-8"}, {"/vi.json", "vi.json", "application/json"},
-    {"/en.json", "en.json", "application/json"},
+    {"/en.json", "en.json", "application/json"},          {"/icon.svg", "icon.svg", "image/svg+xml"},
 };
 
 struct MHD_Response *page_file(const struct settings *settings, const char *path)

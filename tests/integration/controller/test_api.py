@@ -27,7 +27,7 @@ class Api(unittest.TestCase):
         self.assertGreaterEqual(status["devices"], 1)
 
     def test_page_is_served_without_a_token_and_with_a_strict_policy(self):
-        for path in ("/", "/page.js", "/page.css", "/vi.json", "/en.json"):
+        for path in ("/", "/page.js", "/page.css", "/vi.json", "/en.json", "/icon.svg"):
             answer = self.w.call("GET", path, token=None)
             self.assertEqual(answer.status, 200, path)
             self.assertIn("script-src 'self'", answer.headers["content-security-policy"])
