@@ -68,6 +68,13 @@ static void sort_days(struct holidays *holidays)
     holidays->n_on = n;
 }
 
+static uint64_t bits_on(const struct on *sorted, size_t n, int64_t day)
+{
+    struct on wanted = {.day = day};
+    const struct on *found = n ? bsearch(&wanted, sorted, n, sizeof(wanted), on_cmp) : NULL;
+    return found ? found->bits : 0;
+}
+
 static int read_entry(const struct cfg_node *node, struct entry *ret, struct complaint *why)
 {
     const char *solar = NULL, *lunar = NULL;
@@ -143,7 +150,8 @@ static int read_days(struct holidays *holidays, const struct cfg_node *node, uin
     return 0;
 }
 
-static int read_holiday(struct holidays *holidays, const struct cfg_node *node, struct complaint *why)
+/* Its names, as one more entry; *ret_bit is the entry's. */
+static int read_names(struct holidays *holidays, const struct cfg_node *node, uint64_t *ret_bit, struct complaint *why)
 {
     const char *id = NULL, *vi = NULL, *en = NULL, *source = NULL;
     if (cfg_text(node, "id", true, 40, &id, why) < 0 || cfg_text(node, "vi", true, TEXT_MAX, &vi, why) < 0 ||
@@ -154,9 +162,77 @@ static int read_holiday(struct holidays *holidays, const struct cfg_node *node, 
         return cfg_complain_of(node, "id", why, "\"%s\" is no id (a-z, 0-9 and '-', as in \"new-year\")", id);
     if (holidays_bit(holidays, id))
         return cfg_complain_of(node, "id", why, "\"%s\" is there already", id);
-    uint64_t bit = UINT64_C(1) << holidays->n;
+    *ret_bit = UINT64_C(1) << holidays->n;
     holidays->at[holidays->n++] = (struct holiday){xstrdup(id), xstrdup(vi), xstrdup(en), xstrdup(source)};
-    return read_days(holidays, node, bit, why);
+    return 0;
+}
+
+static int read_holiday(struct holidays *holidays, const struct cfg_node *node, struct complaint *why)
+{
+    uint64_t bit;
+    return read_names(holidays, node, &bit, why) < 0 ? ERR_FORMAT : read_days(holidays, node, bit, why);
+}
+
+/* --- in lieu --- */
+
+static int read_weekly(const struct cfg_node *node, uint8_t *ret, struct complaint *why)
+{
+    static const char *const names[] = {"mon", "tue", "wed", "thu", "fri", "sat", "sun"};
+    const struct cfg_node *list = NULL;
+    const char *name = NULL;
+    if (cfg_list(node, "weekly", true, 6, &list, why) < 0)
+        return ERR_FORMAT;
+    for (size_t i = 0; i < cfg_len(list); i++) {
+        size_t day = 0;
+        if (cfg_text_at(list, i, 3, &name, why) < 0)
+            return ERR_FORMAT;
+        while (day < 7 && strcmp(names[day], name) != 0)
+            day++;
+        if (day == 7)
+            return cfg_complain(list, why, "weekly: \"%s\" is no day of the week (as in \"sat\")", name);
+        *ret |= (uint8_t)(1U << day);
+    }
+    return 0;
+}
+
+static bool is_weekly(uint8_t weekly, int64_t day)
+{
+    return weekly >> (civil_weekday(day) - 1) & 1;
+}
+
+/* Each holiday on a weekly day off moves that one to the next day that is neither, one after the other. */
+static void add_lieu(struct holidays *holidays, uint8_t weekly, uint64_t bit)
+{
+    size_t n = holidays->n_on;
+    int64_t last = INT64_MIN;
+    for (size_t i = 0; i < n; i++) {
+        int64_t day = holidays->on[i].day;
+        if (!is_weekly(weekly, day))
+            continue;
+        last = last > day ? last : day;
+        do
+            last++;
+        while (is_weekly(weekly, last) || bits_on(holidays->on, n, last));
+        add_day(holidays, last, bit);
+    }
+    sort_days(holidays);
+}
+
+static int read_lieu(struct holidays *holidays, const struct cfg_node *root, struct complaint *why)
+{
+    const struct cfg_node *node = NULL;
+    uint64_t bit;
+    uint8_t weekly = 0;
+    if (cfg_group(root, "lieu", false, &node, why) < 0)
+        return ERR_FORMAT;
+    if (!node)
+        return 0;
+    if (holidays->n == HOLIDAYS_MAX)
+        return cfg_complain(node, why, "there are %d holidays already, no entry is left for it", HOLIDAYS_MAX);
+    if (read_names(holidays, node, &bit, why) < 0 || read_weekly(node, &weekly, why) < 0)
+        return ERR_FORMAT;
+    add_lieu(holidays, weekly, bit);
+    return 0;
 }
 
 static int read_all(struct holidays *holidays, struct cfg *cfg, struct complaint *why)
@@ -176,6 +252,8 @@ static int read_all(struct holidays *holidays, struct cfg *cfg, struct complaint
             return ERR_FORMAT;
     }
     sort_days(holidays);
+    if (read_lieu(holidays, root, why) < 0)
+        return ERR_FORMAT;
     return cfg_finish(cfg, why);
 }
 
@@ -217,10 +295,7 @@ const char *holidays_id(const struct holidays *holidays)
 
 uint64_t holidays_on(const struct holidays *holidays, int64_t day)
 {
-    struct on wanted = {.day = day};
-    const struct on *found =
-        holidays->n_on ? bsearch(&wanted, holidays->on, holidays->n_on, sizeof(wanted), on_cmp) : NULL;
-    return found ? found->bits : 0;
+    return bits_on(holidays->on, holidays->n_on, day);
 }
 
 size_t holidays_count(const struct holidays *holidays)

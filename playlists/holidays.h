@@ -2,7 +2,8 @@
  *
  * A calendar is constant once read; any thread. Its days are a list: each has an id, names and a source in law, and is
  * a day of the solar year, a day of the lunar year, or days that are chosen year by year with a default for the years
- * in which nothing has been chosen yet. */
+ * in which nothing has been chosen yet. One more entry, where the file has it, is the days off in lieu: for each weekly
+ * day off that is a holiday the next day that is neither, and not in lieu of another one. */
 #ifndef LOA_HOLIDAYS_H
 #define LOA_HOLIDAYS_H
 

@@ -37,7 +37,46 @@ static void the_days_of_vietnam(void **state)
     assert_string_equal(holidays_id(vietnam), "vietnam");
     assert_int_equal(holidays_bit(vietnam, "easter"), 0);
     for (size_t i = 0; i < holidays_count(vietnam); i++)
-        assert_non_null(strstr(holidays_at(vietnam, i)->source, "112"));
+        assert_non_null(strstr(holidays_at(vietnam, i)->source,
+                               strcmp(holidays_at(vietnam, i)->id, "in-lieu") == 0 ? "111" : "112"));
+}
+
+/* As they were announced: 2023 had five of them, two behind each of Tết and 30 April; 2025 had none. */
+static void days_in_lieu(void **state)
+{
+    static const char *const known[] = {"2023-01-02", "2023-01-25", "2023-01-26", "2023-05-02", "2023-05-03",
+                                        "2023-09-04", "2024-02-13", "2024-02-14", "2026-04-27"};
+    uint64_t bit = holidays_bit(vietnam, "in-lieu");
+    size_t found = 0;
+    (void)state;
+    assert_true(bit);
+    for (int64_t day = day_of("2023-01-01"); day <= day_of("2026-12-31"); day++) {
+        if (!(holidays_on(vietnam, day) & bit))
+            continue;
+        assert_true(found < sizeof(known) / sizeof(known[0]));
+        assert_int_equal(day, day_of(known[found++]));
+    }
+    assert_int_equal(found, sizeof(known) / sizeof(known[0]));
+}
+
+/* As many as there are holidays on a Saturday or Sunday, each a working day of its own behind its holiday. */
+static void each_weekend_is_made_good_once(void **state)
+{
+    uint64_t bit = holidays_bit(vietnam, "in-lieu");
+    int owed = 0;
+    (void)state;
+    for (int64_t day = civil_days(LUNAR_FIRST_YEAR, 1, 1); day < civil_days(LUNAR_LAST_YEAR + 1, 2, 1); day++) {
+        uint64_t bits = holidays_on(vietnam, day);
+        bool weekend = civil_weekday(day) >= 6;
+        assert_true(bits == (bits & bit) || !(bits & bit));
+        owed += weekend && bits != 0;
+        if (bits & bit) {
+            assert_false(weekend);
+            assert_true(owed-- > 0);
+        } else if (!weekend && !bits) {
+            assert_int_equal(owed, 0); /* no working day goes by while one is owed */
+        }
+    }
 }
 
 /* Eleven days a year by law: five of Tết with the new year's day in them. */
@@ -50,7 +89,7 @@ static void every_year_has_eleven(void **state)
         assert_int_equal(lunar_day(year, 1, false, 1, &new_year), 0);
         assert_true(holidays_on(vietnam, new_year) & holidays_bit(vietnam, "tet"));
         for (int64_t day = civil_days(year, 1, 1); day < civil_days(year + 1, 1, 1); day++) {
-            uint64_t bits = holidays_on(vietnam, day);
+            uint64_t bits = holidays_on(vietnam, day) & ~holidays_bit(vietnam, "in-lieu");
             days += __builtin_popcountll(bits);
             tet += (bits & holidays_bit(vietnam, "tet")) != 0;
         }
@@ -106,6 +145,13 @@ static void wrong_files(void **state)
     refused("id = \"x\"; holidays = ( { id = \"a\"; vi = \"A\"; en = \"A\"; source = \"s\"; solar = \"01-01\"; },"
             " { id = \"a\"; vi = \"A\"; en = \"A\"; source = \"s\"; solar = \"01-02\"; } );",
             "there already");
+    refused(ONE("solar = \"01-01\";") " lieu = { id = \"b\"; vi = \"B\"; en = \"B\"; source = \"s\"; };", "weekly");
+    refused(ONE("solar = \"01-01\";") " lieu = { id = \"b\"; vi = \"B\"; en = \"B\"; source = \"s\"; weekly = "
+                                      "(\"day\"); };",
+            "\"day\" is no day");
+    refused(ONE("solar = \"01-01\";") " lieu = { id = \"a\"; vi = \"B\"; en = \"B\"; source = \"s\"; weekly = "
+                                      "(\"sun\"); };",
+            "there already");
 }
 
 static int set_up(void **state)
@@ -128,6 +174,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_days_of_vietnam),
+        cmocka_unit_test(days_in_lieu),
+        cmocka_unit_test(each_weekend_is_made_good_once),
         cmocka_unit_test(every_year_has_eleven),
         cmocka_unit_test(wrong_files),
     };
