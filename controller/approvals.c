@@ -184,8 +184,8 @@ static json_t *texts_json(const struct texts *texts)
     return list;
 }
 
-size_t approvals_for(struct controller *c, const struct approvals_case *wanted, int64_t now_ms, struct arena *arena,
-                     struct blob_ref **ret)
+static void choose_stored(struct controller *c, const struct approvals_case *wanted, int64_t now_ms,
+                          struct arena *arena, struct chosen *ret)
 {
     json_t *areas = texts_json(wanted->areas);
     /* Of each key those that name an area of the device, the longest valid first. */
@@ -200,9 +200,35 @@ size_t approvals_for(struct controller *c, const struct approvals_case *wanted, 
     struct candidate *candidates = arena_alloc(arena, (n + 1) * sizeof(*candidates));
     for (size_t i = 0; i < n; i++)
         candidates[i] = read_one(c, wanted->authority, json_array_get(rows, i), arena);
-    *ret = arena_alloc(arena, APPROVALS_MAX * sizeof(**ret));
-    n = approvals_choose(wanted, candidates, n, *ret);
+    ret->n = approvals_choose(wanted, candidates, n, ret->ref);
+    for (size_t i = 0; i < ret->n; i++)
+        for (size_t k = 0; k < n; k++)
+            if (candidates[k].opened.approval && strcmp(candidates[k].ref.hash, ret->ref[i].hash) == 0)
+                ret->opened[ret->n_opened++] = candidates[k].opened;
     json_decref(rows);
     json_decref(areas);
-    return n;
+}
+
+struct chosen *approvals_add(struct controller *c, bulletin_of_fn bulletin_of, const void *arg,
+                             const struct texts *areas, int64_t now_ms, struct arena *arena,
+                             struct compile_result *result)
+{
+    struct chosen *chosen = arena_alloc(arena, (result->n_bulletins + 1) * sizeof(*chosen));
+    size_t *wanted = arena_alloc(arena, (result->n_items + 1) * sizeof(*wanted));
+    for (size_t i = 0; i < result->n_bulletins; i++) {
+        struct playlist_bulletin *to = &result->bulletins[i];
+        struct approvals_case wants = {.authority = mandate_authority(c->mandate),
+                                       .bulletin = bulletin_of(arg, to->hash),
+                                       .hash = to->hash,
+                                       .areas = areas,
+                                       .items = result->items,
+                                       .wanted = wanted};
+        for (size_t j = 0; j < result->n_items; j++)
+            if (result->items[j].bulletin == (int64_t)i)
+                wanted[wants.n_wanted++] = j;
+        choose_stored(c, &wants, now_ms, arena, &chosen[i]);
+        to->approvals = chosen[i].ref;
+        to->n_approvals = chosen[i].n;
+    }
+    return chosen;
 }

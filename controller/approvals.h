@@ -4,6 +4,7 @@
 #define LOA_APPROVALS_H
 
 #include "controller/controller.h"
+#include "playlists/compile.h"
 #include "playlists/judge.h"
 
 enum { APPROVALS_MAX = 8 };
@@ -33,8 +34,18 @@ struct candidate {
 size_t approvals_choose(const struct approvals_case *c, const struct candidate *candidates, size_t n,
                         struct blob_ref ret[APPROVALS_MAX]);
 
-/* The same from what the store has at `now_ms`; in `arena`. */
-size_t approvals_for(struct controller *c, const struct approvals_case *wanted, int64_t now_ms, struct arena *arena,
-                     struct blob_ref **ret);
+/* What goes along with one bulletin; in `ref` and `opened` by hash. `opened` has those alone that open. */
+struct chosen {
+    struct blob_ref ref[APPROVALS_MAX];
+    struct opened_approval opened[APPROVALS_MAX];
+    size_t n, n_opened;
+};
+
+/* Of each bulletin of a compiled playlist, those that the store has at `now_ms`: put in, and told (n_bulletins of
+ * them). `bulletin_of` finds each of them by its hash; all in `arena`. */
+typedef const struct bulletin *(*bulletin_of_fn)(const void *arg, const char *hash);
+struct chosen *approvals_add(struct controller *c, bulletin_of_fn bulletin_of, const void *arg,
+                             const struct texts *areas, int64_t now_ms, struct arena *arena,
+                             struct compile_result *result);
 
 #endif

@@ -1,5 +1,5 @@
 /* mandate.h - the trust and the keys in force, as handed in by root and registrar, and judged here as any device judges
- * them. Loop thread only. */
+ * them. One thread for each, with a store of its own. */
 #ifndef LOA_MANDATE_H
 #define LOA_MANDATE_H
 

@@ -41,24 +41,9 @@ void planner_config(struct controller *c, const json_t *facts, int64_t now_ms, s
     *ret = config;
 }
 
-/* Which approvals a bulletin needs is known once its items are. */
-static void add_approvals(struct controller *c, const struct timetables *timetables, const struct texts *areas,
-                          int64_t now_ms, struct arena *arena, struct compile_result *result)
+static const struct bulletin *bulletin_of(const void *timetables, const char *hash)
 {
-    size_t *wanted = arena_alloc(arena, (result->n_items + 1) * sizeof(*wanted));
-    for (size_t i = 0; i < result->n_bulletins; i++) {
-        struct playlist_bulletin *to = &result->bulletins[i];
-        struct approvals_case wants = {.authority = mandate_authority(c->mandate),
-                                       .hash = to->hash,
-                                       .areas = areas,
-                                       .items = result->items,
-                                       .wanted = wanted,
-                                       .bulletin = timetables_bulletin(timetables, to->hash)->bulletin};
-        for (size_t j = 0; j < result->n_items; j++)
-            if (result->items[j].bulletin == (int64_t)i)
-                wanted[wants.n_wanted++] = j;
-        to->n_approvals = approvals_for(c, &wants, now_ms, arena, &to->approvals);
-    }
+    return timetables_bulletin(timetables, hash)->bulletin;
 }
 
 static struct membership *memberships(const json_t *facts, struct arena *arena, size_t *ret_n)
@@ -95,7 +80,7 @@ void planner_playlist(struct controller *c, struct timetables *timetables, const
     planner_device(c, facts, arena, &device);
     timeline_write(timetables_timeline(timetables, &device), now_ms, until_ms, max_items, arena, ret_result);
     struct texts areas = texts_of_json(json_object_get(facts, "config_areas"), arena);
-    add_approvals(c, timetables, &areas, now_ms, arena, ret_result);
+    (void)approvals_add(c, bulletin_of, timetables, &areas, now_ms, arena, ret_result);
     *ret = (struct playlist){.from_ms = now_ms,
                              .until_ms = ret_result->until_ms,
                              .bulletins = ret_result->bulletins,

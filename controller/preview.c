@@ -1,6 +1,8 @@
 /* preview.c - see preview.h. */
 #include "controller/preview.h"
 
+#include "controller/approvals.h"
+#include "controller/mandate.h"
 #include "controller/places.h"
 #include "controller/planner.h"
 #include "controller/rules.h"
@@ -24,7 +26,10 @@ struct making {
     struct compile_bulletin *bulletins;
     size_t n_rules, n_bulletins;
     struct compile_device device;
+    struct texts areas; /* of its configuration */
     struct compile_result result;
+    struct sim_item *items; /* of the result, in its order */
+    const char **refusals;  /* why the device would refuse each of them; NULL: it would not */
 };
 
 /* --- rules and bulletins, with the drafts --- */
@@ -106,8 +111,9 @@ static void gather(struct making *m)
 
 /* --- what the device makes of it --- */
 
-static const struct bulletin *bulletin_of(const struct making *m, const char *hash)
+static const struct bulletin *bulletin_of(const void *making, const char *hash)
 {
+    const struct making *m = making;
     for (size_t i = 0; i < m->n_bulletins; i++)
         if (strcmp(m->bulletins[i].hash, hash) == 0)
             return m->bulletins[i].bulletin;
@@ -124,27 +130,40 @@ static int64_t length_of(const struct making *m, const struct bulletin *bulletin
     return item_length_ms(&use, item->show_ms);
 }
 
-/* Without any approval that stands then, the device refuses it. */
-static bool approved(struct making *m, const char *hash, int64_t start_ms)
+/* As the device judges it, by the approvals that go along; NULL: it may go on air. */
+static const char *refusal_of(struct making *m, const struct playlist_item *item, const struct chosen *chosen)
 {
-    return store_number(
-               m->own.store, 0,
-               "SELECT EXISTS (SELECT 1 FROM approvals WHERE bulletin = ?1 AND from_ms <= ?2 AND until_ms > ?2)", "si",
-               hash, start_ms) != 0;
+    struct complaint why = {0};
+    const char *hash = m->result.bulletins[item->bulletin].hash;
+    enum item_verdict verdict =
+        judge_item(mandate_authority(m->own.mandate), bulletin_of(m, hash), hash, chosen->opened, chosen->n_opened,
+                   &m->areas, (enum air_class)item->class, item->start_ms, &why);
+    if (verdict == ITEM_APPROVED)
+        return NULL;
+    struct buf text = {0};
+    buf_putf(&text, "%s: %s", item_verdict_names[verdict], why.text);
+    const char *kept = arena_strndup(m->arena, buf_text(&text), text.len);
+    buf_done(&text);
+    return kept;
 }
 
 static struct sim_list list_of(struct making *m)
 {
+    const struct preview *wanted = m->wanted;
+    int64_t now_ms = wanted->now_ms < m->from_ms ? wanted->now_ms : m->from_ms;
+    struct chosen *chosen = approvals_add(&m->own, bulletin_of, m, &m->areas, now_ms, m->arena, &m->result);
     struct playlist playlist = {.bulletins = m->result.bulletins, .n_bulletins = m->result.n_bulletins};
-    struct sim_item *items = arena_alloc(m->arena, (m->result.n_items + 1) * sizeof(*items));
+    m->items = arena_alloc(m->arena, (m->result.n_items + 1) * sizeof(m->items[0]));
+    m->refusals = arena_alloc(m->arena, (m->result.n_items + 1) * sizeof(m->refusals[0]));
     for (size_t i = 0; i < m->result.n_items; i++) {
         const struct playlist_item *item = &m->result.items[i];
         const char *hash = item->bulletin < 0 ? NULL : m->result.bulletins[item->bulletin].hash;
-        items[i] = sim_item_of(&playlist, item, length_of(m, hash ? bulletin_of(m, hash) : NULL, item));
-        if (hash && !approved(m, hash, item->start_ms))
-            items[i].air.blocked = REASON_NOT_APPROVED;
+        m->items[i] = sim_item_of(&playlist, item, length_of(m, hash ? bulletin_of(m, hash) : NULL, item));
+        m->refusals[i] = hash ? refusal_of(m, item, &chosen[item->bulletin]) : NULL;
+        if (m->refusals[i])
+            m->items[i].air.blocked = REASON_NOT_APPROVED;
     }
-    return (struct sim_list){.items = items, .n = m->result.n_items};
+    return (struct sim_list){.items = m->items, .n = m->result.n_items};
 }
 
 /* --- told --- */
@@ -168,14 +187,6 @@ static json_t *text_or_null(const char *text)
     return text ? json_string(text) : json_null();
 }
 
-static const char *source_of(const struct making *m, const char *occurrence)
-{
-    for (size_t i = 0; i < m->result.n_items; i++)
-        if (strcmp(m->result.items[i].id, occurrence) == 0)
-            return m->result.items[i].source;
-    return NULL;
-}
-
 static json_t *tell_entry(const struct making *m, const struct sim_receipt *receipt)
 {
     const struct sim_item *item = receipt->item;
@@ -186,13 +197,14 @@ static json_t *tell_entry(const struct making *m, const struct sim_receipt *rece
     json_object_set_new(told, "rule", rule);
     json_object_set_new(told, "bulletin", text_or_null(item->bulletin));
     json_object_set_new(told, "title", text_or_null(bulletin ? bulletin->title : NULL));
-    json_object_set_new(told, "source", text_or_null(item->bulletin ? NULL : source_of(m, item->occurrence)));
+    json_object_set_new(told, "source", text_or_null(m->result.items[item - m->items].source));
     json_object_set_new(told, "class", json_string(air_class_names[item->air.class]));
     json_object_set_new(told, "planned", json_instant(receipt->planned_ms));
     json_object_set_new(told, "started", instant_or_null(receipt->started_ms));
     json_object_set_new(told, "ended", instant_or_null(receipt->ended_ms));
     json_object_set_new(told, "heard_ms", json_integer(receipt->heard_ms));
     json_object_set_new(told, "reason", json_string(reason_names[receipt->reason]));
+    json_object_set_new(told, "detail", text_or_null(m->refusals[receipt->item - m->items]));
     json_object_set_new(told, "exempt", text_or_null(receipt->exempt));
     return told;
 }
@@ -293,6 +305,7 @@ static json_t *make(struct making *m)
     if (facts) {
         const json_t *zone = json_object_get(json_object_get(facts, "settings"), "zone");
         planner_device(&m->own, facts, m->arena, &m->device);
+        m->areas = texts_of_json(json_object_get(facts, "config_areas"), m->arena);
         m->zone = zones_get(m->own.zones, json_string_value(zone));
         gather(m);
         if (m->zone)
@@ -312,7 +325,9 @@ json_t *preview_make(const struct settings *settings, const struct preview *want
         m.own.zones = zones_new(settings->zoneinfo, settings->calendars);
         m.timetables = timetables_new();
         if (store_snapshot(m.own.store) == 0) {
+            m.own.mandate = mandate_new(m.own.store, settings);
             told = make(&m);
+            mandate_free(m.own.mandate);
             (void)!store_commit(m.own.store);
         }
         timetables_free(m.timetables);

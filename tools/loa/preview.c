@@ -23,9 +23,9 @@ static json_t *clock_of(const struct zone *zone, const char *instant)
 static void print_entries(const json_t *answer)
 {
     static const struct column columns[] = {
-        {"planned", "at"}, {"on", "on"},         {"off", "off"},       {"class", "class"},
-        {"what", "what"},  {"reason", "reason"}, {"exempt", "exempt"}, {"occurrence", "occurrence"},
-        {NULL, NULL}};
+        {"planned", "at"},    {"on", "on"},         {"off", "off"},       {"class", "class"},
+        {"what", "what"},     {"reason", "reason"}, {"exempt", "exempt"}, {"occurrence", "occurrence"},
+        {"detail", "detail"}, {NULL, NULL}};
     struct zone *zone = NULL;
     json_t *rows = json_array(), *entry;
     size_t i;

@@ -43,6 +43,50 @@ class Preview(unittest.TestCase):
         today = self.world.get("preview?device=box-1")
         self.assertEqual(len(today["entries"]), 2)
 
+    def reasons(self):
+        return [(e["reason"], (e["detail"] or "").split(":")[0]) for e in self.preview()["entries"]]
+
+    def test_approvals_are_judged_as_at_the_device(self):
+        """Who approved, for where, up to which class, until when, by a key that stands, and enough of them."""
+        w, day_ms = self.world, int(datetime.datetime.fromisoformat(DAY + "T00:00:00+00:00").timestamp() * 1000)
+        w.want(201, "POST", "trust", w.root.seal("trust", w.trust_payload(quorums=[{"class": "normal", "areas": ["a001"], "persons": 2}])),
+               type="application/jose")
+        version = int(datetime.datetime.now().timestamp() * 1000)
+
+        def keys(**second):
+            nonlocal version
+            version += 1
+            payload = w.keys_payload(ver=version)
+            payload["persons"][1].update(second)
+            w.want(201, "POST", "keys", w.registrar.seal("keys", payload), type="application/jose")
+
+        def hand_in(person=0, **more):
+            w.want(201, "POST", "approvals", w.approve(self.hash, person, **more), type="application/jose")
+        keys()
+        w.want(201, "POST", "rules", rule(self.hash, id="r1"))
+        self.assertEqual(self.reasons(), [("not_approved", "unapproved")])
+        hand_in(areas=["a002"])
+        self.assertEqual(self.reasons(), [("not_approved", "out_of_scope")])
+        hand_in(**{"class": "filler"})
+        self.assertEqual(self.reasons(), [("not_approved", "out_of_class")])
+        hand_in(until_ms=day_ms - 86400000)
+        self.assertEqual(self.reasons(), [("not_approved", "out_of_time")])
+        hand_in()
+        self.assertEqual(self.reasons(), [("not_approved", "quorum")])
+        hand_in(areas=["a001"])
+        self.assertEqual(self.reasons(), [("not_approved", "quorum")])  # the same person
+        hand_in(1)
+        self.assertEqual(self.reasons(), [("on_time", "")])
+        now_ms = int(datetime.datetime.now().timestamp() * 1000)
+        keys(ended="retired", ended_ms=now_ms + 1000)
+        self.assertEqual(self.reasons(), [("on_time", "")])  # signed before
+        keys(ended="compromised", ended_ms=now_ms)
+        self.assertEqual(self.reasons(), [("not_approved", "quorum")])
+        keys(areas=["a002"])
+        self.assertEqual(self.reasons(), [("not_approved", "quorum")])
+        keys(**{"class": "filler"})
+        self.assertEqual(self.reasons(), [("not_approved", "quorum")])
+
     def test_drafts(self):
         self.approve()
         self.world.want(201, "POST", "rules", rule(self.hash, id="r1"))
