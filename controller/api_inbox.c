@@ -17,27 +17,46 @@ static const char *const state_names[] = {"pending", "taken", "declined", NULL};
 
 /* Behind SQL_SCOPE: which rules from above reach which commune of the unit. */
 #define SQL_REACH                                                                                                      \
-    ", communes(id, name) AS (SELECT a.id, a.name FROM areas a JOIN scope ON scope.id = a.id WHERE a.kind IN"          \
-    " ('commune', 'ward') AND a.id NOT IN (SELECT area FROM area_ends)), ups(commune, id) AS (SELECT id, id FROM"      \
-    " communes UNION SELECT u.commune, a.parent FROM ups u JOIN areas a ON a.id = u.id WHERE a.parent IS NOT NULL),"   \
-    " downs(commune, id) AS (SELECT id, id FROM communes UNION SELECT d.commune, a.id FROM downs d JOIN areas a ON"    \
-    " a.parent = d.id), offered(id) AS (SELECT id FROM rules WHERE ended_ms IS NULL AND json_extract(body, '$.carry')" \
-    " IN ('offer', 'must')), reach(rule, commune) AS (SELECT t.rule, u.commune FROM rule_targets t JOIN offered o ON"  \
-    " o.id = t.rule JOIN ups u ON t.kind = 'area' AND t.target = u.id UNION SELECT t.rule, d.commune FROM"             \
-    " rule_targets t JOIN offered o ON o.id = t.rule JOIN downs d ON t.kind = 'area' AND t.target = d.id UNION SELECT" \
-    " t.rule, d.commune FROM rule_targets t JOIN offered o ON o.id = t.rule JOIN devices v ON t.kind = 'device' AND"   \
-    " v.id = t.target JOIN downs d ON d.id = v.area UNION SELECT t.rule, d.commune FROM rule_targets t JOIN offered o" \
-    " ON o.id = t.rule JOIN group_members m ON t.kind = 'group' AND m.grp = t.target JOIN devices v ON v.id ="         \
-    " m.device JOIN downs d ON d.id = v.area), reached(rule, commune) AS (SELECT rule, commune FROM reach WHERE NOT"   \
-    " EXISTS (SELECT 1 FROM rules r, json_each(r.body, '$.except_areas') j JOIN ups u ON u.id = j.value WHERE r.id ="  \
-    " reach.rule AND u.commune = reach.commune)) "
+    ", communes(id, name) AS (SELECT a.id, a.name FROM areas a JOIN scope ON scope.id = a.id"                          \
+    " WHERE a.kind IN ('commune', 'ward') AND a.id NOT IN (SELECT area FROM area_ends)),"                              \
+    " ups(commune, id) AS (SELECT id, id FROM communes UNION SELECT u.commune, a.parent FROM ups u"                    \
+    " JOIN areas a ON a.id = u.id WHERE a.parent IS NOT NULL),"                                                        \
+    " downs(commune, id) AS (SELECT id, id FROM communes UNION SELECT d.commune, a.id FROM downs d"                    \
+    " JOIN areas a ON a.parent = d.id),"                                                                               \
+    " here(commune, device) AS (SELECT d.commune, v.id FROM downs d JOIN devices v ON v.area = d.id),"                 \
+    " offered(id, body) AS (SELECT id, body FROM rules WHERE ended_ms IS NULL"                                         \
+    " AND json_extract(body, '$.carry') IN ('offer', 'must')),"                                                        \
+    " gone(rule, id) AS (SELECT o.id, j.value FROM offered o, json_each(o.body, '$.except_areas') j"                   \
+    " UNION SELECT g.rule, a.id FROM gone g JOIN areas a ON a.parent = g.id),"                                         \
+    " spared(rule, device) AS (SELECT o.id, j.value FROM offered o, json_each(o.body, '$.except_devices') j"           \
+    " UNION SELECT o.id, m.device FROM offered o, json_each(o.body, '$.except_groups') j"                              \
+    " JOIN group_members m ON m.grp = j.value UNION SELECT g.rule, v.id FROM gone g JOIN devices v ON v.area = g.id)," \
+    " meant(rule, commune, device) AS (SELECT t.rule, h.commune, h.device FROM rule_targets t"                         \
+    " JOIN offered o ON o.id = t.rule JOIN here h ON t.kind = 'device' AND h.device = t.target"                        \
+    " UNION SELECT t.rule, h.commune, h.device FROM rule_targets t JOIN offered o ON o.id = t.rule"                    \
+    " JOIN group_members m ON t.kind = 'group' AND m.grp = t.target JOIN here h ON h.device = m.device),"              \
+    " within(rule, commune) AS (SELECT t.rule, u.commune FROM rule_targets t JOIN offered o ON o.id = t.rule"          \
+    " JOIN ups u ON t.kind = 'area' AND t.target = u.id"                                                               \
+    " UNION SELECT t.rule, d.commune FROM rule_targets t JOIN offered o ON o.id = t.rule"                              \
+    " JOIN downs d ON t.kind = 'area' AND t.target = d.id),"                                                           \
+    " reached(rule, commune) AS (SELECT rule, commune FROM meant"                                                      \
+    " WHERE (rule, device) NOT IN (SELECT rule, device FROM spared)"                                                   \
+    " UNION SELECT w.rule, w.commune FROM within w WHERE (w.rule, w.commune) NOT IN (SELECT rule, id FROM gone)"       \
+    " AND (w.rule NOT IN (SELECT rule FROM spared) OR NOT EXISTS (SELECT 1 FROM here WHERE commune = w.commune)"       \
+    " OR EXISTS (SELECT 1 FROM here WHERE commune = w.commune"                                                         \
+    " AND (w.rule, device) NOT IN (SELECT rule, device FROM spared)))) "
+
+/* How many devices of the commune the rule does not leave out. */
+#define SQL_DEVICES                                                                                                    \
+    "(SELECT count(*) FROM here WHERE commune = c.id AND (r.id, device) NOT IN (SELECT rule, device FROM spared))"
 
 #define SQL_ITEM                                                                                                       \
     "SELECT printf('%012d.%s', r.n, c.id) AS cursor, r.id AS rule, c.id AS commune, c.name AS commune_name, r.unit,"   \
     " (SELECT title FROM bulletins b WHERE b.hash = r.bulletin) AS title, json_extract(r.body, '$.class') AS class,"   \
     " json_extract(r.body, '$.carry') AS carry, json_extract(r.body, '$.window') AS window__json,"                     \
     " json_extract(r.body, '$.times') AS times__json, coalesce(p.state, 'pending') AS state, p.times AS"               \
-    " times_here__json, p.at_ms AS answered__at FROM reached e JOIN rules r ON r.id = e.rule JOIN communes c ON c.id"  \
+    " times_here__json, p.at_ms AS answered__at, " SQL_DEVICES                                                         \
+    " AS devices FROM reached e JOIN rules r ON r.id = e.rule JOIN communes c ON c.id"                                 \
     " = e.commune LEFT JOIN placements p ON p.rule = r.id AND p.area = c.id "
 
 static int check_choice(struct request *r, const char *name, const char *value, const char *const *names)
@@ -205,13 +224,13 @@ int api_inbox_answer(struct request *r)
 #define SQL_CARRIAGE                                                                                                   \
     "SELECT c.id AS cursor, c.id AS commune, c.name, CASE WHEN p.times IS NOT NULL THEN 'moved' ELSE"                  \
     " coalesce(p.state, CASE json_extract(r.body, '$.carry') WHEN 'must' THEN 'carried' ELSE 'pending' END) END AS"    \
-    " state, p.times AS times__json, p.at_ms AS answered__at, (SELECT count(*) FROM devices v JOIN downs d ON d.id ="  \
-    " v.area WHERE d.commune = c.id) AS devices, coalesce(s.planned, 0) AS planned, coalesce(s.heard, 0) AS heard"     \
+    " state, p.times AS times__json, p.at_ms AS answered__at, " SQL_DEVICES                                            \
+    " AS devices, coalesce(s.planned, 0) AS planned, coalesce(s.heard, 0) AS heard"                                    \
     " FROM reached e JOIN rules r ON r.id = e.rule JOIN communes c ON c.id = e.commune LEFT JOIN placements p ON"      \
     " p.rule = r.id AND p.area = c.id LEFT JOIN (SELECT d.commune, count(DISTINCT q.device || ' ' || q.occurrence) AS" \
     " planned, count(DISTINCT CASE WHEN q.started_ms > 0 AND q.reason IN ('on_time', 'late') THEN q.device || ' ' ||"  \
-    " q.occurrence END) AS heard FROM receipts q JOIN devices v ON v.id = q.device JOIN downs d ON d.id = v.area"      \
-    " WHERE q.rule = ?2 AND q.planned_ms >= ?5 AND q.planned_ms < ?6 AND q.twin = 0 GROUP BY d.commune) s ON"          \
+    " q.occurrence END) AS heard FROM receipts q JOIN here d ON d.device = q.device WHERE q.rule = ?2"                 \
+    " AND q.planned_ms >= ?5 AND q.planned_ms < ?6 AND q.twin = 0 GROUP BY d.commune) s ON"                            \
     " s.commune = c.id WHERE r.id = ?2 AND c.id > ?3 ORDER BY c.id LIMIT ?4"
 
 int api_carriage(struct request *r)

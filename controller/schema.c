@@ -184,5 +184,8 @@ static const char step_8[] = "ALTER TABLE problems ADD COLUMN other TEXT;"
                              "ALTER TABLE problems ADD COLUMN count INTEGER NOT NULL DEFAULT 1;"
                              "ALTER TABLE problems ADD COLUMN warning INTEGER NOT NULL DEFAULT 0;";
 
-const char *const schema_steps[] = {step_1, step_2, step_3, step_4, step_5, step_6, step_7, step_8};
+/* Who carries a rule is counted from its receipts. */
+static const char step_9[] = "CREATE INDEX receipts_rule ON receipts (rule, planned_ms);";
+
+const char *const schema_steps[] = {step_1, step_2, step_3, step_4, step_5, step_6, step_7, step_8, step_9};
 const int schema_n_steps = sizeof(schema_steps) / sizeof(schema_steps[0]);

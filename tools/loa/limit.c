@@ -110,8 +110,9 @@ static int exempt_end(struct call *call)
 }
 
 static const struct column inbox_columns[] = {
-    {"rule", "rule"},   {"commune", "commune"}, {"state", "state"},           {"class", "class"}, {"carry", "carry"},
-    {"times", "times"}, {"window", "window"},   {"times here", "times_here"}, {"title", "title"}, {NULL, NULL},
+    {"rule", "rule"},       {"commune", "commune"}, {"state", "state"},   {"class", "class"},
+    {"carry", "carry"},     {"times", "times"},     {"window", "window"}, {"times here", "times_here"},
+    {"devices", "devices"}, {"title", "title"},     {NULL, NULL},
 };
 
 static int inbox_list(struct call *call)

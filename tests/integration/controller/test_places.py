@@ -350,6 +350,7 @@ class Places(unittest.TestCase):
         self.assertEqual(self.w.want(200, post, "inbox/offer", {"answer": "wait"}, token=two)["state"], "pending")
         self.assertEqual(self.loa("inbox", "take", "offer", "--commune", "i2")["state"], "taken")
         self.assertEqual(len(self.loa("carriage", "offer")["items"]), 2)
+        self.check_what_is_left_out(province)
 
         def at_devices():
             at = {}
@@ -360,6 +361,28 @@ class Places(unittest.TestCase):
         hours = {"in-1": {("offer", "00:15"), ("must", "22:30"), ("must", "11:59"), ("own", "23:30")},
                  "in-2": {("offer", "23:30"), ("must", "23:00"), ("must", "10:00")}}
         wait_for("each commune's own times", lambda: at_devices() == hours, 60)
+
+    def check_what_is_left_out(self, province):
+        """A commune of which a rule means nothing has nothing to answer; what is left of it is counted."""
+        self.device("in-3", "i11")
+        self.w.want(201, "POST", "groups", {"id": "sach", "name": "Sách", "unit": "i0", "devices": ["in-2", "in-3"]}, token=province)
+
+        def waits(**more):
+            rule = self.rule(token=province, devices=None, times=["08:00"], **{"areas": ["i0"], **more})["id"]
+            found = {i["commune"]: i["devices"] for i in self.w.get("inbox?state=pending", token=province)["items"] if i["rule"] == rule}
+            answer = self.w.call("GET", f"carriage?rule={rule}", token=province)
+            carried = {c["commune"]: c["devices"] for c in answer.json["items"]} if answer.status == 200 else {}
+            self.w.want(200, "DELETE", f"rules/{rule}", token=province)
+            self.assertEqual(carried, found)
+            return found
+        self.assertEqual(waits(), {"i1": 2, "i2": 1})
+        self.assertEqual(waits(except_groups=["sach"]), {"i1": 1})
+        self.assertEqual(waits(except_devices=["in-1"]), {"i1": 1, "i2": 1})
+        self.assertEqual(waits(except_devices=["in-1", "in-3"]), {"i2": 1})
+        self.assertEqual(waits(except_areas=["i11"]), {"i2": 1})
+        self.assertEqual(waits(except_areas=["i2"], except_devices=["in-1"]), {"i1": 1})
+        self.assertEqual(waits(areas=[], groups=["sach"], except_devices=["in-2"]), {"i1": 2})
+        self.assertEqual(waits(areas=[], groups=["sach"], except_groups=["sach"]), {})
 
 
 if __name__ == "__main__":
