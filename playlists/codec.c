@@ -1,10 +1,10 @@
-/* codec.c - see codec.h. jansson reads the JSON; writing is ours, straight from the table. */
+/* codec.c - see codec.h. json_read.h reads the JSON; writing is ours, straight from the table. */
 #include "playlists/codec.h"
 
+#include "playlists/json_read.h"
 #include "playlists/member.h"
 
 #include <inttypes.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,49 +13,54 @@
 
 struct reader {
     struct arena *arena;
+    const struct json_value *values;
     struct complaint *why;
 };
 
-static const char *json_word(const json_t *value)
+static int wrong_type(const struct json_value *value, const char *wanted, struct complaint *why)
 {
     static const char *const words[] = {
-        [JSON_OBJECT] = "an object",   [JSON_ARRAY] = "a list", [JSON_STRING] = "a text", [JSON_INTEGER] = "an integer",
-        [JSON_REAL] = "a real number", [JSON_TRUE] = "true",    [JSON_FALSE] = "false",   [JSON_NULL] = "null"};
-    return words[json_typeof(value)];
+        [JSON_IS_OBJECT] = "an object", [JSON_IS_LIST] = "a list",        [JSON_IS_TEXT] = "a text",
+        [JSON_IS_INT] = "an integer",   [JSON_IS_REAL] = "a real number", [JSON_IS_NULL] = "null"};
+    const char *word = value->kind != JSON_IS_BOOL ? words[value->kind] : value->yes ? "true" : "false";
+    return complain(why, ERR_FORMAT, "is %s, it must be %s", word, wanted);
 }
 
-static int wrong_type(const json_t *value, const char *wanted, struct complaint *why)
+/* What follows `value` and all that is in it: the next entry of its list. */
+static const struct json_value *behind(const struct reader *r, const struct json_value *value)
 {
-    return complain(why, ERR_FORMAT, "is %s, it must be %s", json_word(value), wanted);
+    return &r->values[value->next];
 }
 
-static int read_shape(const struct reader *r, const struct shape *shape, const json_t *value,
+static int read_shape(const struct reader *r, const struct shape *shape, const struct json_value *value,
                       const struct member_path *path, void *ret);
 
-static int read_text(const struct reader *r, const struct field *f, const json_t *value, const char **ret)
+static int read_text(const struct reader *r, const struct field *f, const struct json_value *value, const char **ret)
 {
-    if (!json_is_string(value))
+    if (value->kind != JSON_IS_TEXT)
         return wrong_type(value, "a text", r->why);
-    int err = member_check_text(f, json_string_value(value), json_string_length(value), r->why);
+    const char *text = arena_strndup(r->arena, value->text, value->n);
+    int err = member_check_text(f, text, value->n, r->why);
     if (err == 0)
-        *ret = arena_strndup(r->arena, json_string_value(value), json_string_length(value));
+        *ret = text;
     return err;
 }
 
-static int read_texts(const struct reader *r, const struct field *f, const json_t *value,
+static int read_texts(const struct reader *r, const struct field *f, const struct json_value *value,
                       const struct member_path *path, struct texts *ret)
 {
-    if (!json_is_array(value))
+    if (value->kind != JSON_IS_LIST)
         return member_at(path, r->why, wrong_type(value, "a list of texts", r->why));
-    size_t n = json_array_size(value);
+    size_t n = value->n;
     int err = member_check_count(f, n, r->why);
     if (err)
         return member_at(path, r->why, err);
     ret->at = arena_alloc(r->arena, n * sizeof(*ret->at));
     ret->n = n;
-    for (size_t i = 0; i < n; i++) {
+    const struct json_value *entry = value + 1;
+    for (size_t i = 0; i < n; i++, entry = behind(r, entry)) {
         struct member_path here = {path->up, path->name, i, true};
-        err = read_text(r, f, json_array_get(value, i), &ret->at[i]);
+        err = read_text(r, f, entry, &ret->at[i]);
         if (err)
             return member_at(&here, r->why, err);
     }
@@ -63,19 +68,20 @@ static int read_texts(const struct reader *r, const struct field *f, const json_
     return err ? member_at(path, r->why, err) : 0;
 }
 
-static int read_list(const struct reader *r, const struct field *f, const json_t *value, const struct member_path *path,
-                     char *base)
+static int read_list(const struct reader *r, const struct field *f, const struct json_value *value,
+                     const struct member_path *path, char *base)
 {
-    if (!json_is_array(value))
+    if (value->kind != JSON_IS_LIST)
         return member_at(path, r->why, wrong_type(value, "a list", r->why));
-    size_t n = json_array_size(value);
+    size_t n = value->n;
     int err = member_check_count(f, n, r->why);
     if (err)
         return member_at(path, r->why, err);
     char *items = arena_alloc(r->arena, n * f->shape->size);
-    for (size_t i = 0; i < n; i++) {
+    const struct json_value *entry = value + 1;
+    for (size_t i = 0; i < n; i++, entry = behind(r, entry)) {
         struct member_path here = {path->up, path->name, i, true};
-        err = read_shape(r, f->shape, json_array_get(value, i), &here, items + i * f->shape->size);
+        err = read_shape(r, f->shape, entry, &here, items + i * f->shape->size);
         if (err)
             return err;
     }
@@ -84,7 +90,7 @@ static int read_list(const struct reader *r, const struct field *f, const json_t
     return 0;
 }
 
-static int read_object(const struct reader *r, const struct field *f, const json_t *value,
+static int read_object(const struct reader *r, const struct field *f, const struct json_value *value,
                        const struct member_path *path, char *base)
 {
     void *object = arena_alloc(r->arena, f->shape->size);
@@ -94,29 +100,34 @@ static int read_object(const struct reader *r, const struct field *f, const json
     return err;
 }
 
-static int read_number(const struct reader *r, const struct field *f, const json_t *value, void *at)
+static int read_number(const struct reader *r, const struct field *f, const struct json_value *value, void *at)
 {
     if (f->kind == FIELD_REAL) {
-        if (!json_is_number(value))
+        if (value->kind != JSON_IS_REAL && value->kind != JSON_IS_INT)
             return wrong_type(value, "a number", r->why);
-        *(double *)at = json_number_value(value);
+        *(double *)at = value->kind == JSON_IS_REAL ? value->real : (double)value->integer;
         return member_check_real(f, *(double *)at, r->why);
     }
-    if (!json_is_integer(value))
+    if (value->kind != JSON_IS_INT)
         return wrong_type(value, "an integer", r->why);
-    *(int64_t *)at = json_integer_value(value);
+    *(int64_t *)at = value->integer;
     return member_check_int(f, *(int64_t *)at, r->why);
 }
 
-static int read_choice(const struct reader *r, const struct field *f, const json_t *value, int *ret)
+static int read_choice(const struct reader *r, const struct field *f, const struct json_value *value, int *ret)
 {
-    if (!json_is_string(value))
+    if (value->kind != JSON_IS_TEXT)
         return wrong_type(value, "a text", r->why);
-    *ret = member_name_index(f->names, json_string_value(value));
-    return member_check_choice(f, *ret, json_string_value(value), r->why);
+    *ret = -1;
+    for (int i = 0; *ret < 0 && f->names[i]; i++)
+        if (strlen(f->names[i]) == value->n && memcmp(f->names[i], value->text, value->n) == 0)
+            *ret = i;
+    if (*ret >= f->min && *ret <= f->max)
+        return 0;
+    return member_check_choice(f, *ret, arena_strndup(r->arena, value->text, value->n), r->why);
 }
 
-static int read_field(const struct reader *r, const struct field *f, const json_t *value,
+static int read_field(const struct reader *r, const struct field *f, const struct json_value *value,
                       const struct member_path *path, char *base)
 {
     void *at = base + f->offset;
@@ -127,9 +138,9 @@ static int read_field(const struct reader *r, const struct field *f, const json_
         err = read_number(r, f, value, at);
         break;
     case FIELD_BOOL:
-        if (!json_is_boolean(value))
+        if (value->kind != JSON_IS_BOOL)
             err = wrong_type(value, "true or false", r->why);
-        *(bool *)at = json_is_true(value);
+        *(bool *)at = value->kind == JSON_IS_BOOL && value->yes;
         break;
     case FIELD_CHOICE:
         err = read_choice(r, f, value, at);
@@ -147,15 +158,16 @@ static int read_field(const struct reader *r, const struct field *f, const json_
     return err ? member_at(path, r->why, err) : 0;
 }
 
-static int read_shape(const struct reader *r, const struct shape *shape, const json_t *value,
+static int read_shape(const struct reader *r, const struct shape *shape, const struct json_value *value,
                       const struct member_path *path, void *ret)
 {
-    if (!json_is_object(value))
+    if (value->kind != JSON_IS_OBJECT)
         return member_at(path, r->why, wrong_type(value, "an object", r->why));
+    uint32_t hint = (uint32_t)(value - r->values) + 1;
     for (size_t i = 0; i < shape->n_fields; i++) {
         const struct field *f = &shape->fields[i];
         struct member_path here = {path, f->name, 0, false};
-        const json_t *member = json_object_get(value, f->name);
+        const struct json_value *member = json_member(r->values, value, f->name, &hint);
         int err = 0;
         if (member)
             err = read_field(r, f, member, &here, ret);
@@ -196,20 +208,15 @@ int codec_decode(const struct shape *shape, const void *data, size_t len, size_t
 {
     if (len > max_len)
         return complain(why, ERR_LIMIT, "has %zu bytes, it must have at most %zu", len, max_len);
-    if (!codec_depth_ok(data, len, CODEC_DEPTH_MAX))
-        return complain(why, ERR_LIMIT, "is nested deeper than %d levels", CODEC_DEPTH_MAX);
-    json_error_t error;
-    json_t *json = json_loadb(data, len, JSON_REJECT_DUPLICATES, &error);
-    if (!json) {
-        char q[MEMBER_QUOTE_MAX + 8];
-        return complain(why, ERR_FORMAT, "is not the JSON of one object: %s (line %d, column %d)",
-                        member_quote(error.text, strlen(error.text), q), error.line, error.column);
-    }
-    struct reader r = {arena, why};
+    struct json_value *values = NULL;
+    int err = json_read(data, len, CODEC_DEPTH_MAX, arena, &values, why);
+    if (err)
+        return err;
+    struct reader r = {arena, values, why};
     struct member_path top = {0};
     void *value = arena_alloc(arena, shape->size);
-    int err = read_shape(&r, shape, json, &top, value);
-    json_decref(json);
+    err = read_shape(&r, shape, values, &top, value);
+    free(values);
     if (err == 0)
         *ret = value;
     return err;
