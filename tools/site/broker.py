@@ -3,40 +3,13 @@
 import contextlib
 import os
 import random
+import shutil
 import socket
 import ssl
 
 from process import Failure, wait_until
 
-ACL = """\
-# The identity is the common name of the certificate.
-user controller
-topic readwrite loa/1/#
-
-# May read everything and write nothing. `deny` comes before the patterns, which would let it write as a device of that name.
-user observer
-topic read #
-topic read $SYS/#
-topic deny loa/1/dev/observer/#
-
-# Devices: what is for all, and their own branch. Area topics are readable by every device, writable by none.
-pattern read loa/1/trust
-pattern read loa/1/keys
-pattern read loa/1/area/+/inforce
-pattern read loa/1/live/+
-pattern read loa/1/dev/%u/config
-pattern read loa/1/dev/%u/playlist
-pattern read loa/1/dev/%u/inforce
-pattern read loa/1/dev/%u/welcome
-pattern read loa/1/dev/%u/cmd
-pattern write loa/1/dev/%u/state
-pattern write loa/1/dev/%u/receipt
-pattern write loa/1/dev/%u/event
-pattern write loa/1/dev/%u/reply
-pattern write loa/1/dev/%u/health
-"""
-
-
+PACKAGED = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "packaging", "controller")
 
 
 def _claim(port):
@@ -84,18 +57,18 @@ class Broker:
             "mosquitto", ["mosquitto", "-c", os.path.join(self.folder, "mosquitto.conf")], installation.log("mosquitto"))
 
     def configure(self):
-        """Write configuration and ACL."""
-        lines = [f"listener {self.port} 127.0.0.1", f"cafile {self.i.pki.ca}", f"certfile {self.cert}",
-                 f"keyfile {self.key}", "require_certificate true", "use_identity_as_username true",
-                 "allow_anonymous false", f"acl_file {self.folder}/acl", "per_listener_settings false",
-                 "tls_version tlsv1.2", "persistence true", f"persistence_location {self.folder}/",
-                 "autosave_on_changes true", "autosave_interval 1", "max_inflight_messages 100",
-                 # The controller is one client: what all devices say at once waits for it here. Bytes are what is scarce, not numbers.
-                 "max_queued_messages 0", "max_queued_bytes 67108864", "message_size_limit 66560", "log_dest stderr", "log_type error",
-                 "log_type warning", "log_type notice", "connection_messages true", "set_tcp_nodelay true"]
+        """What the package ships as examples, with this folder's paths and this port."""
+        ours = {"listener": f"{self.port} 127.0.0.1", "cafile": self.i.pki.ca, "certfile": self.cert, "keyfile": self.key,
+                "acl_file": f"{self.folder}/acl"}
+        with open(os.path.join(PACKAGED, "mosquitto.conf")) as file:
+            words = [line.split(None, 1) for line in file.read().splitlines() if line and not line.startswith("#")]
+        lines = [f"{name} {ours.pop(name, value)}" for name, value in words]
+        assert not ours, f"the packaged mosquitto.conf lacks {', '.join(ours)}"
+        lines += ["persistence true", f"persistence_location {self.folder}/", "autosave_on_changes true", "autosave_interval 1",
+                  "log_dest stderr", "log_type error", "log_type warning", "log_type notice", "connection_messages true"]
         if os.geteuid() == 0:
             lines.append("user root")  # else it gives up root and cannot read its files here
-        self.i.write(os.path.join(self.folder, "acl"), ACL)
+        shutil.copyfile(os.path.join(PACKAGED, "mosquitto.acl"), os.path.join(self.folder, "acl"))
         self.i.write(os.path.join(self.folder, "mosquitto.conf"), "\n".join(lines) + "\n")
         os.chmod(os.path.join(self.folder, "acl"), 0o600)
 
