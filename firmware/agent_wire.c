@@ -144,7 +144,7 @@ static void on_connected(void *arg)
     char *nonce = b64url_encode(random, sizeof(random));
     snprintf(agent->nonce, sizeof(agent->nonce), "%s", nonce);
     free(nonce);
-    courier_session(agent->courier, agent->nonce);
+    courier_session(agent->courier, agent->nonce, clock_elapsed_ms());
     timekeeper_session_began(&agent->tk, clock_elapsed_ms());
     for (size_t i = 0; i < 4; i++) {
         topic_of(agent, down[i], topics[i]);
@@ -194,7 +194,7 @@ static void on_disconnected(void *arg)
 {
     struct agent *agent = arg;
     session_over(agent);
-    courier_session(agent->courier, "");
+    courier_session(agent->courier, "", clock_elapsed_ms());
     fetcher_online(agent->fetcher, false);
     log_warn("link", "no loa-link behind %s; goes on from the vault", agent->settings->link_path);
 }

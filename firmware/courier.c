@@ -1,6 +1,7 @@
 /* courier.c - see courier.h. */
 #include "firmware/courier.h"
 
+#include "firmware/nonce.h"
 #include "firmware/refusals.h"
 #include "playlists/base/log.h"
 
@@ -27,8 +28,8 @@ struct courier {
     void *arg;
     struct authority authority;
     struct belief beliefs[BELIEFS];
-    char nonce[64];
-    int64_t welcome_era, welcome_ver; /* of the session's last welcome: an earlier one is not to undo what it said */
+    int64_t expired_s[BELIEFS]; /* exp of what is on disk and out of force for that alone; 0: nothing is */
+    struct nonce nonce;
     int64_t config_since_ms; /* elapsed time since when a configuration waits for an idle moment; 0: none does */
     bool waits_for_time;     /* a playlist does */
     struct refusals refusals;
@@ -142,6 +143,7 @@ static void put_belief(struct courier *courier, enum doc_type type, const struct
     if (type == DOC_PLAYLIST || type == DOC_CONFIG)
         courier->events.settle(courier->arg);
     courier->beliefs[type] = *belief;
+    courier->expired_s[type] = 0;
     set_authority(courier);
     courier->events.changed(courier->arg, type);
     arena_free(old.arena);
@@ -158,8 +160,9 @@ static enum refusal judge(struct courier *courier, struct parcel *parcel, const 
         return refusal;
     const struct doc_head *head = head_of(parcel->doc);
     int64_t era = parcel->type == DOC_TRUST || !trust ? head->era : trust->head.era;
-    return judge_head(head, audience_of(courier, parcel->type), held, era, courier->now->now_ms, &parcel->same,
-                      &parcel->why);
+    const struct courier_now *now = courier->now;
+    int64_t now_ms = nonce_moment_ms(&courier->nonce, parcel->type, parcel->doc, now->now_ms, now->elapsed_ms);
+    return judge_head(head, audience_of(courier, parcel->type), held, era, now_ms, &parcel->same, &parcel->why);
 }
 
 /* --- what is on disk --- */
@@ -179,11 +182,14 @@ static void load(struct courier *courier, enum doc_type type)
         belief = (struct belief){
             .arena = parcel.arena, .doc = parcel.doc, .head = *head_of(parcel.doc), .hash = stored.hash};
     } else {
-        arena_free(parcel.arena);
         refuse(courier, type, &stored.hash, refusal_names[refusal], parcel.why.text, true);
     }
+    int64_t expired_s = refusal == REFUSAL_EXPIRED ? head_of(parcel.doc)->exp_s : 0;
+    if (refusal != REFUSAL_NONE)
+        arena_free(parcel.arena);
     free(stored.sealed);
     put_belief(courier, type, &belief);
+    courier->expired_s[type] = expired_s;
 }
 
 /* --- what arrives --- */
@@ -285,8 +291,7 @@ static void take_welcome(struct courier *courier, const struct parcel *parcel)
     const struct welcome *welcome = parcel->doc;
     if (keep_welcome(courier, welcome) < 0 && !vault_welcomed(courier->vault))
         return; /* the first one must be remembered; floors come again with each welcome */
-    courier->welcome_era = welcome->head.era;
-    courier->welcome_ver = welcome->head.ver;
+    nonce_welcomed(&courier->nonce, welcome);
     courier->again = true;
     courier->events.welcome(courier->arg, welcome, parcel->header.kid);
 }
@@ -297,15 +302,6 @@ static void take_command(struct courier *courier, const struct parcel *parcel)
     courier->events.command(courier->arg, command, vault_command_new(courier->vault, command->id));
 }
 
-/* Welcome and command must quote the session. */
-static bool quotes_session(const struct courier *courier, const struct parcel *parcel)
-{
-    const char *nonce = parcel->type == DOC_WELCOME   ? ((const struct welcome *)parcel->doc)->nonce
-                        : parcel->type == DOC_COMMAND ? ((const struct command *)parcel->doc)->nonce
-                                                      : courier->nonce;
-    return strcmp(nonce, courier->nonce) == 0 && (courier->nonce[0] || nonce == courier->nonce);
-}
-
 /* True: it is to be kept among those that wait. */
 static bool take(struct courier *courier, struct parcel *parcel)
 {
@@ -313,9 +309,10 @@ static bool take(struct courier *courier, struct parcel *parcel)
     if (parcel->type <= DOC_PLAYLIST)
         vault_held(courier->vault, parcel->type, &held);
     else if (parcel->type == DOC_WELCOME)
-        held = (struct held_version){.era = courier->welcome_era, .ver = courier->welcome_ver};
+        held = (struct held_version){.era = courier->nonce.era, .ver = courier->nonce.ver};
     enum refusal refusal = judge(courier, parcel, &held);
-    if (refusal == REFUSAL_NONE && !quotes_session(courier, parcel)) {
+    bool quotes = parcel->type <= DOC_PLAYLIST || nonce_quoted(&courier->nonce, parcel->type, parcel->doc);
+    if (refusal == REFUSAL_NONE && !quotes) {
         refusal = REFUSAL_NONCE;
         complain(&parcel->why, ERR_STATE, "it quotes another session than this one");
     }
@@ -376,10 +373,9 @@ void courier_load(struct courier *courier, const struct courier_now *now)
     courier->now = NULL;
 }
 
-void courier_session(struct courier *courier, const char *nonce)
+void courier_session(struct courier *courier, const char *nonce, int64_t elapsed_ms)
 {
-    snprintf(courier->nonce, sizeof(courier->nonce), "%s", nonce);
-    courier->welcome_era = courier->welcome_ver = 0;
+    nonce_begin(&courier->nonce, nonce, elapsed_ms);
 }
 
 /* DOC_TYPES: not a topic of ours. */
@@ -429,19 +425,28 @@ void courier_again(struct courier *courier, const struct courier_now *now)
     courier->now = NULL;
 }
 
+/* It has expired; or a clock that was led astray only said so. */
+static bool turns(const struct courier *courier, enum doc_type type, const struct courier_now *now)
+{
+    const struct belief *belief = &courier->beliefs[type];
+    if (belief->doc)
+        return now->now_ms >= belief->head.exp_s * 1000;
+    return !now->timeless && now->now_ms < courier->expired_s[type] * 1000;
+}
+
 void courier_expire(struct courier *courier, const struct courier_now *now)
 {
+    courier->now = now;
     for (enum doc_type type = DOC_TRUST; type <= DOC_PLAYLIST; type++) {
-        struct belief *belief = &courier->beliefs[type];
-        if (!belief->doc || now->now_ms < belief->head.exp_s * 1000)
+        if (!turns(courier, type, now))
             continue;
-        courier->now = now;
-        load(courier, type); /* finds it expired, says so, puts it out of force */
+        load(courier, type); /* puts it out of force and says so, or into force again */
         for (enum doc_type below = type + 1; type <= DOC_KEYS && below <= DOC_PLAYLIST; below++)
             load(courier, below);
-        courier->again = false;
-        courier->now = NULL;
+        courier->again = courier->beliefs[type].doc != NULL;
+        settle_waiting(courier);
     }
+    courier->now = NULL;
 }
 
 const struct authority *courier_authority(const struct courier *courier)

@@ -45,14 +45,14 @@ void courier_free(struct courier *courier); /* NULL is fine */
 
 /* Take what is on disk into force. Before any network. */
 void courier_load(struct courier *courier, const struct courier_now *now);
-/* A new session: welcomes and commands must quote this. */
-void courier_session(struct courier *courier, const char *nonce);
+/* A new session: welcomes and commands must quote this. "": none. */
+void courier_session(struct courier *courier, const char *nonce, int64_t elapsed_ms);
 /* A message from the link. Unknown topics are ignored. */
 void courier_message(struct courier *courier, const char *topic, const void *payload, size_t len, bool retained,
                      const struct courier_now *now);
 /* Judge what waits again: something became idle, or time went on. */
 void courier_again(struct courier *courier, const struct courier_now *now);
-/* Put out of force what has expired. */
+/* Put out of force what has expired; into force again what has not, by trusted time that was set right. */
 void courier_expire(struct courier *courier, const struct courier_now *now);
 
 /* In force; NULL: none. Valid until `changed`. */

@@ -3,8 +3,10 @@
  * Trusted time is carried by the boot-time clock: now = elapsed + offset. When a trusted source confirms the wall clock
  * to within TIMEKEEPER_AGREE_MS, the offset is taken from the wall clock, which is finer than a message's journey;
  * otherwise from the source. Under GRADE_SYNCED the wall clock itself counts; when the kernel does not vouch for it any
- * more and it led away from what a welcome of this session said, the welcome's time is carried on, not that one. Wall
- * steps are found by comparing its offset against elapsed time. */
+ * more and it led away from what a welcome of this session said, the welcome's time is carried on, not that one. Where
+ * it led away while no session stood it is carried on, until the next welcome: that is not refused as expired by it
+ * (firmware/nonce.h), and sets it right when it led further than the session is old. Wall steps are found by comparing
+ * its offset against elapsed time. */
 #ifndef LOA_TIMEKEEPER_H
 #define LOA_TIMEKEEPER_H
 

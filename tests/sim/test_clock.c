@@ -212,6 +212,32 @@ static void a_disciplined_clock_that_jumps(void **state)
     finish(world);
 }
 
+/* Nobody vouches any more for where it led: the first welcome sets time right, and what was put out of force as expired
+ * comes back. */
+static void a_disciplined_clock_led_astray(void **state)
+{
+    (void)state;
+    static const int64_t by_ms[] = {HOUR, -HOUR, 9 * WEEK, -9 * WEEK};
+    for (size_t i = 0; i < 4; i++) {
+        struct world *world = make_site(NOON, true);
+        world_begin(world);
+        run_to(world, NOON, 7);
+        world_network(world, false);
+        sim_wall_step(by_ms[i]);
+        world_run_ms(world, 30000);
+        sim_synced(false);
+        run_to(world, NOON, 10);
+        world_network(world, true);
+        run_to(world, NOON, 77);
+        assert_played(world, 0, "synced");
+        if (by_ms[i] > 0 && by_ms[i] < WEEK) /* it led over items 1 to 12 */
+            assert_missed(world, 1, REASON_EXPIRED);
+        if (by_ms[i] < WEEK)
+            assert_played(world, 14, "signed"); /* 13 was put on astray */
+        finish(world);
+    }
+}
+
 static void from_unknown_to_signed_to_synced(void **state)
 {
     (void)state;
@@ -330,6 +356,7 @@ int main(void)
         cmocka_unit_test(steps_before_a_welcome),
         cmocka_unit_test(a_step_during_an_item),
         cmocka_unit_test(a_disciplined_clock_that_jumps),
+        cmocka_unit_test(a_disciplined_clock_led_astray),
         cmocka_unit_test(from_unknown_to_signed_to_synced),
         cmocka_unit_test(the_same_boot_holds_time),
         cmocka_unit_test(another_boot_does_not),

@@ -1,6 +1,6 @@
 /* test_compile_random.c - what holds of every timetable, over random communes. LOA_SEED=<number> repeats a run. */
 #include "compile/scene.h"
-#include "time/seed.h"
+#include "seed.h"
 
 enum { RULES = 14, DEVICES = 12, DAYS = 9, ROUNDS = 60 };
 

@@ -67,7 +67,7 @@ static void open_courier(struct world *w)
     assert_int_equal(vault_open(w->folder, 1000, &w->vault, &why), 0);
     w->courier = courier_new(w->vault, "d1", roots, &events, w);
     courier_load(w->courier, &w->now);
-    courier_session(w->courier, "nonce-nonce");
+    courier_session(w->courier, "nonce-nonce", w->now.elapsed_ms);
 }
 
 static void close_courier(struct world *w)
@@ -106,7 +106,7 @@ static int teardown(void **state)
 
 static struct doc_head head(const char *aud, int64_t ver)
 {
-    return (struct doc_head){.aud = aud, .era = 1, .ver = ver, .iat_s = 1, .exp_s = 2000};
+    return (struct doc_head){.aud = aud, .era = 1, .ver = ver, .iat_s = 1000, .exp_s = 2000};
 }
 
 static void give(struct world *w, const char *topic, const struct signer *signer, enum doc_type type, const void *doc)
@@ -291,7 +291,7 @@ static void a_welcome_is_not_played_back(void **state)
     give_welcome_ver(w, "other-nonce", 12);
     give_welcome_ver(w, "nonce-nonce", 11);
     assert_int_equal(w->welcomes, 3); /* one that was refused did not count */
-    courier_session(w->courier, "nonce-again");
+    courier_session(w->courier, "nonce-again", w->now.elapsed_ms);
     give_welcome_ver(w, "nonce-again", 3);
     assert_int_equal(w->welcomes, 4);
 }
@@ -312,7 +312,9 @@ static void commands_once_and_in_their_session(void **state)
     give(w, DEV "cmd", &w->scheduler, DOC_COMMAND, &command);
     assert_string_equal(w->reason, "nonce");
     command.nonce = "nonce-nonce";
-    command.head.exp_s = 900;
+    command.head.exp_s = 1030;
+    w->now.now_ms += 31000;
+    w->now.elapsed_ms += 31000;
     give(w, DEV "cmd", &w->scheduler, DOC_COMMAND, &command);
     assert_string_equal(w->reason, "expired");
     assert_int_equal(w->commands, 2);
@@ -327,6 +329,39 @@ static void what_expires_leaves_force(void **state)
     courier_expire(w->courier, &w->now);
     assert_int_equal(playlist_ver(w), 0);
     assert_null(courier_authority(w->courier)->trust);
+}
+
+static void what_only_a_clock_led_astray_called_expired_comes_back(void **state)
+{
+    struct world *w = *state;
+    begin(w);
+    give_playlist(w, &w->scheduler, 8, 1);
+    w->now.now_ms = 2000001;
+    courier_expire(w->courier, &w->now);
+    assert_null(courier_config(w->courier));
+    w->now = (struct courier_now){.now_ms = 900000, .elapsed_ms = 60000, .idle = true, .timeless = true};
+    courier_expire(w->courier, &w->now); /* nobody says so */
+    assert_null(courier_config(w->courier));
+    w->now.now_ms = 1060000;
+    w->now.timeless = false;
+    courier_expire(w->courier, &w->now);
+    assert_non_null(courier_authority(w->courier)->trust);
+    assert_non_null(courier_config(w->courier));
+    assert_int_equal(playlist_ver(w), 8);
+}
+
+static void a_welcome_for_a_clock_led_astray(void **state)
+{
+    struct world *w = *state;
+    begin(w);
+    w->now.now_ms += 1209600000; /* two weeks; nothing was judged by that yet */
+    w->now.elapsed_ms += 400000;
+    give_welcome_ver(w, "nonce-nonce", 10);
+    assert_int_equal(w->welcomes, 2);
+    w->now.elapsed_ms += 601000; /* held back longer than it is good for */
+    give_welcome_ver(w, "nonce-nonce", 11);
+    assert_int_equal(w->welcomes, 2);
+    assert_string_equal(w->reason, "expired");
 }
 
 /* How often anything was written to the vault's rows. */
@@ -391,6 +426,8 @@ int main(void)
         TEST(a_welcome_is_not_played_back),
         TEST(commands_once_and_in_their_session),
         TEST(what_expires_leaves_force),
+        TEST(what_only_a_clock_led_astray_called_expired_comes_back),
+        TEST(a_welcome_for_a_clock_led_astray),
         TEST(a_flood_of_forged_documents_wears_out_nothing),
         TEST(the_same_forged_document_is_written_once),
     };

@@ -3,7 +3,7 @@
 #define LOA_UNIT_RANDOM_RULE_H
 
 #include "playlists/recur.h"
-#include "time/seed.h"
+#include "seed.h"
 
 #include <string.h>
 

@@ -4,7 +4,7 @@
 
 #include "playlists/base/civil.h"
 #include "playlists/base/file.h"
-#include "time/seed.h"
+#include "seed.h"
 
 #include <stdlib.h>
 #include <string.h>
