@@ -1,12 +1,22 @@
-"""What is on the air while its rule is ended, comes back, is changed: it follows, once, and its receipt says so."""
+"""What is on the air while its rule is ended, left out, taken back, changed, or renamed: it follows, once, and its receipt
+says so."""
 
+import datetime
 import time
 import unittest
 
 from world import WorldTest, site, wait_until
 
-SECONDS = 12
+from installation import ZONE
+
+SECONDS = 12  # of what is heard to its end
+LONG_S = 120  # of what is cut
+LATE_S = 300  # what comes back is due again by this, so only that it was heard keeps it off
 DEVICE = "ls-loa-01"
+
+
+def civil(unix_s):
+    return datetime.datetime.fromtimestamp(unix_s, ZONE)
 
 
 class Edits(WorldTest):
@@ -14,32 +24,90 @@ class Edits(WorldTest):
     def plans(cls):
         return [site(DEVICE, "loudspeaker", {"tang-am": "amplifier"})]
 
-    def on_the_air(self, title):
-        """A rule whose bulletin is on at the device now."""
+    def daily(self, title, seconds, left_out=False):
+        """A rule for each day, soon for the first time; `left_out`: but for today."""
         world = self.world
-        rule = world.on_air_at(world.bulletin({"vi": title}, seconds=SECONDS))
-        wait_until(lambda: (world.loa("device", "show", DEVICE)["on_air"] or "").split(".")[0] == rule["id"], rule["at"] - time.time() + 10,
-                   f"{rule['id']} is not on the air", 0.1)
+        sample = world.bulletin({"vi": title}, seconds=seconds)
+        at = world.soon()
+        if civil(at).date() != civil(at + LONG_S).date():  # all of it is to be today's
+            world.wait_time(at + LONG_S)
+            at = world.soon()
+        day = str(civil(at).date())
+        rule = world.loa("rule", "add", "--bulletin", sample.hash, "--daily", civil(at).strftime("%H:%M:%S"), "--area", "a000",
+                         "--late-s", LATE_S, *(("--except", day) if left_out else ()))
+        self.addCleanup(world.loa, "rule", "delete", rule["id"])  # its long place in the timetable is free for the next
+        return dict(rule, occurrence=f"{rule['id']}.{at}", at=at, day=day, bulletin=sample.hash)
+
+    def wait_on(self, rule):
+        """It is heard now."""
+        world = self.world
+        wait_until(lambda: world.api.device(DEVICE)["on_air"] == rule["occurrence"], rule["at"] - time.time() + 60,
+                   f"{rule['occurrence']} is not on the air", 0.1)
         world.wait_time(rule["at"] + 1)  # it is put on a little ahead of its instant, when nothing is heard yet
-        return rule
+
+    def wait_told(self, rule, named):
+        """The device holds a playlist that names this occurrence, or one that does not."""
+
+        def look():
+            playlist = self.world.api.get(f"/devices/{DEVICE}/playlist")
+            held = next((h for h in self.world.api.device(DEVICE)["held"] if h["doc"] == "playlist"), None)
+            names = any(item["id"] == rule["occurrence"] for item in playlist["items"])
+            return held and held["ver"] == playlist["ver"] and names == named
+
+        wait_until(lambda: self.world.safely(look), 60, f"the device does not hold what {'names' if named else 'leaves out'} "
+                   f"{rule['occurrence']}", 0.1)
+
+    def not_again(self, rule, receipt):
+        """It is due by its lateness, and was heard already: nothing is heard, and the one receipt stays."""
+        over = datetime.datetime.fromisoformat(receipt["ended"]).timestamp()
+        self.world.wait_time(max(time.time(), over + 1) + 2)  # nothing else tells that something does not begin
+        self.assertTrue(self.world.recording(DEVICE).silent(over + 1, time.time()), "it is heard again")
+        self.assertIsNone(self.world.api.device(DEVICE)["on_air"])
+        self.assertEqual(self.world.receipt(DEVICE, rule), receipt)
+
+    def cut_by(self, rule, *edit):
+        """What is on stops at once."""
+        self.wait_on(rule)
+        self.world.loa("rule", *edit)
+        receipt = self.world.receipt(DEVICE, rule)
+        self.assertEqual((receipt["reason"], receipt["occurrence"]), ("cancelled", rule["occurrence"]))
+        self.assertIsNotNone(receipt["started"])
+        self.assertLess(receipt["evidence"]["sound"]["frames"], LONG_S * 48000)
+        return receipt
 
     def test_1_ended_and_restored(self):
-        rule = self.on_the_air("kết thúc")
-        self.world.loa("rule", "delete", rule["id"])
-        receipt = self.world.receipt(DEVICE, rule)
-        self.assertEqual(receipt["reason"], "cancelled")
-        self.assertIsNotNone(receipt["started"])
+        rule = self.daily("kết thúc", LONG_S)
+        receipt = self.cut_by(rule, "delete", rule["id"])
         self.world.loa("rule", "restore", rule["id"])
-        self.world.wait_time(time.time() + 4)  # it is due again by its lateness, and was heard already
-        self.assertEqual(self.world.receipt(DEVICE, rule)["reason"], "cancelled")  # the one receipt
+        self.wait_told(rule, True)
+        self.not_again(rule, receipt)
 
+    def test_2_left_out_and_taken_back(self):
+        rule = self.daily("nghỉ hôm nay", LONG_S, left_out=True)
+        self.wait_told(rule, False)
+        self.world.loa("rule", "skip", rule["id"], rule["day"], "--take-back")  # before it was heard: it is, if need be late
+        receipt = self.cut_by(rule, "skip", rule["id"], rule["day"])
+        self.world.loa("rule", "undo", rule["id"])  # after
+        self.wait_told(rule, True)
+        self.not_again(rule, receipt)
 
-    def test_2_changed_beside_what_is_heard(self):
-        rule = self.on_the_air("đổi chính sách")
-        self.world.loa("rule", "change", rule["id"], "--late-s", "300")
-        receipt = self.world.receipt(DEVICE, rule)
-        self.assertEqual(receipt["reason"], "on_time")
-        self.assertEqual(receipt["evidence"]["sound"]["frames"], SECONDS * 48000)
+    def test_3_changed_beside_what_is_heard(self):
+        world = self.world
+        renamed = world.bulletin({"vi": "tên mới"}, seconds=SECONDS)
+        rule = self.daily("đổi tên", SECONDS)
+        self.wait_on(rule)
+        world.loa("rule", "change", rule["id"], "--late-s", LATE_S + 1)
+        area = next(a for a in world.api.all("/areas") if a["id"] == "a001")
+        world.api.post("/areas", {"items": [{k: area[k] for k in ("id", "parent", "kind")} | {"name": "Tên mới"}]})
+        world.loa("rule", "change", rule["id"], "--bulletin", renamed.hash)
+        receipt = world.receipt(DEVICE, rule)
+        self.assertEqual((receipt["bulletin"], receipt["evidence"]["sound"]["frames"]), (rule["bulletin"], SECONDS * 48000))
+        self.assertIn(receipt["reason"], ("on_time", "late"))
+        world.loa("rule", "skip", rule["id"], rule["day"])  # heard to its end, left out, and taken back
+        self.wait_told(rule, False)
+        world.loa("rule", "undo", rule["id"])
+        self.wait_told(rule, True)
+        self.not_again(rule, receipt)
 
 
 if __name__ == "__main__":
