@@ -93,6 +93,14 @@ int file_read_whole(const char *path, size_t max_size, struct buf *ret)
     return r;
 }
 
+/* What is synced inside a folder can else be gone with the folder's own name. One that was there already may be in the
+ * making by another thread, or of a life that ended before it synced; where we may not read, neither made it. */
+static int keep_name(const char *dir, bool made)
+{
+    int r = sync_parent(dir);
+    return r == -EACCES && !made ? 0 : r;
+}
+
 int file_make_dir(const char *path, mode_t mode)
 {
     char *copy = xstrdup(path);
@@ -102,10 +110,11 @@ int file_make_dir(const char *path, mode_t mode)
             continue;
         char was = *p;
         *p = '\0';
-        if (mkdir(copy, mode) == 0)
-            r = sync_parent(copy); /* else what is synced inside can be gone with the folder's name */
-        else if (errno != EEXIST)
+        bool made = mkdir(copy, mode) == 0;
+        if (!made && errno != EEXIST)
             r = -errno;
+        else if (made || was == '\0')
+            r = keep_name(copy, made);
         *p = was;
         if (was == '\0')
             break;

@@ -83,12 +83,46 @@ static void moving_and_hashing(void **state)
     assert_true(hash_equal(&h, &expected));
     assert_int_equal(size, 6);
     assert_int_equal(hash_of_file(to, 5, &h, &size), -EFBIG);
-    char *deep = at("deep/er");
-    assert_int_equal(file_make_dir(deep, 0700), 0);
-    assert_int_equal(file_make_dir(deep, 0700), 0);
-    free(deep);
     free(from);
     free(to);
+}
+
+/* What was synced, by number. */
+static ino_t synced[8];
+static size_t n_synced;
+
+int __real_fsync(int fd);
+int __wrap_fsync(int fd);
+int __wrap_fsync(int fd)
+{
+    struct stat st;
+    if (fstat(fd, &st) == 0 && n_synced < 8)
+        synced[n_synced++] = st.st_ino;
+    return __real_fsync(fd);
+}
+
+static bool was_synced(const char *path)
+{
+    struct stat st;
+    assert_int_equal(stat(path, &st), 0);
+    for (size_t i = 0; i < n_synced; i++)
+        if (synced[i] == st.st_ino)
+            return true;
+    return false;
+}
+
+static void the_name_of_a_folder_is_safe(void **state)
+{
+    (void)state;
+    char *deep = at("deep/er"), *above = at("deep");
+    n_synced = 0;
+    assert_int_equal(file_make_dir(deep, 0700), 0);
+    assert_true(was_synced(dir) && was_synced(above));
+    n_synced = 0; /* whoever made it may have died before its name was safe */
+    assert_int_equal(file_make_dir(deep, 0700), 0);
+    assert_true(was_synced(above));
+    free(above);
+    free(deep);
 }
 
 int main(void)
@@ -97,6 +131,7 @@ int main(void)
         cmocka_unit_test(a_file_is_replaced_whole),
         cmocka_unit_test(a_failed_write_leaves_the_old_file),
         cmocka_unit_test(moving_and_hashing),
+        cmocka_unit_test(the_name_of_a_folder_is_safe),
     };
     return cmocka_run_group_tests(tests, make_dir, drop_dir);
 }
