@@ -7,7 +7,7 @@ import json
 import os
 import time
 
-from cutting import BUILD, Peek, Program, Scenario, check, until, whole_by_name
+from cutting import BUILD, Peek, Program, Scenario, check, read_to_the_end, until, whole_by_name
 
 import jose
 from bench import DEVICE, _raw, tone, wav
@@ -148,8 +148,10 @@ class AgentScenario(Scenario):
         with open(self.log) as file:
             return [line.split() for line in file]
 
+    def hung_up(self):
+        read_to_the_end(self.centre)
+
     def died(self):
-        until(lambda: self.centre.session is None, "end of the session")
         lines = len(self.lines())
         self.receipted = {occurrence: lines for occurrence in self.centre.receipts()}
 

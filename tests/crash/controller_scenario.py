@@ -14,7 +14,7 @@ import subprocess
 import tempfile
 import time
 
-from cutting import BUILD, Peek, Program, Scenario, check, until, whole_by_name
+from cutting import BUILD, Peek, Program, Scenario, check, read_to_the_end, until, whole_by_name
 
 import jose
 from centre import ACK, ATTACH, MESSAGE, ONLINE, PUBLISH, RETAIN, Centre
@@ -277,7 +277,7 @@ class ControllerScenario(Scenario):
         except Gone as e:
             if again:
                 raise
-            until(lambda: not self.program.alive(), f"it hung up, but lives: {e}", 10)
+            until(lambda: not self.program.alive(), f"it hung up, but lives: {e}")
 
     def _listens(self):
         listening = os.path.join(self.town.state, "listening.json")
@@ -308,8 +308,10 @@ class ControllerScenario(Scenario):
             return rules == {"rule-2"}
         until(looks, "the playlist on the wire")
 
+    def hung_up(self):
+        read_to_the_end(self.link)
+
     def died(self):
-        until(lambda: self.link.session is None, "end of the session")
         listening = os.path.join(self.town.state, "listening.json")
         if os.path.exists(listening):
             os.unlink(listening)

@@ -20,7 +20,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { EXIT_USE = 2, EXIT_NO_TRACE = 3, EXIT_CUT = 9, THREADS_MAX = 256, NUMBERS_MAX = 64 };
+enum { EXIT_USE = 2, EXIT_NO_TRACE = 3, EXIT_CUT = 9, STOPS_MAX = 512, NUMBERS_MAX = 64 };
 enum {
     OPTIONS = PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACESECCOMP | PTRACE_O_TRACECLONE | PTRACE_O_TRACEFORK |
               PTRACE_O_TRACEVFORK | PTRACE_O_EXITKILL
@@ -37,11 +37,10 @@ struct options {
     char **argv;
 };
 
-/* A thread inside a call whose end matters. */
-struct thread {
-    pid_t tid; /* 0: free */
-    bool last; /* the n-th call */
-    struct image_note *note;
+/* What wait() told of a thread. */
+struct stop {
+    pid_t tid;
+    int status;
 };
 
 struct cut {
@@ -51,7 +50,8 @@ struct cut {
     bool done; /* killed on purpose */
     char last[CALL_PATH_MAX + 64];
     struct image *image;
-    struct thread threads[THREADS_MAX];
+    struct stop put_off[STOPS_MAX]; /* what came while the end of another thread's call was waited for */
+    size_t n_put_off;
     FILE *trace;
 };
 
@@ -109,20 +109,56 @@ static void become_program(int ready, char **argv)
     _exit(fail(argv[0]));
 }
 
+/* --- stops, in the order in which they came --- */
+
+/* False: no thread is left. */
+static bool wait_stop(struct stop *ret)
+{
+    do
+        ret->tid = waitpid(-1, &ret->status, __WALL);
+    while (ret->tid < 0 && errno == EINTR);
+    return ret->tid >= 0;
+}
+
+static void put_off(struct cut *cut, const struct stop *stop)
+{
+    if (cut->n_put_off == STOPS_MAX) {
+        fprintf(stderr, "loa-cut: more than %d stops at once\n", STOPS_MAX);
+        exit(EXIT_NO_TRACE);
+    }
+    cut->put_off[cut->n_put_off++] = *stop;
+}
+
+static bool next_stop(struct cut *cut, struct stop *ret)
+{
+    if (cut->n_put_off == 0)
+        return wait_stop(ret);
+    *ret = cut->put_off[0];
+    memmove(cut->put_off, cut->put_off + 1, --cut->n_put_off * sizeof(*ret));
+    return true;
+}
+
+static bool returns(int status)
+{
+    return WIFSTOPPED(status) && WSTOPSIG(status) == (SIGTRAP | 0x80);
+}
+
 /* --- one call --- */
 
-static struct thread *thread_of(struct cut *cut, pid_t tid, bool make)
+/* To the end of this very call, before any other thread's call is looked at: of two syncs of one file the later counts,
+ * and a file's number is not given to another one unseen. Its result. */
+static int64_t see_through(struct cut *cut, pid_t tid)
 {
-    struct thread *spare = NULL;
-    for (int i = 0; i < THREADS_MAX; i++) {
-        if (cut->threads[i].tid == tid)
-            return &cut->threads[i];
-        if (!cut->threads[i].tid && !spare)
-            spare = &cut->threads[i];
-    }
-    if (make && spare)
-        spare->tid = tid;
-    return make ? spare : NULL;
+    struct __ptrace_syscall_info info;
+    struct stop stop;
+    ptrace(PTRACE_SYSCALL, tid, NULL, NULL);
+    while (wait_stop(&stop) && stop.tid != tid)
+        put_off(cut, &stop);
+    if (stop.tid == tid && returns(stop.status))
+        return ptrace(PTRACE_GET_SYSCALL_INFO, tid, sizeof(info), &info) > 0 ? info.exit.rval : -1;
+    if (stop.tid == tid) /* it was killed meanwhile */
+        put_off(cut, &stop);
+    return -1;
 }
 
 static void cut_now(struct cut *cut)
@@ -155,7 +191,7 @@ static bool count(struct cut *cut, const struct call *call)
     return true;
 }
 
-/* How the thread goes on: PTRACE_CONT, or PTRACE_SYSCALL to stop where the call ends. */
+/* How the thread goes on: PTRACE_CONT, or PTRACE_SYSCALL to be cut where its call ends. */
 static enum __ptrace_request on_call(struct cut *cut, pid_t tid)
 {
     struct __ptrace_syscall_info info;
@@ -173,30 +209,12 @@ static enum __ptrace_request on_call(struct cut *cut, pid_t tid)
         return PTRACE_CONT;
     }
     struct image_note *note = cut->image ? image_enter(cut->image, tid, &call) : NULL;
-    if (!last && !note)
-        return PTRACE_CONT;
-    struct thread *thread = thread_of(cut, tid, true);
-    if (!thread) {
-        fprintf(stderr, "loa-cut: more than %d threads\n", THREADS_MAX);
-        exit(EXIT_NO_TRACE);
-    }
-    thread->last = last;
-    thread->note = note;
-    return PTRACE_SYSCALL;
-}
-
-static void on_return(struct cut *cut, pid_t tid)
-{
-    struct __ptrace_syscall_info info;
-    struct thread *thread = thread_of(cut, tid, false);
-    if (!thread)
-        return;
-    bool known = ptrace(PTRACE_GET_SYSCALL_INFO, tid, sizeof(info), &info) > 0 && info.op == PTRACE_SYSCALL_INFO_EXIT;
-    if (cut->image)
-        image_leave(cut->image, thread->note, known ? info.exit.rval : -1);
-    if (thread->last)
+    if (!note)
+        return last ? PTRACE_SYSCALL : PTRACE_CONT;
+    image_leave(cut->image, note, see_through(cut, tid));
+    if (last)
         cut_now(cut);
-    *thread = (struct thread){0};
+    return PTRACE_CONT;
 }
 
 /* --- the loop --- */
@@ -207,8 +225,8 @@ static void on_stop(struct cut *cut, pid_t tid, int status)
     int number = 0;
     if (status >> 8 == (SIGTRAP | PTRACE_EVENT_SECCOMP << 8))
         how = on_call(cut, tid);
-    else if (WSTOPSIG(status) == (SIGTRAP | 0x80))
-        on_return(cut, tid);
+    else if (returns(status))
+        cut_now(cut);
     else if (status >> 16 == 0)
         number = WSTOPSIG(status);
     ptrace(how, tid, NULL, (void *)(intptr_t)number);
@@ -217,18 +235,14 @@ static void on_stop(struct cut *cut, pid_t tid, int status)
 /* The program's exit status as wait() gives it. */
 static int follow(struct cut *cut)
 {
-    for (;;) {
-        int status;
-        pid_t tid = waitpid(-1, &status, __WALL);
-        if (tid < 0 && errno == EINTR)
-            continue;
-        if (tid < 0)
-            return 0;
-        if (WIFSTOPPED(status))
-            on_stop(cut, tid, status);
-        else if (tid == cut->pid)
-            return status;
+    struct stop stop;
+    while (next_stop(cut, &stop)) {
+        if (WIFSTOPPED(stop.status))
+            on_stop(cut, stop.tid, stop.status);
+        else if (stop.tid == cut->pid)
+            return stop.status;
     }
+    return 0;
 }
 
 static int start(struct cut *cut)

@@ -4,6 +4,7 @@ import hashlib
 import os
 import shutil
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -113,6 +114,15 @@ class Program:
             os.rename(self.image, self.disk)
 
 
+def read_to_the_end(centre):
+    """All that a program said before it died is taken in: sessions are read one after another, and ours comes last."""
+    with socket.socket(socket.AF_UNIX) as ours:
+        ours.settimeout(DEADLINE_S)
+        ours.connect(centre.path)
+        ours.shutdown(socket.SHUT_WR)
+        check(ours.recv(1) == b"", "frames to a session that said nothing")
+
+
 def whole_by_name(folder):
     """Every file named by a hash has that content."""
     for place, _, names in os.walk(folder):
@@ -196,12 +206,14 @@ class Scenario:
         check(code != NO_TRACE, self.program.log())
         n, was_cut, last = self.program.report()
         check(was_cut or code == 0, f"exit code {code}: {self.program.log()[-1500:]}")
+        self.hung_up()
         self.died()
         self.program.lose_power()
         self.look_at_disk()
         self.program.start()
         self.drive(again=True)
         check(self.program.stop() == 0, f"exit code: {self.program.log()[-1500:]}")
+        self.hung_up()
         self.look_at_disk()
         self.look_at_end()
         return n, was_cut, last
@@ -210,8 +222,11 @@ class Scenario:
         """What happens to the program; returns early when it is dead, unless this is the life without a cut."""
         raise NotImplementedError
 
+    def hung_up(self):
+        """It is gone: what it said before is to be taken in."""
+
     def died(self):
-        pass
+        """The life that may have been cut is over."""
 
     def look_at_disk(self):
         pass

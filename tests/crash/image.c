@@ -25,8 +25,8 @@ struct names {
     size_t n;
 };
 
-/* Which file this is. The number of a file that is gone is soon given to another one, while the thread that removed it
- * has not been seen to return; a file handle tells the two apart, where the file system makes them. */
+/* Which file this is. The number of a file that others removed is soon given to another one; a file handle tells the
+ * two apart, where the file system makes them. */
 struct identity {
     dev_t dev;
     ino_t ino;

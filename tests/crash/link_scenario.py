@@ -133,7 +133,7 @@ class LinkScenario(Scenario):
         try:
             self._begin()
             while not self._done(sessions):
-                frame = self.client.read(30)
+                frame = self.client.read()
                 if frame is None:
                     break
                 self._take(frame[0], frame[2], frame[3], frame[4])
@@ -158,7 +158,7 @@ class LinkScenario(Scenario):
 
     def _arrived(self, word, text):
         until(lambda: any(m[:2] == (f"{self.name}/{word}", text.encode()) for m in list(self.tap.messages)),
-              f"{word} \"{text}\" was acknowledged, the broker never had it", 10)
+              f"{word} \"{text}\" was acknowledged, the broker never had it")
 
     def look_at_end(self):
         self.client.close()

@@ -14,7 +14,7 @@ import unittest
 import controller_scenario
 import link_scenario
 from agent_scenario import AgentScenario
-from cutting import Peek, until
+from cutting import DEADLINE_S, Peek, until
 
 from kit import read, sha
 from link_kit import FETCHED, NOT_FETCHED, ONLINE, PUBLISH
@@ -98,7 +98,7 @@ class BadDiskAgent(AgentScenario):
 
     def wait_fault(self, broken_at):
         """The centre hears of it while it lasts: health needs no disk."""
-        until(self.disk_fails, "health says that the disk fails", 30)
+        until(self.disk_fails, "health says that the disk fails")
         print(f"  health says it after {time.time() - broken_at:.1f} s")
 
 
@@ -118,10 +118,11 @@ class AgentOnBadDisks(unittest.TestCase):
         s.wait_begun(5)
         s.wait_begun(6)
         until(lambda: set(s.items) <= set(s.centre.receipts()) and s._all_stored(), f"receipts: {sorted(s.centre.receipts())}")
-        until(s.told, "events of the vault's trouble and its end", 20)
+        until(s.told, "events of the vault's trouble and its end")
         trouble = s.centre.seen("event", code="vault_trouble")[0]["at_ms"] / 1000
         self.assertTrue(broken_at - 1 < trouble < mended_at + 1, "the event waited in memory and has its own time")
         self.assertEqual(s.program.stop(), 0, s.program.log()[-1500:])
+        s.hung_up()
         s.look_at_disk()
         s.look_at_end()
 
@@ -147,12 +148,12 @@ class AgentOnBadDisks(unittest.TestCase):
                      "trace=pwrite64,fsync,fdatasync,ftruncate", "-e", "inject=pwrite64,fsync,fdatasync,ftruncate:error=EIO"],
                     stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
                 until(lambda: "TracerPid:\t0" not in read(f"/proc/{s.program.process.pid}/status").decode() or
-                      self.strace.poll() is not None, "strace at work", 10)
+                      self.strace.poll() is not None, "strace at work")
                 self.assertIsNone(self.strace.poll(), "nothing can be traced on this machine (ptrace), so no error can be injected")
 
             def mends():
                 self.strace.send_signal(signal.SIGINT)
-                self.strace.wait(10)
+                self.strace.wait(DEADLINE_S)
                 self.assertIn("EIO", read(s.path("strace")).decode(), "no write was made while they failed")
             self.play(s, breaks, mends)
 
@@ -177,6 +178,7 @@ class AgentOnBadDisks(unittest.TestCase):
         for index in (2, 3, 4):
             s.wait_begun(index)
         s.program.kill()
+        s.hung_up()
         s.died()
         run("umount", s.disk)
         run("e2fsck", "-fp", image, fine=(0, 1))  # 1: errors were corrected
@@ -186,6 +188,7 @@ class AgentOnBadDisks(unittest.TestCase):
         s.wait_begun(6)
         until(lambda: set(s.items) <= set(s.centre.receipts()) and s._all_stored(), f"receipts: {sorted(s.centre.receipts())}")
         self.assertEqual(s.program.stop(), 0, s.program.log()[-1500:])
+        s.hung_up()
         self.assertFalse(s.centre.faults)
 
 
@@ -257,6 +260,7 @@ class ControllerOnAFullDisk(unittest.TestCase):
         s._rule("rule-after", "07:00")
         s._records(5)
         self.assertEqual(s.program.stop(), 0, s.program.log()[-1500:])
+        s.hung_up()
         s.look_at_disk()
         self.assertEqual([f for f in os.listdir(os.path.join(state, "tmp"))], [])
 

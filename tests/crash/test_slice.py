@@ -1,13 +1,12 @@
-"""A slice of the campaign for every day: one n out of many, others each time (LOA_SEED repeats it), all side by side."""
+"""A slice of the campaign for every day: one n out of many, the same each time (LOA_SEED takes others), all side by side."""
 
 import os
-import random
 import subprocess
 import sys
 import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-SEED = int(os.environ.get("LOA_SEED") or random.randrange(1, 10000))
+SEED = int(os.environ.get("LOA_SEED") or 1)
 SLICES = [("agent", "before", 120), ("agent", "strict", 100), ("agent", "torn", 180), ("link", "before", 60),
           ("controller", "before", 240), ("controller", "strict", 160)]
 JOBS = 4
