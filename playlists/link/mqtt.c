@@ -7,8 +7,9 @@
 #include "playlists/base/bytes.h"
 #include "playlists/base/clock.h"
 #include "playlists/base/log.h"
+#include "playlists/link/lookup.h"
+#include "playlists/link/records.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <mosquitto.h>
@@ -19,7 +20,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { ADDRESSES_MAX = 8, TICK_MS = 1000 };
+enum { TICK_MS = 1000 };
 
 struct mqtt {
     uv_loop_t *loop;
@@ -28,28 +29,24 @@ struct mqtt {
     struct mqtt_events events;
     void *arg;
     struct mosquitto *mosq; /* owned */
-    struct mqtt_lookup *lookup;
-    char addresses[ADDRESSES_MAX][INET6_ADDRSTRLEN];
-    int n_addresses, next_address;
-    uv_poll_t *poll;      /* owned; on `poll_fd`; NULL when there is no socket */
-    int poll_fd;          /* owned, closed with the poll handle */
-    int watched;          /* events that it waits for */
-    uv_timer_t tick;      /* keepalive and the bound on connecting */
-    uv_timer_t deferred;  /* tells `down` from a clean stack */
-    int64_t deadline_ms;  /* elapsed time; for connecting */
-    uint64_t packet_from; /* bytes read from the broker when the last whole packet was handled */
-    int inside;           /* depth of calls into libmosquitto */
+    struct lookup *lookup;  /* under way, or NULL */
+    struct addresses addresses;
+    int next_address;
+    struct records records; /* written and not sent */
+    uv_poll_t *poll;        /* owned; on `poll_fd`; NULL when there is no socket */
+    int poll_fd;            /* owned, closed with the poll handle */
+    int watched;            /* events that it waits for */
+    uv_timer_t tick;        /* keepalive and the bound on connecting */
+    uv_timer_t deferred;    /* tells `down` from a clean stack */
+    uv_timer_t flush;       /* sends what this turn of the loop wrote */
+    int64_t deadline_ms;    /* elapsed time; for connecting */
+    uint64_t packet_from;   /* bytes read from the broker when the last whole packet was handled */
+    int inside;             /* depth of calls into libmosquitto */
     unsigned handles;
     bool established; /* TCP */
     bool up, broken, paused, stopped, packet_done, oversized;
     char why[300];
     char tls_error[160]; /* last complaint of libmosquitto's TLS */
-};
-
-/* Outlives its connection when that is stopped first: a lookup cannot be called back. */
-struct mqtt_lookup {
-    uv_getaddrinfo_t req;
-    struct mqtt *mqtt; /* NULL: nobody waits any more */
 };
 
 static void connect_next(struct mqtt *m);
@@ -60,7 +57,21 @@ static void on_deferred(uv_timer_t *timer)
     m->events.down(m->arg, m->why);
 }
 
-static void drop_poll(struct mqtt *m);
+static void free_handle(uv_handle_t *handle)
+{
+    free(handle);
+}
+
+static void drop_poll(struct mqtt *m)
+{
+    if (!m->poll)
+        return;
+    uv_poll_stop(m->poll);
+    uv_close((uv_handle_t *)m->poll, free_handle);
+    m->poll = NULL;
+    close(m->poll_fd);
+    m->poll_fd = -1;
+}
 
 static void break_off(struct mqtt *m, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 static void break_off(struct mqtt *m, const char *fmt, ...)
@@ -69,6 +80,7 @@ static void break_off(struct mqtt *m, const char *fmt, ...)
         return;
     m->broken = true;
     m->up = false;
+    records_detach(&m->records);
     va_list ap;
     va_start(ap, fmt);
     vsnprintf(m->why, sizeof(m->why), fmt, ap);
@@ -95,25 +107,10 @@ static void break_with(struct mqtt *m, int rc, int saved_errno)
         break_off(m, "the connection to %s:%d ended: %s", host, port, mosquitto_strerror(rc));
 }
 
-static void free_handle(uv_handle_t *handle)
-{
-    free(handle);
-}
-
-static void drop_poll(struct mqtt *m)
-{
-    if (!m->poll)
-        return;
-    uv_poll_stop(m->poll);
-    uv_close((uv_handle_t *)m->poll, free_handle);
-    m->poll = NULL;
-    close(m->poll_fd);
-    m->poll_fd = -1;
-}
-
 static void destroy_library(struct mqtt *m)
 {
     drop_poll(m);
+    records_detach(&m->records);
     mosquitto_destroy(m->mosq); /* closes the socket without DISCONNECT */
     m->mosq = NULL;
 }
@@ -135,13 +132,15 @@ static void watch(struct mqtt *m)
     if (m->broken || m->stopped || !m->poll)
         return;
     int events = m->paused && m->up ? 0 : UV_READABLE;
-    if (wants_write(m))
+    if (m->up ? m->records.blocked : wants_write(m))
         events |= UV_WRITABLE;
     if (events == m->watched)
         return; /* libuv would take it out of the kernel's set and put it in again */
     m->watched = events;
     uv_poll_start(m->poll, events, on_poll);
 }
+
+static void write_out(uv_timer_t *flush);
 
 static void enter(struct mqtt *m)
 {
@@ -159,6 +158,23 @@ static void leave(struct mqtt *m, int rc)
     }
     if (rc != MOSQ_ERR_SUCCESS)
         break_with(m, rc, saved_errno);
+    if (m->up && !m->records.blocked && (m->records.waiting.len > 0 || mosquitto_want_write(m->mosq)) &&
+        !uv_is_active((uv_handle_t *)&m->flush))
+        uv_timer_start(&m->flush, write_out, 0, 0); /* with whatever else this turn writes */
+    watch(m);
+}
+
+/* What this turn wrote, and what callbacks left with the library. */
+static void write_out(uv_timer_t *flush)
+{
+    struct mqtt *m = flush->data;
+    if (!m->mosq || m->broken || m->stopped)
+        return;
+    enter(m);
+    leave(m, mosquitto_loop_write(m->mosq, 1));
+    uv_timer_stop(flush);
+    if (m->up && !records_flush(&m->records))
+        break_with(m, MOSQ_ERR_CONN_LOST, 0);
     watch(m);
 }
 
@@ -192,7 +208,7 @@ static void on_socket_error(struct mqtt *m)
     int error = 0;
     socklen_t len = sizeof(error);
     getsockopt(m->poll_fd, SOL_SOCKET, SO_ERROR, &error, &len);
-    if (!m->up && m->next_address < m->n_addresses) {
+    if (!m->up && m->next_address < m->addresses.n) {
         connect_next(m);
         return;
     }
@@ -232,10 +248,8 @@ static void on_poll(uv_poll_t *poll, int status, int events)
         enter(m);
         leave(m, mosquitto_loop_read(m->mosq, 1));
     }
-    if ((events & UV_WRITABLE) && m->mosq && !m->broken && !m->stopped) {
-        enter(m);
-        leave(m, mosquitto_loop_write(m->mosq, 1));
-    }
+    if (events & UV_WRITABLE)
+        write_out(&m->flush);
     if (!m->up)
         check_handshake(m);
 }
@@ -246,7 +260,7 @@ static void on_tick(uv_timer_t *timer)
     if (m->broken || !m->mosq)
         return;
     if (!m->up && clock_elapsed_ms() >= m->deadline_ms) {
-        if (m->next_address < m->n_addresses)
+        if (m->next_address < m->addresses.n)
             connect_next(m);
         else
             break_off(m, "%s:%d did not answer within %d s", m->settings->broker.host, m->settings->broker.port,
@@ -270,6 +284,7 @@ static void on_connect(struct mosquitto *mosq, void *obj, int code)
         return;
     }
     m->up = true;
+    records_attach(&m->records, mosquitto_ssl_get(m->mosq));
     m->events.up(m->arg);
 }
 
@@ -353,8 +368,8 @@ static int open_poll(struct mqtt *m)
 static void connect_next(struct mqtt *m)
 {
     drop_poll(m);
-    while (m->next_address < m->n_addresses) {
-        const char *address = m->addresses[m->next_address++];
+    while (m->next_address < m->addresses.n) {
+        const char *address = m->addresses.text[m->next_address++];
         m->deadline_ms = clock_elapsed_ms() + MQTT_CONNECT_MS;
         m->tls_error[0] = '\0';
         m->packet_from = 0;
@@ -367,7 +382,7 @@ static void connect_next(struct mqtt *m)
             rc = MOSQ_ERR_ERRNO;
             saved_errno = -r;
         }
-        bool last = rc == MOSQ_ERR_SUCCESS || m->next_address == m->n_addresses;
+        bool last = rc == MOSQ_ERR_SUCCESS || m->next_address == m->addresses.n;
         errno = saved_errno;
         leave(m, last ? rc : MOSQ_ERR_SUCCESS);
         if (last)
@@ -375,44 +390,27 @@ static void connect_next(struct mqtt *m)
     }
 }
 
-static void on_resolved(uv_getaddrinfo_t *req, int status, struct addrinfo *list)
+static void on_found(void *arg, const struct addresses *found, const char *why)
 {
-    struct mqtt_lookup *lookup = (struct mqtt_lookup *)req;
-    struct mqtt *m = lookup->mqtt;
-    free(lookup);
-    if (m) {
-        m->lookup = NULL;
-        for (struct addrinfo *a = list; a && m->n_addresses < ADDRESSES_MAX; a = a->ai_next)
-            if (uv_ip_name(a->ai_addr, m->addresses[m->n_addresses], INET6_ADDRSTRLEN) == 0)
-                m->n_addresses++;
-        if (status < 0 || m->n_addresses == 0)
-            break_off(m, "the name %s has no address: %s", m->settings->broker.host,
-                      status < 0 ? uv_strerror(status) : "none was given");
-        else
-            connect_next(m);
-    }
-    uv_freeaddrinfo(list);
+    struct mqtt *m = arg;
+    m->lookup = NULL;
+    m->addresses = *found;
+    if (why || found->n == 0)
+        break_off(m, "the name %s has no address: %s", m->settings->broker.host, why ? why : "none was given");
+    else
+        connect_next(m);
 }
 
 static void resolve(struct mqtt *m)
 {
     const char *host = m->settings->broker.host;
-    unsigned char address[sizeof(struct in6_addr)];
-    if (inet_pton(AF_INET, host, address) == 1 || inet_pton(AF_INET6, host, address) == 1) {
-        snprintf(m->addresses[0], INET6_ADDRSTRLEN, "%s", host);
-        m->n_addresses = 1;
+    if (lookup_numeric(host, &m->addresses)) {
         connect_next(m);
         return;
     }
-    m->lookup = xcalloc(1, sizeof(*m->lookup));
-    m->lookup->mqtt = m;
-    struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
-    int r = uv_getaddrinfo(m->loop, &m->lookup->req, on_resolved, host, NULL, &hints);
-    if (r < 0) {
-        free(m->lookup);
-        m->lookup = NULL;
+    int r = lookup_start(m->loop, host, on_found, m, &m->lookup);
+    if (r < 0)
         break_off(m, "the name %s cannot be looked up: %s", host, uv_strerror(r));
-    }
 }
 
 struct mqtt *mqtt_start(uv_loop_t *loop, const struct settings *settings, struct tls *tls, const char *client_id,
@@ -425,10 +423,11 @@ struct mqtt *mqtt_start(uv_loop_t *loop, const struct settings *settings, struct
     m->events = *events;
     m->arg = arg;
     m->poll_fd = -1;
-    m->handles = 2;
-    uv_timer_init(loop, &m->tick);
-    uv_timer_init(loop, &m->deferred);
-    m->tick.data = m->deferred.data = m;
+    uv_timer_t *timers[] = {&m->tick, &m->deferred, &m->flush};
+    for (; m->handles < sizeof(timers) / sizeof(timers[0]); m->handles++) {
+        uv_timer_init(loop, timers[m->handles]);
+        timers[m->handles]->data = m;
+    }
     uv_timer_start(&m->tick, on_tick, TICK_MS, TICK_MS);
     m->deadline_ms = INT64_MAX; /* looking up has bounds of its own */
     make_library(m, client_id, will);
@@ -447,14 +446,22 @@ void mqtt_stop(struct mqtt *m)
 {
     if (!m || m->stopped)
         return;
+    if (m->up)
+        (void)records_flush(&m->records);
     m->stopped = true;
     m->up = false;
-    if (m->lookup)
-        m->lookup->mqtt = NULL;
+    lookup_cancel(m->lookup);
     if (m->inside == 0)
         destroy_library(m);
     uv_close((uv_handle_t *)&m->tick, on_timer_closed);
     uv_close((uv_handle_t *)&m->deferred, on_timer_closed);
+    uv_close((uv_handle_t *)&m->flush, on_timer_closed);
+}
+
+static int left(struct mqtt *m, int rc)
+{
+    leave(m, rc);
+    return rc == MOSQ_ERR_SUCCESS ? 0 : ERR_STATE;
 }
 
 int mqtt_subscribe(struct mqtt *m, char *const *filters, int count, int qos, int *ret_mid)
@@ -462,9 +469,7 @@ int mqtt_subscribe(struct mqtt *m, char *const *filters, int count, int qos, int
     if (!m->up)
         return ERR_STATE;
     enter(m);
-    int rc = mosquitto_subscribe_multiple(m->mosq, ret_mid, count, filters, qos, 0, NULL);
-    leave(m, rc);
-    return rc == MOSQ_ERR_SUCCESS ? 0 : ERR_STATE;
+    return left(m, mosquitto_subscribe_multiple(m->mosq, ret_mid, count, filters, qos, 0, NULL));
 }
 
 int mqtt_unsubscribe(struct mqtt *m, const char *filter)
@@ -472,9 +477,7 @@ int mqtt_unsubscribe(struct mqtt *m, const char *filter)
     if (!m->up)
         return ERR_STATE;
     enter(m);
-    int rc = mosquitto_unsubscribe(m->mosq, NULL, filter);
-    leave(m, rc);
-    return rc == MOSQ_ERR_SUCCESS ? 0 : ERR_STATE;
+    return left(m, mosquitto_unsubscribe(m->mosq, NULL, filter));
 }
 
 int mqtt_publish(struct mqtt *m, const char *topic, const void *payload, size_t len, int qos, bool retain, int *ret_mid)
@@ -484,10 +487,8 @@ int mqtt_publish(struct mqtt *m, const char *topic, const void *payload, size_t 
     enter(m);
     int rc = mosquitto_publish(m->mosq, ret_mid, topic, (int)len, payload, qos, retain);
     bool refused = rc == MOSQ_ERR_INVAL || rc == MOSQ_ERR_MALFORMED_UTF8 || rc == MOSQ_ERR_PAYLOAD_SIZE;
-    leave(m, refused ? MOSQ_ERR_SUCCESS : rc);
-    if (refused)
-        return ERR_FORMAT;
-    return rc == MOSQ_ERR_SUCCESS ? 0 : ERR_STATE;
+    int r = left(m, refused ? MOSQ_ERR_SUCCESS : rc);
+    return refused ? ERR_FORMAT : r;
 }
 
 void mqtt_pause(struct mqtt *m, bool paused)

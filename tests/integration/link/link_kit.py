@@ -197,6 +197,54 @@ class Relay:
             s.close()
 
 
+class Line:
+    """A TCP relay to a local port: it can be held, so that nobody reads, and counts the TLS records that go up."""
+
+    def __init__(self, port):
+        self.target = port
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.sockets = []
+        self.up = b""
+        self.free = threading.Event()
+        self.free.set()
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        while True:
+            try:
+                near, _ = self.listener.accept()
+                far = socket.create_connection(("127.0.0.1", self.target))
+            except OSError:
+                return
+            self.sockets += [near, far]
+            for ends in ((near, far, True), (far, near, False)):
+                threading.Thread(target=self._pump, args=ends, daemon=True).start()
+
+    def _pump(self, a, b, up):
+        try:
+            while data := a.recv(65536):
+                self.free.wait(DEADLINE_S)
+                if up:
+                    self.up += data
+                b.sendall(data)
+        except OSError:
+            pass
+
+    def records(self):
+        """Of application data (RFC 8446, 5.1), whole ones."""
+        n, at, up = 0, 0, self.up
+        while at + 5 <= len(up):
+            n += up[at] == 23
+            at += 5 + int.from_bytes(up[at + 3:at + 5], "big")
+        return n
+
+    def close(self):
+        self.free.set()
+        for s in [self.listener, *self.sockets]:
+            s.close()
+
+
 class Tap:
     """An independent MQTT client (paho) on the broker's local listener: sees and publishes."""
 
@@ -241,12 +289,16 @@ class Client:
         except OSError:
             return False
 
-    def send(self, kind, flags=0, ident=0, name="", body=b""):
+    @staticmethod
+    def frame(kind, flags=0, ident=0, name="", body=b""):
         name = name.encode()
         if isinstance(body, (dict, list)):
             body = json.dumps(body).encode()
         rest = struct.pack(">BBIH", kind, flags, ident, len(name)) + name + body
-        self.sock.sendall(struct.pack(">I", len(rest)) + rest)
+        return struct.pack(">I", len(rest)) + rest
+
+    def send(self, *args, **more):
+        self.sock.sendall(self.frame(*args, **more))
 
     def attach(self, *topics, will=None):
         body = {"subscribe": list(topics)}

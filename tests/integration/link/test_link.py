@@ -125,6 +125,46 @@ class LinkTest(unittest.TestCase):
         tap.wait("a/b", b"zero")
         self.assertNotIn((ACK, 1), [(f[0], f[2]) for f in client.seen])
 
+    def line(self, broker):
+        line = Line(broker.port)
+        self.addCleanup(line.close)
+        return line
+
+    def test_what_is_said_at_once_shares_records(self):
+        """A broker that is busy with others takes one record of each connection at a time."""
+        broker = self.broker()
+        tap = self.tap(broker, "a")
+        line = self.line(broker)
+        self.link(line.port)
+        client = self.online()
+        before = line.records()
+        client.sock.sendall(b"".join(client.frame(PUBLISH, 0, i, "a", b"%d" % i) for i in range(1, 21)))
+        for i in range(1, 21):
+            client.expect(ACK, ident=i)
+        self.assertLessEqual(line.records() - before, 10)
+        wait_until("all are at the broker", lambda: len(tap.messages) == 20)
+        self.assertEqual([m[1] for m in tap.messages], [b"%d" % i for i in range(1, 21)])
+
+    def test_a_broker_that_does_not_read_loses_nothing_that_was_taken(self):
+        broker = self.broker(extra="max_queued_messages 0\nmax_inflight_messages 0\n")
+        tap = self.tap(broker, "a", "end")
+        line = self.line(broker)
+        self.link(line.port)
+        client = self.online()
+        line.free.clear()
+        n, size = 400, 60000  # 24 MB: above what sockets and link may hold
+        for i in range(1, n + 1):
+            client.send(PUBLISH, QOS0, i, "a", struct.pack(">I", i) + b"z" * size)
+        refused = {client.expect(NACK)[2]}
+        while max(refused) < n:  # what comes last finds no room
+            refused.add(client.expect(NACK)[2])
+        line.free.set()
+        wait_until("all that was taken is at the broker", lambda: len(tap.messages) == n - len(refused))
+        self.assertEqual([m[1] for m in tap.messages],
+                         [struct.pack(">I", i) + b"z" * size for i in range(1, n + 1) if i not in refused])
+        client.send(PUBLISH, 0, n + 1, "end", b"")
+        client.expect(ACK, ident=n + 1)
+
     def test_subscribe_and_unsubscribe_later(self):
         broker = self.broker()
         tap = self.tap(broker)
