@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WINDOWS_MAX = 16, CONFIG_WINDOWS_MAX = 24, DAY_MIN = 1440, NUMBER_MAX = 1440, SESSIONS_MAX = 200 };
+enum { WINDOWS_MAX = 16, DAY_MIN = 1440, NUMBER_MAX = 1440, SESSIONS_MAX = 200 };
 
 const char *const weekday_names[] = {"mon", "tue", "wed", "thu", "fri", "sat", "sun", NULL};
 
@@ -395,80 +395,4 @@ void limits_load(struct store *store, const json_t *facts, struct zones *zones, 
     put_default(&g);
     put_exemptions(&g, text_of(facts, "id"), zone);
     *ret = (struct limits){zone, g.lines, g.n, g.exemptions, g.n_exemptions};
-}
-
-/* --- what the device keeps --- */
-
-/* What holds in each minute of the day: 0 nothing, else the value. */
-struct day {
-    int64_t value[DAY_MIN];
-};
-
-static void mark(struct day *day, const struct day_window *w, int64_t value)
-{
-    if (w->from_min == w->to_min)
-        return;
-    int64_t len = w->from_min < w->to_min ? w->to_min - w->from_min : DAY_MIN - w->from_min + w->to_min;
-    for (int64_t i = 0; i < len; i++) {
-        int64_t *at = &day->value[(w->from_min + i) % DAY_MIN];
-        *at = value < *at ? value : *at;
-    }
-}
-
-/* Of two neighbours, those that are nearest become one, with the stricter value. */
-static size_t join_nearest(struct day_window *runs, size_t n)
-{
-    size_t best = 0;
-    for (size_t i = 1; i + 1 < n; i++)
-        if (runs[i + 1].from_min - runs[i].to_min < runs[best + 1].from_min - runs[best].to_min)
-            best = i;
-    runs[best].to_min = runs[best + 1].to_min;
-    runs[best].gain_mb = runs[best + 1].gain_mb < runs[best].gain_mb ? runs[best + 1].gain_mb : runs[best].gain_mb;
-    memmove(&runs[best + 1], &runs[best + 2], (n - best - 2) * sizeof(runs[0]));
-    return n - 1;
-}
-
-static struct day_window *runs_of(const struct day *day, struct arena *arena, size_t *ret_n)
-{
-    struct day_window *runs = arena_alloc(arena, (CONFIG_WINDOWS_MAX + 2) * sizeof(*runs));
-    size_t n = 0;
-    for (int64_t i = 0; i < DAY_MIN; i++) {
-        int64_t value = day->value[i];
-        if (value == 0)
-            continue;
-        if (n > 0 && runs[n - 1].to_min == i && runs[n - 1].gain_mb == value)
-            runs[n - 1].to_min = i + 1;
-        else
-            runs[n++] = (struct day_window){.from_min = i, .to_min = i + 1, .gain_mb = value};
-        if (n > CONFIG_WINDOWS_MAX + 1)
-            n = join_nearest(runs, n);
-    }
-    /* What runs over midnight is one window. */
-    if (n > 1 && runs[0].from_min == 0 && runs[n - 1].to_min == DAY_MIN && runs[0].gain_mb == runs[n - 1].gain_mb) {
-        runs[n - 1].to_min = runs[0].to_min;
-        memmove(runs, runs + 1, --n * sizeof(runs[0]));
-    }
-    while (n > CONFIG_WINDOWS_MAX)
-        n = join_nearest(runs, n);
-    *ret_n = n;
-    return runs;
-}
-
-void limits_config(const struct limits *limits, int64_t now_ms, struct arena *arena, struct config *ret)
-{
-    struct day quiet = {0}, ceiling = {0};
-    for (size_t i = 0; i < limits->n_lines; i++) {
-        const struct limit_line *line = &limits->lines[i];
-        bool holds = line->from_ms <= now_ms && (line->until_ms == 0 || now_ms < line->until_ms);
-        for (size_t j = 0; holds && line->action == LIMIT_REFUSE && j < line->n_windows; j++) {
-            if (line->what == LIMIT_QUIET_HOURS)
-                mark(&quiet, &line->windows[j], -1);
-            if (line->what == LIMIT_GAIN_CEILING)
-                mark(&ceiling, &line->windows[j], line->windows[j].gain_mb);
-        }
-    }
-    ret->quiet_hours = runs_of(&quiet, arena, &ret->n_quiet_hours);
-    ret->gain_ceilings = runs_of(&ceiling, arena, &ret->n_gain_ceilings);
-    for (size_t i = 0; i < ret->n_quiet_hours; i++)
-        ret->quiet_hours[i].gain_mb = 0;
 }

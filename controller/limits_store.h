@@ -23,8 +23,8 @@ void limit_build(const json_t *body, struct arena *arena, struct limit_line *ret
 void limits_load(struct store *store, const json_t *facts, struct zones *zones, struct arena *arena,
                  struct limits *ret);
 
-/* What the device itself keeps: quiet hours that refuse and ceilings, those that hold at now_ms, put together into
- * windows that do not overlap; in `arena`. */
+/* What the device itself keeps: quiet hours that refuse and ceilings, those that hold at now_ms and those of the next
+ * changes, each put together into windows that do not overlap; in `arena`. */
 void limits_config(const struct limits *limits, int64_t now_ms, struct arena *arena, struct config *ret);
 
 /* The days of a line's weekdays as mask (bit 0 = Monday), and the words "mon".. for it. */

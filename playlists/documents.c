@@ -210,6 +210,13 @@ static const struct field quiet_fields[] = {
 };
 static const struct shape quiet_shape = {sizeof(struct day_window), quiet_fields, COUNT(quiet_fields), NULL};
 
+static const struct field config_hours_fields[] = {
+    INT(config_hours, "from_ms", from_ms, REQUIRED, 1, TIME_MAX_MS),
+    LIST(config_hours, "gain_ceilings", gain_ceilings, OPTIONAL, gain_shape, 0, CONFIG_WINDOWS_MAX),
+    LIST(config_hours, "quiet_hours", quiet_hours, OPTIONAL, quiet_shape, 0, CONFIG_WINDOWS_MAX),
+};
+SHAPE(config_hours, NULL);
+
 static const struct field profile_ref_fields[] = {
     FORM(profile_ref, "name", name, REQUIRED, FORM_WORD),
     FORM(profile_ref, "hash", hash, REQUIRED, FORM_HASH),
@@ -224,20 +231,30 @@ static const struct field pinned_ref_fields[] = {
 static const struct shape pinned_ref_shape = {sizeof(struct blob_ref), pinned_ref_fields, COUNT(pinned_ref_fields),
                                               NULL};
 
+static int check_config(const void *value, struct complaint *why)
+{
+    const struct config *config = value;
+    for (size_t i = 1; i < config->n_later; i++)
+        if (config->later[i].from_ms <= config->later[i - 1].from_ms)
+            return complain(why, ERR_FORMAT, "later[%zu].from_ms: is not after the one before, they stand in order", i);
+    return check_head(&config->head, why);
+}
+
 static const struct field config_fields[] = {
     HEAD(config),
     CHOICE(config, "kind", kind, REQUIRED, device_kind_names, KIND_MOBILE),
     FORM(config, "zone", zone, REQUIRED, FORM_ZONE),
     TEXTS(config, "areas", areas, REQUIRED, FORM_ID, 1, AREAS_MAX),
     TEXTS(config, "languages", languages, REQUIRED, FORM_LANG, 1, DEVICE_LANGUAGES_MAX),
-    LIST(config, "gain_ceilings", gain_ceilings, OPTIONAL, gain_shape, 0, 24),
-    LIST(config, "quiet_hours", quiet_hours, OPTIONAL, quiet_shape, 0, 24),
+    LIST(config, "gain_ceilings", gain_ceilings, OPTIONAL, gain_shape, 0, CONFIG_WINDOWS_MAX),
+    LIST(config, "quiet_hours", quiet_hours, OPTIONAL, quiet_shape, 0, CONFIG_WINDOWS_MAX),
+    LIST(config, "later", later, OPTIONAL, config_hours_shape, 0, CONFIG_LATER_MAX),
     INT(config, "delay_ms", delay_ms, OPTIONAL, 0, 1000),
     INT(config, "heard_level_mb", heard_level_mb, REQUIRED, -LEVEL_MAX_MB, LEVEL_MAX_MB),
     LIST(config, "profiles", profiles, OPTIONAL, profile_ref_shape, 0, 16),
     LIST(config, "pinned", pinned, OPTIONAL, pinned_ref_shape, 0, 64),
 };
-SHAPE(config, check_document);
+SHAPE(config, check_config);
 
 /* --- playlist --- */
 

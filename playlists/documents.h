@@ -17,7 +17,9 @@ enum {
     DOC_INFLATED_MAX = 1024 * 1024, /* bytes of a payload after inflating */
     BLOB_DOC_MAX = 256 * 1024,      /* bytes of a bulletin or approval that travels as a blob */
     MEDIA_MAX = 64 * 1024 * 1024,   /* bytes of one media file */
-    DOC_RATE_HZ = 48000,            /* frames are counted at this rate everywhere */
+    CONFIG_WINDOWS_MAX = 24,        /* ceilings, or quiet hours, that hold at one time */
+    CONFIG_LATER_MAX = 4,
+    DOC_RATE_HZ = 48000, /* frames are counted at this rate everywhere */
 };
 
 enum doc_type {
@@ -157,6 +159,15 @@ struct profile_ref {
     int64_t size;
 };
 
+/* Windows that take the place of all before from a moment on. */
+struct config_hours {
+    int64_t from_ms;
+    struct day_window *gain_ceilings;
+    size_t n_gain_ceilings;
+    struct day_window *quiet_hours;
+    size_t n_quiet_hours;
+};
+
 struct config {
     struct doc_head head;
     int kind;               /* enum device_kind */
@@ -167,6 +178,8 @@ struct config {
     size_t n_gain_ceilings;
     struct day_window *quiet_hours;
     size_t n_quiet_hours;
+    struct config_hours *later; /* ascending */
+    size_t n_later;
     int64_t delay_ms;       /* of this place against its neighbours, 0..1000 */
     int64_t heard_level_mb; /* amplifier output at or above this counts as seen */
     struct profile_ref *profiles;

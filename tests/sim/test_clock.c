@@ -334,6 +334,32 @@ static void midnight_and_a_power_cut(void **state)
     finish(world);
 }
 
+/* The device knows beforehand that others hold from midnight on. */
+static void quiet_hours_that_change_without_a_network(void **state)
+{
+    (void)state;
+    const int64_t midnight = NOON + 12 * HOUR, start = midnight - 12 * MINUTE; /* items at 23:53, :58, 0:03, :08, :13 */
+    struct world *world = make_site(start, false);
+    struct day_window evening = {.from_min = 1435, .to_min = 420}, night = {.from_min = 5, .to_min = 10};
+    struct config_hours later = {.from_ms = midnight, .quiet_hours = &night, .n_quiet_hours = 1};
+    world->centre->config.quiet_hours = &evening;
+    world->centre->config.n_quiet_hours = 1;
+    world->centre->config.later = &later;
+    world->centre->config.n_later = 1;
+    world_begin(world);
+    run_to(world, start, 2);
+    world_network(world, false);
+    run_to(world, start, 27);
+    world_network(world, true);
+    run_to(world, start, 29);
+    assert_played(world, 0, "held");
+    assert_missed(world, 1, REASON_QUIET_HOURS);
+    assert_played(world, 2, "held");
+    assert_missed(world, 3, REASON_QUIET_HOURS);
+    assert_played(world, 4, "held");
+    finish(world);
+}
+
 /* The centre's word counts, whatever the box's own clock says. */
 static void a_welcome_of_another_time(void **state)
 {
@@ -362,6 +388,7 @@ int main(void)
         cmocka_unit_test(another_boot_does_not),
         cmocka_unit_test(a_second_before_midnight),
         cmocka_unit_test(midnight_and_a_power_cut),
+        cmocka_unit_test(quiet_hours_that_change_without_a_network),
         cmocka_unit_test(a_welcome_of_another_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,6 +6,7 @@
 #include "controller/limits_store.h"
 #include "controller/places.h"
 #include "playlists/base/bytes.h"
+#include "playlists/hours.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -196,6 +197,16 @@ static bool quiet_at(const struct limits *limits, int64_t at_ms)
     return limits_quiet_from(limits, LIMIT_REFUSE, at_ms, at_ms + 1, NULL) == at_ms;
 }
 
+/* As the device asks its configuration. */
+static bool device_quiet_at(const struct config *config, const struct zone *zone, int64_t at_ms)
+{
+    struct quiet_span spans[HOURS_SPANS_MAX];
+    bool quiet = false;
+    for (size_t n = hours_quiet(config, zone, at_ms, spans); n > 0; n--)
+        quiet |= spans[n - 1].from_ms <= at_ms && at_ms < spans[n - 1].to_ms;
+    return quiet;
+}
+
 #define HOUR_MS INT64_C(3600000)
 
 static void the_default_holds_where_nobody_says_anything(void **state)
@@ -226,9 +237,14 @@ static void the_default_holds_where_nobody_says_anything(void **state)
         assert_int_equal(quiet_at(&limits, from_ms + 4 * HOUR_MS), day < 10);
         assert_int_equal(quiet_at(&limits, from_ms + 12 * HOUR_MS), day >= 10);
     }
+    limits_config(&limits, 8 * INT64_C(86400000), b->arena, &config);
+    assert_int_equal(config.n_later, 1);
+    for (int64_t at_ms = 8 * DAY_MS; at_ms < 13 * DAY_MS; at_ms += HOUR_MS / 4) /* the device knows it beforehand */
+        assert_int_equal(quiet_at(&limits, at_ms), device_quiet_at(&config, limits.zone, at_ms));
     limits_config(&limits, 11 * INT64_C(86400000), b->arena, &config);
     assert_int_equal(config.n_quiet_hours, 1);
     assert_int_equal(config.quiet_hours[0].from_min, 720);
+    assert_int_equal(config.n_later, 0);
 }
 
 static void an_exemption_is_of_its_days_and_its_unit(void **state)

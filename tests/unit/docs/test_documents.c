@@ -90,6 +90,7 @@ static void test_sentences(void **unused)
     refuse("loa-keys", "persons[0].roles", "[]", "persons[0].roles: has 0 entries");
     refuse("loa-config", "zone", "\"../../etc/passwd\"", "zone: is \"../../etc/passwd\", it must be a name of the tz");
     refuse("loa-config", "quiet_hours[0].from_min", "1440", "quiet_hours[0].from_min: is 1440");
+    refuse("loa-config", "later[1].from_ms", "1798736400000", "later[1].from_ms: is not after the one before");
     refuse("loa-config", "areas[1]", "\"-a\"", "areas[1]: is \"-a\", it must be an id");
     refuse("loa-welcome", "floors[0].era", "2", "floors[0].era: is above the era of the welcome");
     refuse("loa-welcome", "nonce", "\"short\"", "nonce: is \"short\", it must be a nonce");

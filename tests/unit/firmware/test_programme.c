@@ -74,6 +74,19 @@ static void quiet_hours_past_midnight(void **state)
     assert_false(noon);
     assert_int_equal(hours_ceiling_mb(&config, zone, midnight_ms), -1200);
     assert_int_equal(hours_ceiling_mb(&config, zone, midnight_ms + 43200000), 0);
+    /* From 02:00 on another ceiling and no quiet hours, from 03:00 on neither. */
+    struct day_window always = {.to_min = 1440, .gain_mb = -300};
+    struct config_hours later[] = {
+        {.from_ms = midnight_ms + 2 * 3600000, .gain_ceilings = &always, .n_gain_ceilings = 1},
+        {.from_ms = midnight_ms + 3 * 3600000}};
+    config.later = later;
+    config.n_later = 2;
+    n = hours_quiet(&config, zone, midnight_ms + 43200000, spans);
+    assert_int_equal(n, 1);
+    assert_int_equal(spans[0].to_ms, later[0].from_ms);
+    assert_int_equal(hours_ceiling_mb(&config, zone, later[0].from_ms - 1), -1200);
+    assert_int_equal(hours_ceiling_mb(&config, zone, later[0].from_ms), -300);
+    assert_int_equal(hours_ceiling_mb(&config, zone, later[1].from_ms), 0);
     zone_free(zone);
 }
 
