@@ -3,6 +3,7 @@
 
 #include "playlists/base/file.h"
 #include "playlists/documents.h"
+#include "tools/loa/when.h"
 
 #include <errno.h>
 #include <locale.h>
@@ -35,8 +36,10 @@ const char *answer_text(const json_t *object, const char *path, const char *othe
  * terminal's cursor. */
 static void put_plain(struct buf *out, const json_t *value)
 {
+    char time[32];
     if (json_is_string(value)) {
-        for (const char *p = json_string_value(value); *p; p++)
+        const char *text = json_string_value(value);
+        for (const char *p = when_on_the_clock(text, time) ? time : text; *p; p++)
             buf_put(out, (unsigned char)*p < 0x20 || *p == 0x7f ? " " : p, 1);
     } else if (json_is_array(value)) {
         size_t i;
@@ -74,8 +77,9 @@ static int width_of(const char *text)
 static void print_cell(const char *text, int width, bool last)
 {
     printf("%s", text);
-    for (int i = width_of(text); !last && i < width + 2; i++)
-        putchar(' ');
+    int gap = width + 2 - width_of(text);
+    if (!last)
+        printf("%*s", gap > 2 ? gap : 2, "");
 }
 
 void print_columns(const json_t *items, const void *how)

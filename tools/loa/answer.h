@@ -1,4 +1,5 @@
-/* answer.h - asking the controller and printing what it says: JSON with --json, else lines and columns for people. */
+/* answer.h - asking the controller and printing what it says: JSON with --json, else lines and columns for people, with
+ * the times of WHEN_ZONE in the place of the API's UTC. */
 #ifndef LOA_ANSWER_H
 #define LOA_ANSWER_H
 

@@ -42,11 +42,12 @@ static void show(const struct bulletin *bulletin, const struct approval *approva
     char from[32], until[32];
     when_format_utc(approval->from_ms, from);
     when_format_utc(approval->until_ms, until);
+    (void)when_on_the_clock(from, from);
+    (void)when_on_the_clock(until, until);
     fprintf(stderr, "Duyệt · Approving: %s\n  %s, %s", bulletin->title, bulletin->category, bulletin->answerable);
     if (bulletin->source)
         fprintf(stderr, ", %s", bulletin->source);
-    fprintf(stderr, "\n  %s %s, ", air_class_names[approval->class], from);
-    fprintf(stderr, "%s; ", until);
+    fprintf(stderr, "\n  %s; %s – %s; ", air_class_names[approval->class], from, until);
     for (size_t i = 0; i < approval->areas.n; i++)
         fprintf(stderr, "%s%s", i ? "," : "", approval->areas.at[i]);
     fprintf(stderr, "\n");
@@ -64,8 +65,8 @@ static bool agreed(const struct call *call)
     char line[16] = "";
     if (call_option(call, "yes") || !isatty(STDIN_FILENO) || !isatty(STDERR_FILENO))
         return true;
-    fprintf(stderr, "Ký duyệt? Sign it? [y/N] ");
-    return fgets(line, sizeof(line), stdin) && (*line == 'y' || *line == 'Y');
+    fprintf(stderr, "Ký duyệt? (c: có) · Sign it? [y/N] ");
+    return fgets(line, sizeof(line), stdin) && *line && strchr("cCyY", *line);
 }
 
 static int read_window(const struct call *call, struct approval *approval)

@@ -126,3 +126,17 @@ void when_format_utc(int64_t unix_ms, char ret[32])
     snprintf(ret, 32, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", year, month, day, second / 3600, second / 60 % 60,
              second % 60, (int)(unix_ms - seconds * 1000));
 }
+
+bool when_on_the_clock(const char *utc, char ret[32])
+{
+    static struct zone *zone; /* loaded once, kept to the end */
+    int64_t at_ms;
+    size_t len = strlen(utc);
+    if (len < 20 || utc[10] != 'T' || utc[len - 1] != 'Z' || !parse(utc, NULL, false, &at_ms) ||
+        (!zone && zone_load(NULL, WHEN_ZONE, &zone, NULL) < 0))
+        return false;
+    zone_format(zone, at_ms, ret);
+    ret[10] = ' ';
+    ret[19] = '\0';
+    return true;
+}

@@ -16,5 +16,8 @@ MUST_USE int when_parse(const char *text, const struct zone *zone, bool day_end,
 bool when_relative(const char *text, int64_t now_ms, int64_t *ret_unix_s);
 /* RFC 3339 in UTC with milliseconds, as the API takes it. */
 void when_format_utc(int64_t unix_ms, char ret[32]);
+/* "2026-06-30T22:00:00.000Z", as the API writes it, into "2026-07-01 05:00:00" of WHEN_ZONE, as people's clocks say it.
+ * `ret` may be `utc`. False, with `ret` as it was: it is no such instant, or the zone is not there. */
+bool when_on_the_clock(const char *utc, char ret[32]);
 
 #endif

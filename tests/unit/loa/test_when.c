@@ -35,6 +35,18 @@ static void test_parse(void **state)
     zone_free(zone);
 }
 
+static void test_on_the_clock(void **state)
+{
+    (void)state;
+    char text[32] = "2026-06-30T22:00:00.250Z";
+    assert_true(when_on_the_clock(text, text));
+    assert_string_equal(text, "2026-07-01 05:00:00");
+    assert_false(when_on_the_clock(text, text));
+    assert_false(when_on_the_clock("2026-06-30T25:00:00Z", text));
+    assert_false(when_on_the_clock("Họp thôn lúc 19 giờT, xã Z", text));
+    assert_string_equal(text, "2026-07-01 05:00:00");
+}
+
 static void test_refuse(void **state)
 {
     (void)state;
@@ -94,7 +106,8 @@ static void test_format(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_parse), cmocka_unit_test(test_refuse),
-                                       cmocka_unit_test(test_relative), cmocka_unit_test(test_format)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_parse), cmocka_unit_test(test_on_the_clock),
+                                       cmocka_unit_test(test_refuse), cmocka_unit_test(test_relative),
+                                       cmocka_unit_test(test_format)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
