@@ -78,44 +78,53 @@ static const char *usage_of(const struct cli_command *c, char ret[160])
     return ret;
 }
 
-static void print_options(const struct option_spec *options)
+static void print_options(const struct option_spec *options, const char *lang)
 {
     for (const struct option_spec *o = options; o && o->name; o++) {
         char left[64];
         snprintf(left, sizeof(left), "--%s%s%s", o->name, o->value ? " " : "", o->value ? o->value : "");
-        printf("  %-28s %s%s%s\n", left, o->help, o->required ? " (required)" : "", o->repeat ? " (repeatable)" : "");
+        printf("  %-28s %s%s%s\n", left, sentence_in(lang, o->help),
+               o->required ? sentence_in(lang, " (required)") : "",
+               o->repeat ? sentence_in(lang, " (repeatable)") : "");
     }
 }
 
-static void print_examples(const struct cli_command *c)
+static void print_examples(const struct cli_command *c, const char *lang)
 {
-    const char *heading = "\nExamples:\n";
+    const char *heading = sentence_in(lang, "\nExamples:\n");
     for (const struct cli_example *e = examples; e->group; e++) {
-        if (strcmp(e->group, c->group) != 0 || !c->name || strcmp(e->name, c->name) != 0)
+        if (strcmp(e->group, c->group) != 0 || (c->name && strcmp(e->name, c->name) != 0))
             continue;
         printf("%s  %s\n", heading, e->line);
         heading = "";
     }
 }
 
-static void print_command_help(const struct cli_command *c)
+static void print_common(const char *lang)
 {
-    char usage[160];
-    printf("%s\n%s\n\nUsage: %s [options]\n", c->vi, c->en, usage_of(c, usage));
-    if (c->options && c->options->name) {
-        printf("\n");
-        print_options(c->options);
-    }
-    print_examples(c);
-    printf("\nEvery command:\n");
-    print_options(common_options);
+    printf("%s", sentence_in(lang, "\nEvery command:\n"));
+    print_options(common_options, lang);
 }
 
-static void print_help(const char *group)
+static void print_command_help(const struct cli_command *c, const char *lang)
+{
+    char usage[160];
+    printf("%s\n%s\n\n", c->vi, c->en);
+    printf(sentence_in(lang, "Usage: %s [options]\n"), usage_of(c, usage));
+    if (c->options && c->options->name) {
+        printf("\n");
+        print_options(c->options, lang);
+    }
+    print_examples(c, lang);
+    print_common(lang);
+}
+
+static void print_help(const char *group, const char *lang)
 {
     printf("loa: dòng lệnh của Loa, điều khiển loa và bảng tin điện tử.\n"
            "loa: the command line of Loa, loudspeakers and electronic boards.\n\n"
-           "Usage: loa COMMAND [options]; loa COMMAND --help tells more.\n\n");
+           "%s",
+           sentence_in(lang, "Usage: loa COMMAND [options]; loa COMMAND --help tells more.\n\n"));
     for (size_t t = 0; command_tables[t]; t++) {
         for (const struct cli_command *c = command_tables[t]; c->group; c++) {
             if (group && strcmp(group, c->group) != 0)
@@ -125,9 +134,8 @@ static void print_help(const char *group)
             printf("  %-16s %s\n  %-16s %s\n", words, c->vi, "", c->en);
         }
     }
-    printf("\nEvery command:\n");
-    print_options(common_options);
-    printf("\nExit: 0 done, 1 refused or failed, 2 wrong usage.\n");
+    print_common(lang);
+    printf("%s", sentence_in(lang, "\nExit: 0 done, 1 refused or failed, 2 wrong usage.\n"));
 }
 
 static const struct cli_command *find_command(const char *group, const char *name, bool *ret_group_known)
@@ -250,7 +258,7 @@ static int read_command(struct call *call, int argc, char **argv, int i)
     bool known;
     call->command = find_command(group, name, &known);
     if (!call->command && known && (!name || strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)) {
-        print_help(group);
+        print_help(group, call->lang);
         return name ? -1 : EXIT_USAGE;
     }
     if (!call->command && known)
@@ -269,7 +277,7 @@ int command_read(int argc, char **argv, struct call *ret)
         return r;
     const char *first = i < argc ? argv[i] : "--help";
     if (strcmp(first, "--help") == 0 || strcmp(first, "-h") == 0 || strcmp(first, "help") == 0) {
-        print_help(NULL);
+        print_help(NULL, ret->lang);
         return i < argc ? -1 : EXIT_USAGE;
     }
     if (strcmp(first, "--version") == 0) {
@@ -282,7 +290,7 @@ int command_read(int argc, char **argv, struct call *ret)
     if (r != EXIT_OK)
         return r;
     if (call_option(ret, "help")) {
-        print_command_help(ret->command);
+        print_command_help(ret->command, ret->lang);
         return -1;
     }
     return check(ret);

@@ -4,6 +4,14 @@
 const struct cli_example examples[] = {
     {"preview", NULL, "loa preview cum-loa-1 --day 2026-07-01"},
     {"preview", NULL, "loa preview cum-loa-1 --draft rule.json --without r-0011223344aa"},
+    {"bulletin", "add",
+     "loa bulletin add --title \"Họp thôn\" --category \"hành chính\" --answerable \"Nguyễn Văn An\" "
+     "--content vi:text=\"Tối nay 19 giờ họp thôn\",audio=hop-thon.wav"},
+    {"approve", NULL, "loa approve HASH --key lan.jwk --area a001 --until 2026-12-31"},
+    {"limit", "load", "loa limit load limits-rural.json --area a000"},
+    {"device", "add",
+     "loa device add xa-tan-thanh-1 --kind loudspeaker --area a001 --name \"Cụm loa Tân Thành\" --serial LOA-2026-0001 "
+     "--key box.jwk"},
     {"rule", "add", "loa rule add --bulletin HASH --area a001 --once +5m"},
     {"rule", "add", "loa rule add --bulletin HASH --area a001 --daily 05:00,17:00 --until 2026-12-31"},
     {"rule", "add", "loa rule add --bulletin HASH --area a001 --weekdays mon,thu --at 05:10 --holidays skip"},

@@ -48,7 +48,10 @@ static int limit_load(struct call *call)
     if (!body)
         r = refuse(call, "%s:%d: is not JSON: %s", call->args[0], error.line, error.text);
     else if (!json_is_array(items))
-        r = refuse(call, "%s: has no list \"items\" of limits", call->args[0]);
+        r = refuse(call,
+                   "%s: has no list \"items\"; right would be {\"items\": [{\"what\": \"quiet_hours\", ...}]}, as in "
+                   "limits-rural.json",
+                   call->args[0]);
     else {
         json_array_foreach(items, i, line) if (area && json_is_object(line) && !json_object_get(line, "area"))
             json_object_set_new(line, "area", json_string(area));

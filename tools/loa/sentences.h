@@ -1,4 +1,4 @@
-/* sentences.h - the sentences of refusals in Vietnamese, found by their English formats. Pure, any thread. */
+/* sentences.h - the sentences of refusals and of --help in Vietnamese, found by the English ones. Pure, any thread. */
 #ifndef LOA_SENTENCES_H
 #define LOA_SENTENCES_H
 
@@ -10,6 +10,7 @@ struct sentence {
 
 extern const struct sentence sentences[];
 extern const size_t n_sentences;
+extern const struct sentence option_words[]; /* ends with a NULL `en` */
 
 /* The format in `lang`; `en` itself where there is no other. */
 const char *sentence_in(const char *lang, const char *en) __attribute__((format_arg(2)));

@@ -1,6 +1,7 @@
 /* Each sentence takes the same arguments in both languages. */
 #include "unit.h"
 
+#include "tools/loa/command.h"
 #include "tools/loa/sentences.h"
 
 #include <stdio.h>
@@ -35,8 +36,25 @@ static void test_same(void **state)
     assert_string_equal(sentence_in("vi", "%s"), "%s");
 }
 
+static void check_options(const struct option_spec *options)
+{
+    for (const struct option_spec *o = options; o && o->name; o++)
+        if (sentence_in("vi", o->help) == o->help)
+            fail_msg("--%s: \"%s\" has no Vietnamese in option_words.c", o->name, o->help);
+}
+
+/* --help speaks the language of the officials. */
+static void test_options(void **state)
+{
+    (void)state;
+    check_options(common_options);
+    for (size_t t = 0; command_tables[t]; t++)
+        for (const struct cli_command *c = command_tables[t]; c->group; c++)
+            check_options(c->options);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_same)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_same), cmocka_unit_test(test_options)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
