@@ -311,8 +311,8 @@ static bool take(struct courier *courier, struct parcel *parcel)
     else if (parcel->type == DOC_WELCOME)
         held = (struct held_version){.era = courier->nonce.era, .ver = courier->nonce.ver};
     enum refusal refusal = judge(courier, parcel, &held);
-    bool quotes = parcel->type <= DOC_PLAYLIST || nonce_quoted(&courier->nonce, parcel->type, parcel->doc);
-    if (refusal == REFUSAL_NONE && !quotes) {
+    if (refusal == REFUSAL_NONE && parcel->type > DOC_PLAYLIST &&
+        !nonce_quoted(&courier->nonce, parcel->type, parcel->doc)) {
         refusal = REFUSAL_NONCE;
         complain(&parcel->why, ERR_STATE, "it quotes another session than this one");
     }

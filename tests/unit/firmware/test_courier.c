@@ -275,6 +275,23 @@ static void a_welcome_on_a_disk_that_only_reads(void **state)
     assert_int_equal(w->welcomes, 2); /* the disk is no reason to lose the time that it brings */
 }
 
+static void a_strangers_welcome_says_nothing(void **state)
+{
+    struct world *w = *state;
+    struct signer scheduler = w->scheduler;
+    w->scheduler = w->thief; /* before there is any trust, and after */
+    give_welcome(w, "nonce-nonce");
+    assert_string_equal(w->reason, "unknown_key");
+    w->scheduler = scheduler;
+    begin(w);
+    assert_int_equal(w->welcomes, 1);
+    w->scheduler = w->thief;
+    give_welcome_ver(w, "nonce-nonce", 10);
+    courier_message(w->courier, DEV "welcome", "a.b.c", 5, false, &w->now);
+    assert_int_equal(w->welcomes, 1);
+    w->scheduler = scheduler;
+}
+
 static void a_welcome_is_not_played_back(void **state)
 {
     struct world *w = *state;
@@ -418,6 +435,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(nothing_before_the_first_welcome),
         TEST(a_welcome_on_a_disk_that_only_reads),
+        TEST(a_strangers_welcome_says_nothing),
         TEST(the_floor_refuses_an_old_world),
         TEST(versions_hold_over_a_restart),
         TEST(an_unknown_key_waits_for_its_trust),
