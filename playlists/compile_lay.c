@@ -15,6 +15,7 @@ struct lay {
     size_t n, cap;
     struct spot *spots; /* owned, becomes the caller's */
     size_t n_spots, cap_spots;
+    size_t n_past; /* of them, from slots that began before the set's time */
     struct session_layout layout;
     /* Of the civil day that is under way. */
     int64_t day_sessions, day_ms;
@@ -137,6 +138,7 @@ static void add_spot(struct lay *lay, struct spot spot)
             abort();
     }
     lay->spots[lay->n_spots++] = spot;
+    lay->n_past += spot.occurrence_s * 1000 < lay->timeline->set->from_ms;
 }
 
 static size_t languages_of(const struct lay *lay)
@@ -224,6 +226,21 @@ static int rank_cmp(const void *a, const void *b, void *arg)
     return order ? order : occurrence_cmp(a, b);
 }
 
+/* False when there were too many: the timeline ends there. What is past has its own number, so that it never ends all.
+ */
+static bool has_room(struct lay *lay, const struct occurrence *o)
+{
+    struct timeline *timeline = lay->timeline;
+    int64_t start_ms = o->start_s * 1000;
+    bool past = start_ms < timeline->set->from_ms;
+    if ((past ? lay->n_past : lay->n_spots - lay->n_past) < TIMELINE_SPOTS_MAX)
+        return true;
+    timeline_problem(timeline, timeline->plans[o->plan].rule, PROBLEM_HORIZON, NULL, start_ms, false);
+    if (!past && start_ms < timeline->end_ms)
+        timeline->end_ms = start_ms;
+    return false;
+}
+
 /* Of what is too much for a day the lower class goes first, then what is later. */
 static void lay_day(struct lay *lay, size_t from, size_t to)
 {
@@ -231,6 +248,8 @@ static void lay_day(struct lay *lay, size_t from, size_t to)
     if (limits_of(lay)->n_lines > 0)
         qsort_r(lay->all + from, to - from, sizeof(lay->all[0]), rank_cmp, lay->timeline->plans);
     for (size_t i = from; i < to; i++) {
+        if (!has_room(lay, &lay->all[i]))
+            continue;
         if (lay->timeline->plans[lay->all[i].plan].rule->session)
             lay_session(lay, &lay->all[i]);
         else
@@ -242,6 +261,7 @@ void timeline_lay(struct timeline *timeline, struct spot **ret_spots, size_t *re
 {
     struct lay *lay = xcalloc(1, sizeof(*lay));
     lay->timeline = timeline;
+    timeline->end_ms = INT64_MAX;
     gather(lay);
     bool days = limits_of(lay)->zone && limits_of(lay)->n_lines > 0;
     for (size_t from = 0, to; from < lay->n; from = to) {

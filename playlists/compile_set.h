@@ -7,6 +7,7 @@
 enum {
     SET_FILLERS_MAX = 256, /* of one session */
     PLAYLIST_BULLETINS_MAX = 500,
+    TIMELINE_SPOTS_MAX = 50000, /* before clashes; 25 times what a playlist holds: more are slots upon slots */
 };
 #define SET_DAY_MS  INT64_C(86400000)
 #define SET_SPAN_MS (60 * SET_DAY_MS) /* what began longer ago is over: late, catch-up and length are days at most */
@@ -105,6 +106,7 @@ struct timeline {
     size_t n_plans;
     struct spot *spots; /* owned; by start, rule and place in the session */
     size_t n_spots;
+    int64_t end_ms;                   /* what begins later was too much; INT64_MAX: nothing was */
     struct compile_problem *problems; /* owned */
     size_t n_problems, cap_problems;
     struct timeline *next;

@@ -328,6 +328,39 @@ static void order_of_input_does_not_matter(void **state)
     }
 }
 
+/* Slots upon slots, millions of parts, take no memory for them; what is ahead is there from now on. */
+static void too_many_parts_shorten_the_horizon(void **state)
+{
+    (void)state;
+    enum { RULES = 20, PARTS = 64, TIMES = 48 };
+    static struct session_part parts[PARTS];
+    static char ids[RULES][8];
+    struct rule rules[RULES];
+    struct session session = {.length_ms = DAY_MS, .parts = parts, .n_parts = PARTS, .plays = SESSION_PLAYS_MAX};
+    for (int i = 0; i < PARTS; i++)
+        parts[i] = (struct session_part){.source = "vov1", .length_ms = 1000, .class = -1};
+    for (int i = 0; i < RULES; i++) {
+        snprintf(ids[i], sizeof(ids[i]), "r%02d", i);
+        rules[i] = daily(ids[i], NULL, 0);
+        rules[i].session = &session;
+        rules[i].recur.n_times = TIMES;
+        for (int k = 0; k < TIMES; k++)
+            rules[i].recur.times[k] = k * 1800;
+    }
+    int64_t from_ms = midnight(7, 1);
+    struct compile_set *set = compile_set_new(rules, RULES, NULL, 0, from_ms, from_ms + 30 * DAY_MS);
+    const struct timeline *timeline = compile_set_timeline(set, &device);
+    assert_in_range(timeline_items(timeline), 1, 2 * 60000);
+    timeline_write(timeline, from_ms, from_ms + 30 * DAY_MS, PLAYLIST_ITEMS_MAX, arena, &result);
+    assert_in_range(result.until_ms, from_ms + 1, from_ms + DAY_MS);
+    assert_true(result.n_items > 0 && result.items[result.n_items - 1].start_ms >= from_ms);
+    size_t at = 0;
+    while (at < result.n_problems && strcmp(result.problems[at].why, "horizon shortened") != 0)
+        at++;
+    assert_in_range(at, 0, result.n_problems - 1);
+    compile_set_free(set);
+}
+
 /* The wire holds 500 bulletins: more of them shorten the horizon as more items do. */
 static void too_many_bulletins_shorten_the_horizon(void **state)
 {
@@ -378,6 +411,7 @@ int main(void)
         TEST(what_is_left_out_is_told),
         TEST(texts_stay),
         TEST(too_many_shorten_the_horizon),
+        TEST(too_many_parts_shorten_the_horizon),
         TEST(too_many_bulletins_shorten_the_horizon),
         TEST(the_horizon_ends_after_it_begins),
         TEST(order_of_input_does_not_matter),
