@@ -1,6 +1,7 @@
-/* blobs.c - see blobs.h. */
+/* blobs.c - see blobs.h. What is there and what was found whole; what takes moments is blobs_work.c's. */
 #include "firmware/blobs.h"
 
+#include "firmware/blobs_parts.h"
 #include "playlists/base/clock.h"
 #include "playlists/base/file.h"
 #include "playlists/base/log.h"
@@ -9,7 +10,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,16 +18,9 @@
 
 enum { CHECKS_MAX = 64 };
 
-/* What a file was when it was hashed. */
-struct print {
-    ino_t inode;
-    off_t size;
-    struct timespec changed;
-};
-
 struct check {
     struct hash hash;
-    struct print print;
+    struct blob_print print;
     int64_t at_elapsed_ms; /* 0: free */
 };
 
@@ -37,40 +30,10 @@ struct blobs {
     struct blobs_events events;
     void *arg;
     struct check checks[CHECKS_MAX]; /* the oldest leaves first: it is checked again when it is needed */
-    struct job *jobs;                /* under way */
+    struct blob_job *jobs;           /* under way */
     int64_t used;                    /* bytes of all files; -1: to be counted */
     bool closing;
 };
-
-/* Work of one thread of the pool; owns copies of all it needs. */
-struct job {
-    uv_work_t work;
-    struct blobs *blobs; /* NULL once blobs_free() was called */
-    struct job *next;
-    bool take;
-    struct hash hash;
-    int64_t size;
-    char spool[BLOB_PATH_MAX];
-    char path[BLOB_PATH_MAX];
-    int result;
-    struct print print;
-    struct complaint why;
-};
-
-static int take_print(const char *path, struct print *ret)
-{
-    struct stat st;
-    if (stat(path, &st) < 0)
-        return -errno;
-    *ret = (struct print){.inode = st.st_ino, .size = st.st_size, .changed = st.st_ctim};
-    return S_ISREG(st.st_mode) ? 0 : -EINVAL;
-}
-
-static bool same_print(const struct print *a, const struct print *b)
-{
-    return a->inode == b->inode && a->size == b->size && a->changed.tv_sec == b->changed.tv_sec &&
-           a->changed.tv_nsec == b->changed.tv_nsec;
-}
 
 int blobs_new(uv_loop_t *loop, const char *vault_dir, const char *spool_dir, const struct blobs_events *events,
               void *arg, struct blobs **ret_blobs, struct complaint *why)
@@ -118,9 +81,9 @@ void blobs_path(const struct blobs *blobs, const char *hash, char ret[BLOB_PATH_
 bool blobs_have(const struct blobs *blobs, const char *hash, int64_t size)
 {
     char path[BLOB_PATH_MAX];
-    struct print print;
+    struct blob_print print;
     blobs_path(blobs, hash, path);
-    return take_print(path, &print) == 0 && print.size == size;
+    return blob_print_take(path, &print) == 0 && print.size == size;
 }
 
 static struct check *find_check(const struct blobs *blobs, const char *hash)
@@ -137,12 +100,12 @@ bool blobs_fresh(const struct blobs *blobs, const char *hash, int64_t elapsed_ms
     if (!check || elapsed_ms - check->at_elapsed_ms > BLOB_CHECK_MS)
         return false;
     char path[BLOB_PATH_MAX];
-    struct print print;
+    struct blob_print print;
     blobs_path(blobs, hash, path);
-    return take_print(path, &print) == 0 && same_print(&print, &check->print);
+    return blob_print_take(path, &print) == 0 && blob_print_same(&print, &check->print);
 }
 
-static void remember_check(struct blobs *blobs, const struct job *job)
+static void remember_check(struct blobs *blobs, const struct blob_job *job)
 {
     struct check *check = find_check(blobs, job->hash.hex);
     for (int i = 0; !check && i < CHECKS_MAX; i++)
@@ -157,157 +120,16 @@ static void remember_check(struct blobs *blobs, const struct job *job)
     *check = (struct check){.hash = job->hash, .print = job->print, .at_elapsed_ms = clock_elapsed_ms()};
 }
 
-/* Hash one file against what it should be. Any thread. */
-static int verify(struct job *job, const char *path)
-{
-    struct print before, after;
-    struct hash hash;
-    uint64_t size = 0;
-    int r = take_print(path, &before);
-    if (r == 0 && before.size != job->size)
-        return complain(&job->why, ERR_HASH, "it has %lld bytes instead of %lld", (long long)before.size,
-                        (long long)job->size);
-    if (r == 0)
-        r = hash_of_file(path, (uint64_t)job->size, &hash, &size);
-    if (r < 0)
-        return complain(&job->why, r, "it cannot be read: %s", err_name(r));
-    if (size != (uint64_t)job->size || !hash_equal(&hash, &job->hash))
-        return complain(&job->why, ERR_HASH, "its content is not what its hash says");
-    r = take_print(path, &after);
-    if (r < 0 || !same_print(&before, &after))
-        return complain(&job->why, ERR_HASH, "it changed while it was read");
-    return 0;
-}
-
-/* The file `<spool>/<hash>` and no other, whatever a link says: the link may write there, and may lie. */
-static int open_spooled(struct job *job, int spool)
-{
-    struct stat st;
-    int fd = openat(spool, job->hash.hex, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-    if (fd < 0)
-        return complain(&job->why, -errno, "it cannot be opened in the spool: %s", err_name(-errno));
-    int r = fstat(fd, &st) < 0 ? -errno : 0;
-    if (r == 0 && !S_ISREG(st.st_mode))
-        r = complain(&job->why, ERR_HASH, "it is no plain file");
-    else if (r == 0 && st.st_size != job->size)
-        r = complain(&job->why, ERR_HASH, "it has %lld bytes instead of %lld", (long long)st.st_size,
-                     (long long)job->size);
-    if (r == 0)
-        return fd;
-    close(fd);
-    return r;
-}
-
-static int write_all(int fd, const unsigned char *data, size_t len)
-{
-    while (len > 0) {
-        ssize_t n = write(fd, data, len);
-        if (n < 0 && errno != EINTR)
-            return -errno;
-        data += n > 0 ? n : 0;
-        len -= n > 0 ? (size_t)n : 0;
-    }
-    return 0;
-}
-
-/* What is hashed is what is written, so that nobody who holds the source open can change it afterwards. */
-static int copy(struct job *job, int from, int to)
-{
-    unsigned char chunk[65536], digest[crypto_hash_sha256_BYTES];
-    crypto_hash_sha256_state state;
-    struct hash hash;
-    int64_t size = 0;
-    ssize_t n;
-    crypto_hash_sha256_init(&state);
-    while ((n = read(from, chunk, sizeof(chunk))) != 0) {
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return complain(&job->why, -errno, "it cannot be read: %s", err_name(-errno));
-        size += n;
-        if (size > job->size)
-            break;
-        crypto_hash_sha256_update(&state, chunk, (unsigned long long)n);
-        int r = write_all(to, chunk, (size_t)n);
-        if (r < 0)
-            return complain(&job->why, r, "it cannot be written into the vault: %s", err_name(r));
-    }
-    crypto_hash_sha256_final(&state, digest);
-    sodium_bin2hex(hash.hex, sizeof(hash.hex), digest, sizeof(digest));
-    if (size != job->size || !hash_equal(&hash, &job->hash))
-        return complain(&job->why, ERR_HASH, "its content is not what its hash says");
-    return 0;
-}
-
-static int install(struct job *job, int to, const char *temp, const char *dir)
-{
-    int r = fsync(to) < 0 || rename(temp, job->path) < 0 ? -errno : 0;
-    if (r == 0)
-        r = file_sync_dir(dir);
-    return r < 0 ? complain(&job->why, r, "it cannot be put into the vault: %s", err_name(r)) : 0;
-}
-
-/* A file of our own is made, never the link's renamed: who holds that one open could still write to it. */
-static int take_copy(struct job *job, int spool)
-{
-    char dir[BLOB_PATH_MAX], temp[BLOB_PATH_MAX + 8];
-    snprintf(dir, sizeof(dir), "%.*s", (int)(strrchr(job->path, '/') - job->path), job->path);
-    snprintf(temp, sizeof(temp), "%s.new", job->path);
-    int from = open_spooled(job, spool);
-    if (from < 0)
-        return from;
-    int to = -1;
-    int r = file_make_dir(dir, 0700);
-    if (r == 0 && unlink(temp) < 0 && errno != ENOENT) /* left by a power cut */
-        r = -errno;
-    if (r == 0 && (to = open(temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600)) < 0)
-        r = -errno;
-    if (r < 0)
-        complain(&job->why, r, "it cannot be written into the vault: %s", err_name(r));
-    if (r == 0)
-        r = copy(job, from, to);
-    if (r == 0)
-        r = install(job, to, temp, dir);
-    if (r < 0 && to >= 0)
-        unlink(temp);
-    if (to >= 0)
-        close(to);
-    close(from);
-    return r;
-}
-
-static int take_in(struct job *job)
-{
-    int spool = open(job->spool, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (spool < 0)
-        return complain(&job->why, -errno, "the spool %s cannot be opened: %s", job->spool, err_name(-errno));
-    int r = take_copy(job, spool);
-    unlinkat(spool, job->hash.hex, 0);
-    close(spool);
-    return r;
-}
-
-/* It is of no use, and comes anew only when it is gone. */
-static bool is_lost(int result)
-{
-    return result == ERR_HASH || result == -EIO;
-}
-
 static void run(uv_work_t *work)
 {
-    struct job *job = work->data;
-    job->result = job->take ? take_in(job) : verify(job, job->path);
-    if (job->result == 0)
-        job->result = take_print(job->path, &job->print);
-    if (!job->take && is_lost(job->result))
-        unlink(job->path);
+    blob_job_run(work->data);
 }
 
 static void done(uv_work_t *work, int status)
 {
-    struct job *job = work->data;
+    struct blob_job *job = work->data;
     struct blobs *blobs = job->blobs;
-    struct job **at = &blobs->jobs;
+    struct blob_job **at = &blobs->jobs;
     while (*at != job)
         at = &(*at)->next;
     *at = job->next;
@@ -327,7 +149,7 @@ static void done(uv_work_t *work, int status)
     free_when_idle(blobs);
 }
 
-static void start(struct blobs *blobs, struct job *job, const char *hash, int64_t size)
+static void start(struct blobs *blobs, struct blob_job *job, const char *hash, int64_t size)
 {
     snprintf(job->hash.hex, sizeof(job->hash.hex), "%s", hash);
     job->size = size;
@@ -343,10 +165,10 @@ static void start(struct blobs *blobs, struct job *job, const char *hash, int64_
 
 void blobs_take(struct blobs *blobs, const char *hash, int64_t size)
 {
-    for (struct job *job = blobs->jobs; job; job = job->next)
+    for (struct blob_job *job = blobs->jobs; job; job = job->next)
         if (job->take && strcmp(job->hash.hex, hash) == 0)
             return;
-    struct job *job = xcalloc(1, sizeof(*job));
+    struct blob_job *job = xcalloc(1, sizeof(*job));
     job->take = true;
     snprintf(job->spool, sizeof(job->spool), "%s", blobs->spool);
     start(blobs, job, hash, size);
@@ -363,10 +185,10 @@ void blobs_discard(struct blobs *blobs, const char *hash)
 
 void blobs_check(struct blobs *blobs, const char *hash, int64_t size)
 {
-    for (struct job *job = blobs->jobs; job; job = job->next)
+    for (struct blob_job *job = blobs->jobs; job; job = job->next)
         if (strcmp(job->hash.hex, hash) == 0)
             return;
-    start(blobs, xcalloc(1, sizeof(struct job)), hash, size);
+    start(blobs, xcalloc(1, sizeof(struct blob_job)), hash, size);
 }
 
 void blobs_doubt(struct blobs *blobs)
@@ -386,7 +208,7 @@ int blobs_read(struct blobs *blobs, const char *hash, size_t max, struct buf *re
     if (r == 0 && strcmp(real.hex, hash) == 0)
         return 0;
     ret->len = before;
-    if (r < 0 && r != -EFBIG && !is_lost(r))
+    if (r < 0 && r != -EFBIG && !blob_is_lost(r))
         return r;
     log_warn("vault", "blob %.12s is damaged; deleted, to be fetched again", hash);
     unlink(path);

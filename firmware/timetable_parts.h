@@ -1,5 +1,5 @@
-/* timetable_parts.h - inside of the timetable, shared by timetable.c (what may go on air) and timetable_carry.c (what
- * need not be judged again). */
+/* timetable_parts.h - inside of the timetable, shared by timetable.c (the playlist as items), timetable_judge.c (what
+ * may go on air) and timetable_carry.c (what need not be judged again). */
 #ifndef LOA_TIMETABLE_PARTS_H
 #define LOA_TIMETABLE_PARTS_H
 
@@ -54,5 +54,12 @@ struct timetable {
 /* Take over from `old` what is known of the same bulletins and items under the same authority and configuration. What
  * is taken over is `old`'s no more. */
 void timetable_carry(struct timetable *old, struct timetable *timetable);
+
+/* Read and decode one bulletin. ERR_FORMAT with a sentence: it will never do. */
+MUST_USE int timetable_read(struct timetable *timetable, size_t e, struct arena *arena, struct bulletin **ret,
+                            struct complaint *why);
+/* The bulletin as this item puts it out. */
+void timetable_arrange(const struct timetable *timetable, const struct bulletin *bulletin,
+                       const struct playlist_item *item, struct programme *ret);
 
 #endif
