@@ -273,29 +273,47 @@ void outbox_again(struct outbox *outbox, int64_t elapsed_ms)
     }
 }
 
+/* The highest number up to which the broker took every row in this session. */
+static int64_t taken_upto(const struct outbox *outbox, enum outbox_kind kind)
+{
+    int64_t upto = outbox->lanes[kind].sent;
+    for (int i = 0; i < OUTBOX_WINDOW; i++) {
+        const struct flight *flight = &outbox->flights[i];
+        if (flight->id && flight->kind == kind && !flight->repeat && flight->n <= upto)
+            upto = flight->n - 1;
+    }
+    return upto;
+}
+
+static int note_stored(struct outbox *outbox, enum outbox_kind kind, int64_t upto, int64_t now_ms)
+{
+    struct lane *lane = &outbox->lanes[kind];
+    sqlite3 *db = vault_db(outbox->vault);
+    vault_begin(outbox->vault);
+    int r = sql_run(db, "UPDATE outbox SET stored_ms=? WHERE kind=? AND n>? AND n<=?", "iiii", now_ms, (int64_t)kind,
+                    lane->stored, upto);
+    if (r == 0)
+        r = sql_run(db, "UPDATE mark SET stored=? WHERE kind=?", "ii", upto, (int64_t)kind);
+    if (r < 0)
+        vault_abandon(outbox->vault);
+    else
+        r = vault_commit(outbox->vault);
+    if (r < 0)
+        return r;
+    lane->stored = upto;
+    lane->again_ms = AGAIN_FIRST_MS;
+    return 0;
+}
+
 int outbox_stored_upto(struct outbox *outbox, enum outbox_kind kind, int64_t upto, int64_t now_ms, int64_t elapsed_ms)
 {
     struct lane *lane = &outbox->lanes[kind];
     if (upto > lane->made)
         return ERR_LIMIT;
-    if (upto > lane->stored) {
-        sqlite3 *db = vault_db(outbox->vault);
-        vault_begin(outbox->vault);
-        int r = sql_run(db, "UPDATE outbox SET stored_ms=? WHERE kind=? AND n>? AND n<=?", "iiii", now_ms,
-                        (int64_t)kind, lane->stored, upto);
-        if (r == 0)
-            r = sql_run(db, "UPDATE mark SET stored=? WHERE kind=?", "ii", upto, (int64_t)kind);
-        if (r < 0)
-            vault_abandon(outbox->vault);
-        else
-            r = vault_commit(outbox->vault);
-        if (r < 0)
-            return r;
-        lane->stored = upto;
-        lane->again_ms = AGAIN_FIRST_MS;
-        if (lane->sent < upto)
-            lane->sent = upto;
-    }
+    int64_t taken = taken_upto(outbox, kind), believed = upto < taken ? upto : taken;
+    int r = believed > lane->stored ? note_stored(outbox, kind, believed, now_ms) : 0;
+    if (r < 0)
+        return r;
     /* A welcome that was already on its way knows nothing of what was acknowledged just now. */
     if (upto < lane->sent && !in_flight(outbox, kind) && elapsed_ms - lane->acked_elapsed_ms > AGAIN_AFTER_MS)
         lane->sent = upto; /* below the stored mark too: a centre that was restored from a backup asks for it again */

@@ -1,7 +1,9 @@
 /* outbox.h - receipts and events on their way to the controller: numbered from 1 without a gap per kind, sealed when
  * made, sent in order, kept until a welcome of this session says that they are stored, then OUTBOX_KEEP_MS more.
  *
- * Sending is at least once; the controller keeps one per (kind, store, n). At most OUTBOX_WINDOW rows are with the
+ * Sending is at least once; the controller keeps one per (kind, store, n). A welcome counts only for what the broker
+ * took from this box since the session began: the copy of a vault in another box counts in the same store, and what the
+ * centre has under these numbers may be the other's. At most OUTBOX_WINDOW rows are with the
  * broker at a time, at most OUTBOX_AHEAD of a kind beyond what a welcome said is stored (so that the centre sets the
  * pace: what a broker cannot queue for it would be lost), and at most OUTBOX_RATE leave in a second. Every call costs
  * O(log rows), however many wait; none of them is in memory. Loop thread. */
@@ -52,8 +54,9 @@ bool outbox_refused(struct outbox *outbox, uint32_t id);
 /* What the broker acknowledged and no welcome confirmed is to be sent anew: the controller may not have been listening.
  * After 10 s, then twice as long each time, up to 10 min. Call now and then; outbox_push() sends. */
 void outbox_again(struct outbox *outbox, int64_t elapsed_ms);
-/* A welcome of this session: all up to `upto` is stored. What was acknowledged long ago and is not stored is sent
- * again. Marks beyond what was made are not believed. */
+/* A welcome of this session: all up to `upto` is stored, as far as the broker took it in this session; the rest is sent
+ * first. What was acknowledged long ago and is not stored is sent again. Marks beyond what was made are not believed.
+ */
 MUST_USE int outbox_stored_upto(struct outbox *outbox, enum outbox_kind kind, int64_t upto, int64_t now_ms,
                                 int64_t elapsed_ms);
 /* Delete rows stored longer than OUTBOX_KEEP_MS, a few hundred at a time. True: there may be more. */

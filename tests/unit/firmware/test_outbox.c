@@ -49,6 +49,17 @@ static void put(struct vault *vault, struct outbox *outbox, int count)
     }
 }
 
+/* A session in which all of `n` rows leave and are stored. */
+static void store_all(struct outbox *outbox, struct wire *wire, int n)
+{
+    outbox_online(outbox, 0);
+    for (int i = 0; i < n; i++)
+        assert_true(outbox_acked(outbox, wire->ids[i], 0));
+    assert_int_equal(outbox_stored_upto(outbox, OUTBOX_RECEIPT, n, 2000, 10), 0);
+    assert_int_equal(outbox_stored(outbox, OUTBOX_RECEIPT), n);
+    wire->n = 0;
+}
+
 static int make_folder(void **state)
 {
     (void)state;
@@ -130,11 +141,37 @@ static void a_restored_centre_gets_all_again(void **state)
     struct vault *vault = open_vault();
     struct outbox *outbox = outbox_new(vault, take, &wire);
     put(vault, outbox, 3);
-    assert_int_equal(outbox_stored_upto(outbox, OUTBOX_RECEIPT, 3, 2000, 10), 0);
+    store_all(outbox, &wire, 3);
     outbox_online(outbox, 0);
     assert_int_equal(wire.n, 0);
     assert_int_equal(outbox_stored_upto(outbox, OUTBOX_RECEIPT, 1, 3000, 60000), 0);
     assert_int_equal(wire.n, 2);
+    outbox_free(outbox);
+    vault_close(vault);
+}
+
+static void the_mark_of_a_copied_vault_stores_nothing(void **state)
+{
+    (void)state;
+    struct wire wire = {0};
+    struct vault *vault = open_vault();
+    struct outbox *outbox = outbox_new(vault, take, &wire);
+    put(vault, outbox, OUTBOX_WINDOW + 1);
+    assert_int_equal(outbox_stored_upto(outbox, OUTBOX_RECEIPT, 3, 2000, 0), 0);
+    outbox_online(outbox, 0);
+    assert_string_equal(wire.rows[0], "r1"); /* the other box sent what it calls 1 to 3 */
+    assert_int_equal(outbox_stored_upto(outbox, OUTBOX_RECEIPT, 3, 2000, 1), 0);
+    assert_int_equal(outbox_stored(outbox, OUTBOX_RECEIPT), 0);
+    assert_true(outbox_acked(outbox, wire.ids[0], 2));
+    assert_true(outbox_acked(outbox, wire.ids[2], 2));
+    assert_int_equal(outbox_stored_upto(outbox, OUTBOX_RECEIPT, 3, 2000, 3), 0);
+    assert_int_equal(outbox_stored(outbox, OUTBOX_RECEIPT), 1);
+    assert_true(outbox_acked(outbox, wire.ids[1], 4));
+    assert_int_equal(outbox_stored_upto(outbox, OUTBOX_RECEIPT, 3, 2000, 5), 0);
+    assert_int_equal(outbox_stored(outbox, OUTBOX_RECEIPT), 3);
+    outbox_online(outbox, 6); /* another session: the rest is its own to send */
+    assert_int_equal(outbox_stored_upto(outbox, OUTBOX_RECEIPT, OUTBOX_WINDOW + 1, 2000, 7), 0);
+    assert_int_equal(outbox_stored(outbox, OUTBOX_RECEIPT), 3);
     outbox_free(outbox);
     vault_close(vault);
 }
@@ -198,7 +235,7 @@ static void numbers_survive_the_sweep(void **state)
     struct vault *vault = open_vault();
     struct outbox *outbox = outbox_new(vault, take, &wire);
     put(vault, outbox, 5);
-    assert_int_equal(outbox_stored_upto(outbox, OUTBOX_RECEIPT, 5, 2000, 10), 0);
+    store_all(outbox, &wire, 5);
     outbox_sweep(outbox, 2000 + OUTBOX_KEEP_MS + 1);
     outbox_free(outbox);
     outbox = outbox_new(vault, take, &wire);
@@ -254,7 +291,7 @@ static void what_the_centre_lost_is_sent_again(void **state)
     struct outbox *outbox = outbox_new(vault, take, &wire);
     int64_t first, rows;
     put(vault, outbox, 100);
-    assert_int_equal(outbox_stored_upto(outbox, OUTBOX_RECEIPT, 100, 1000, 0), 0);
+    store_all(outbox, &wire, 100);
     outbox_online(outbox, 0);
     assert_int_equal(outbox_repeat(outbox, OUTBOX_RECEIPT, 101, &first, &rows), ERR_LIMIT);
     assert_int_equal(outbox_repeat(outbox, OUTBOX_RECEIPT, 61, &first, &rows), 0);
@@ -370,6 +407,7 @@ int main(void)
         TEST(only_a_welcome_empties_it),
         TEST(a_restored_centre_gets_all_again),
         TEST(refused_rows_come_again),
+        TEST(the_mark_of_a_copied_vault_stores_nothing),
         TEST(what_nobody_confirms_comes_again_ever_less_often),
         TEST(numbers_survive_the_sweep),
         TEST(the_centre_sets_the_pace),
