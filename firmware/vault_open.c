@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { VAULT_FORMAT = 1, CHECK_PAGES_MAX = 2048, DAMAGED_MAX = 2, LOG_PAGES_TIDY = 100, LOG_PAGES_MAX = 256 };
@@ -271,11 +272,20 @@ void vault_tidy(struct vault *vault)
     sqlite3_wal_checkpoint_v2(vault->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
 }
 
+/* A file system that lost what was in the file: to SQLite it is a new one. Blobs are only beside a vault that was
+ * whole. */
+static bool is_emptied(const struct vault *vault)
+{
+    struct stat file, blobs;
+    return fstatat(vault->dir_fd, "vault.db", &file, 0) == 0 && file.st_size == 0 &&
+           fstatat(vault->dir_fd, "blobs", &blobs, 0) == 0;
+}
+
 static int open_any(struct vault *vault, int64_t now_ms, struct complaint *why)
 {
     char *path = xasprintf("%s/vault.db", vault->dir);
     bool suspect = unlinkat(vault->dir_fd, VAULT_SUSPECT, 0) == 0;
-    int code = open_file(path, suspect, &vault->db, why);
+    int code = is_emptied(vault) ? SQLITE_NOTADB : open_file(path, suspect, &vault->db, why);
     int r = code == SQLITE_OK ? 0 : ERR_STORE;
     if (is_damage(code)) {
         r = set_aside(vault, path, now_ms, why);
