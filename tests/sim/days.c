@@ -1,8 +1,8 @@
-/* sim-days FIRST COUNT: seeded days of one site. A real agent (loa_firmware) lives through each on the simulated clock,
- * with edits of the timetable, power cuts, steps of the clock, boots in 1970 and times without time. What it was told,
- * and when, becomes a script; simulate() must foretell its receipts from that: the same occurrences, and of each
- * planned, started and ended to the millisecond, reason, bulletin, class and exemption. Not compared: grade and
- * evidence, which are the box's and not the timetable's. */
+/* sim-days FIRST COUNT [FIRST COUNT]...: seeded days of one site. A real agent (loa_firmware) lives through each on the
+ * simulated clock, with edits of the timetable, power cuts, steps of the clock, boots in 1970 and times without time.
+ * What it was told, and when, becomes a script; simulate() must foretell its receipts from that: the same occurrences,
+ * and of each planned, started and ended to the millisecond, reason, bulletin, class and exemption. Not compared: grade
+ * and evidence, which are the box's and not the timetable's. */
 #include "tests/sim/days.h"
 
 #include "firmware/agent_parts.h"
@@ -419,14 +419,11 @@ static bool one_day(uint64_t seed, struct totals *totals)
     return good;
 }
 
-int main(int argc, char **argv)
+/* True when all days of this run are foretold. */
+static bool run(uint64_t first, uint64_t count)
 {
-    if (argc != 3) {
-        fprintf(stderr, "usage: sim-days FIRST COUNT\n");
-        return 2;
-    }
-    uint64_t first = strtoull(argv[1], NULL, 10), count = strtoull(argv[2], NULL, 10), failed = 0;
     struct totals totals = {0};
+    uint64_t failed = 0;
     int64_t since_ms = sim_real_ms();
     for (uint64_t seed = first; seed < first + count; seed++)
         failed += !one_day(seed, &totals);
@@ -437,5 +434,17 @@ int main(int argc, char **argv)
     for (int reason = 0; reason < REASONS; reason++)
         if (totals.reasons[reason])
             printf("  %s %zu\n", reason_names[reason], totals.reasons[reason]);
-    return failed > 0;
+    return failed == 0;
+}
+
+int main(int argc, char **argv)
+{
+    bool good = true;
+    if (argc < 3 || argc % 2 == 0) {
+        fprintf(stderr, "usage: sim-days FIRST COUNT [FIRST COUNT]...\n");
+        return 2;
+    }
+    for (int i = 1; i < argc; i += 2)
+        good = run(strtoull(argv[i], NULL, 10), strtoull(argv[i + 1], NULL, 10)) && good;
+    return !good;
 }
