@@ -178,9 +178,11 @@ class Demo:
         token, ca, loa = self.i.path("token"), self.i.pki.ca, self.i.exe("loa")
         say(self.text("Trang theo dõi", "The page") + f": {self.i.console}/")
         say(self.text("Mã truy cập (dán vào trang)", "Access token (paste it into the page)") + f": {self.i.token}")
-        say(self.text("Trình duyệt sẽ cảnh báo chứng chỉ tự ký: chọn tiếp tục, hoặc nạp",
+        say(self.text("Trình duyệt sẽ cảnh báo chứng thư tự ký: chọn tiếp tục, hoặc nạp",
                       "The browser warns about the certificate: go on, or import") + f" {ca}")
-        say(self.text("Dòng lệnh", "Command line") + f": export LOA_URL={self.i.console} LOA_CA={ca} LOA_TOKEN=$(cat {token}); {loa} follow")
+        say(self.text("Dòng lệnh, dán vào một cửa sổ khác", "Command line, paste it into another window") + ":")
+        say(f"  export PATH={os.path.dirname(loa)}:$PATH LOA_URL={self.i.console} LOA_CA={ca} LOA_TOKEN=$(cat {token})")
+        say("  " + self.text("rồi", "then") + ": loa follow, loa --help" + self.text("", ", loa --lang en --help"))
         say(self.text("Dữ liệu, bản ghi, nhật ký", "Data, recordings, logs") + f": {self.folder}")
         say(self.text(f"Sẵn sàng sau {time.monotonic() - begun:.1f} s", f"Up after {time.monotonic() - begun:.1f} s"))
 
