@@ -163,12 +163,13 @@ static int read_shape(const struct reader *r, const struct shape *shape, const s
 {
     if (value->kind != JSON_IS_OBJECT)
         return member_at(path, r->why, wrong_type(value, "an object", r->why));
-    uint32_t hint = (uint32_t)(value - r->values) + 1;
+    uint32_t hint = (uint32_t)(value - r->values) + 1, left = value->n; /* of its names, to be looked for */
     for (size_t i = 0; i < shape->n_fields; i++) {
         const struct field *f = &shape->fields[i];
         struct member_path here = {path, f->name, 0, false};
-        const struct json_value *member = json_member(r->values, value, f->name, &hint);
+        const struct json_value *member = left ? json_member(r->values, value, f->name, &hint) : NULL;
         int err = 0;
+        left -= member != NULL;
         if (member)
             err = read_field(r, f, member, &here, ret);
         else if (f->required)

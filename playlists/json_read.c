@@ -77,28 +77,50 @@ static int on_bool(void *arg, int yes)
     return on_word(arg, JSON_IS_BOOL, yes != 0);
 }
 
-/* Of yajl's own numbers, reals are read in whatever locale somebody set. */
-static int on_number(void *arg, const char *text, size_t len)
+/* Up to 18 digits fit, whatever they are. False: something else stands there. */
+static bool short_int(const char *text, size_t len, int64_t *ret)
 {
-    struct reader *r = arg;
+    bool minus = text[0] == '-';
+    int64_t value = 0;
+    if (len > 18)
+        return false;
+    for (size_t i = minus; i < len; i++) {
+        if (text[i] < '0' || text[i] > '9')
+            return false;
+        value = value * 10 + (text[i] - '0');
+    }
+    *ret = minus ? -value : value;
+    return true;
+}
+
+/* Of yajl's own numbers, reals are read in whatever locale somebody set. */
+static bool any_number(const char *text, size_t len, struct json_value *value)
+{
     char digits[JSON_DIGITS_MAX + 1];
-    if (len > JSON_DIGITS_MAX)
-        return go_no_further(r, "a number has too many digits");
     memcpy(digits, text, len);
     digits[len] = '\0';
-    bool real = strpbrk(digits, ".eE") != NULL;
-    struct json_value *value = add_value(r, real ? JSON_IS_REAL : JSON_IS_INT);
-    if (!value)
-        return 0;
+    errno = 0;
+    if (!strpbrk(digits, ".eE")) {
+        value->integer = strtoll(digits, NULL, 10);
+        return errno == 0;
+    }
     char *point = strchr(digits, '.');
     if (point)
         *point = *localeconv()->decimal_point;
-    errno = 0;
-    if (real)
-        value->real = strtod(digits, NULL);
-    else
-        value->integer = strtoll(digits, NULL, 10);
-    bool fits = real ? isfinite(value->real) : errno == 0;
+    value->kind = JSON_IS_REAL;
+    value->real = strtod(digits, NULL);
+    return isfinite(value->real);
+}
+
+static int on_number(void *arg, const char *text, size_t len)
+{
+    struct reader *r = arg;
+    if (len > JSON_DIGITS_MAX)
+        return go_no_further(r, "a number has too many digits");
+    struct json_value *value = add_value(r, JSON_IS_INT);
+    if (!value)
+        return 0;
+    bool fits = short_int(text, len, &value->integer) || any_number(text, len, value);
     return fits ? 1 : go_no_further(r, "a number is too big");
 }
 
