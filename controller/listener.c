@@ -28,7 +28,8 @@ enum {
     PORTS = 2,
     PER_CONNECTION = 2, /* its socket, and the file that it is answered from or fills */
     CONNECTIONS_MAX = 2000,
-    STRANGER_S = 10, /* to send a first request whole up to its body; then idle time of who is not admitted */
+    STRANGER_S = 10,       /* to send a first request whole up to its body; then idle time of who is not admitted */
+    STRANGER_WHOLE_S = 30, /* for all that is said with who is not admitted */
     IDLE_S = 120,
     SWEEP_MS = 1000,
     VAIN_RUNS = 4, /* in which no byte moved; then a pause that doubles */
@@ -38,18 +39,19 @@ enum {
 
 static const char priorities[] = "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2";
 
-/* A connection; in its listener's list until the head of its first request came. */
+/* A connection; in its listener's list until it is admitted. */
 struct visitor {
     struct listener *listener;
     struct visitor *next;
-    int fd; /* libmicrohttpd's */
+    int fd;     /* libmicrohttpd's */
+    bool heard; /* the head of its first request came */
     int64_t since_ms;
 };
 
 struct listener {
     const char *name;
     struct listener_handler handler;
-    struct visitor *silent;
+    struct visitor *strangers;
     struct MHD_Daemon *daemon;
     uv_poll_t poll;
     uv_timer_t timer, sweep;
@@ -224,12 +226,17 @@ static void count_bytes(struct visitor *visitor, gnutls_session_t session)
 
 static void forget_visitor(struct visitor *visitor)
 {
-    struct visitor **at = &visitor->listener->silent;
+    struct visitor **at = &visitor->listener->strangers;
     while (*at && *at != visitor)
         at = &(*at)->next;
     if (*at)
         *at = visitor->next;
     visitor->next = NULL;
+}
+
+static struct visitor *visitor_of(struct MHD_Connection *connection)
+{
+    return MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
 }
 
 static void on_connection(void *arg, struct MHD_Connection *connection, void **context,
@@ -241,10 +248,10 @@ static void on_connection(void *arg, struct MHD_Connection *connection, void **c
         visitor = *context = xcalloc(1, sizeof(*visitor));
         *visitor =
             (struct visitor){.listener = l,
-                             .next = l->silent,
+                             .next = l->strangers,
                              .fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd,
                              .since_ms = clock_elapsed_ms()};
-        l->silent = visitor;
+        l->strangers = visitor;
         count_bytes(visitor, MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION)->tls_session);
     } else if (visitor) {
         forget_visitor(visitor);
@@ -258,10 +265,8 @@ static enum MHD_Result on_access(void *arg, struct MHD_Connection *connection, c
 {
     struct listener *l = arg;
     l->vain = 0;
-    if (!*request) {
-        const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-        forget_visitor(info->socket_context);
-    }
+    if (!*request)
+        visitor_of(connection)->heard = true;
     return l->handler.access(l->handler.arg, connection, url, method, version, upload, upload_size, request);
 }
 
@@ -270,13 +275,14 @@ static void on_sweep(uv_timer_t *timer)
 {
     struct listener *l = timer->data;
     int64_t now_ms = clock_elapsed_ms();
-    for (struct visitor *visitor = l->silent; visitor; visitor = visitor->next)
-        if (now_ms - visitor->since_ms >= STRANGER_S * 1000)
+    for (struct visitor *visitor = l->strangers; visitor; visitor = visitor->next)
+        if (now_ms - visitor->since_ms >= (visitor->heard ? STRANGER_WHOLE_S : STRANGER_S) * 1000)
             shutdown(visitor->fd, SHUT_RDWR);
 }
 
 void listener_admit(struct MHD_Connection *connection)
 {
+    forget_visitor(visitor_of(connection));
     MHD_set_connection_option(connection, MHD_CONNECTION_OPTION_TIMEOUT, (unsigned)IDLE_S);
 }
 
