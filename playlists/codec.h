@@ -1,6 +1,6 @@
 /* codec.h - one table drives decoding, limits and encoding of a JSON document, so that the three cannot disagree.
  *
- * Internal to playlists/ (documents.c holds the tables); tests read the tables to compare them with WIRE.md. Pure; any
+ * Internal to playlists/ (document_tables.h says where the tables are); tests read the tables to compare them with WIRE.md. Pure; any
  * thread. Members stand in the table's order when encoded. An optional scalar that is 0, false or the first name, an
  * optional text, object or list that is empty, is not written; absent, it is read as that. */
 #ifndef LOA_CODEC_H
@@ -60,7 +60,7 @@ MUST_USE int codec_encode(const struct shape *shape, const void *value, size_t m
  * of strings only, so it can be asked before anything is parsed. */
 bool codec_depth_ok(const char *text, size_t len, int max_depth);
 
-/* The tables of documents.c, for those who compare them with words. */
+/* The tables, for those who compare them with words. */
 const struct shape *documents_shape(enum doc_type type);
 const struct shape *documents_bulletin_shape(void);
 

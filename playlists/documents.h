@@ -1,6 +1,6 @@
 /* documents.h - every document of the wire as a C value. playlists/WIRE.md describes the same fields in words.
  *
- * One table per document (documents.c) drives decoding, limits and encoding, so that the three cannot disagree. A
+ * One table per document (document_tables.h) drives decoding, limits and encoding, so that the three cannot disagree. A
  * decoded document lives in the arena that was handed in; nothing in it is freed by itself. All text is valid UTF-8.
  * Optional texts are NULL when absent, optional lists have count 0. Times named *_ms are Unix milliseconds, `iat`/`exp`
  * are Unix seconds (NumericDate, RFC 7519 section 2). Any thread. */

@@ -1,4 +1,4 @@
-/* rows.h - the lines that WIRE.md must hold for a table of documents.c, up to the words that only people can write. */
+/* rows.h - the lines that WIRE.md must hold for the table of a document, up to the words that only people can write. */
 #ifndef LOA_TESTS_ROWS_H
 #define LOA_TESTS_ROWS_H
 

@@ -70,6 +70,32 @@ char *json_text(json_t *root)
     return text;
 }
 
+int example_decode(const char *tag, const char *text, struct complaint *why)
+{
+    struct arena *arena = arena_new();
+    void *doc = NULL;
+    struct bulletin *bulletin = NULL;
+    int type = doc_type_of(tag);
+    int err = type >= 0 ? doc_decode((enum doc_type)type, text, strlen(text), arena, &doc, why)
+                        : bulletin_decode(text, strlen(text), arena, &bulletin, why);
+    arena_free(arena);
+    return err;
+}
+
+void example_refuse(const char *tag, const char *path, const char *value, const char *sentence)
+{
+    json_t *json = wire_example(tag);
+    json_put(json, path, value ? json_loads(value, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL) : NULL);
+    char *text = json_text(json);
+    struct complaint why = {0};
+    int err = example_decode(tag, text, &why);
+    if (err != ERR_FORMAT && err != ERR_LIMIT)
+        fail_msg("%s, %s = %s: %d", tag, path, value ? value : "(removed)", err);
+    if (!strstr(why.text, sentence))
+        fail_msg("%s, %s = %s: \"%s\" does not say \"%s\"", tag, path, value ? value : "(removed)", why.text, sentence);
+    free(text);
+}
+
 char *craft(const struct signer *signer, const char *header, const void *payload, size_t len)
 {
     char *h = b64url_encode(header, strlen(header));

@@ -15,6 +15,11 @@ void json_put(json_t *root, const char *path, json_t *value);
 /* Compact text of a document; the caller frees. Consumes `root`. */
 char *json_text(json_t *root);
 
+/* Read a document of this tag as its table has it; the result of the reading. */
+int example_decode(const char *tag, const char *text, struct complaint *why);
+/* Replace (NULL: remove) one member of the example; reading it must be refused with this sentence. */
+void example_refuse(const char *tag, const char *path, const char *value, const char *sentence);
+
 /* Compact JWS of any header and payload, with a signature that holds. The caller frees. */
 char *craft(const struct signer *signer, const char *header, const void *payload, size_t len);
 

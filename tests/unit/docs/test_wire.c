@@ -1,4 +1,4 @@
-/* WIRE.md and the tables of documents.c say the same, and each example is a document. */
+/* WIRE.md and the tables of the documents say the same, and each example is a document. */
 #include "unit.h"
 
 #include "rows.h"
