@@ -15,22 +15,26 @@ static const char *const state_names[] = {"pending", "taken", "declined", NULL};
 
 #define WEEK_MS (7 * INT64_C(86400000))
 
-/* Behind SQL_SCOPE: which rules from above reach which commune of the unit. */
-#define SQL_REACH                                                                                                      \
+/* Behind SQL_SCOPE: which rules from above (all, or the one of `which`) reach which commune of the unit. */
+#define SQL_REACH(which)                                                                                               \
     ", communes(id, name) AS (SELECT a.id, a.name FROM areas a JOIN scope ON scope.id = a.id"                          \
     " WHERE a.kind IN ('commune', 'ward') AND a.id NOT IN (SELECT area FROM area_ends)),"                              \
     " ups(commune, id) AS (SELECT id, id FROM communes UNION SELECT u.commune, a.parent FROM ups u"                    \
     " JOIN areas a ON a.id = u.id WHERE a.parent IS NOT NULL),"                                                        \
     " downs(commune, id) AS (SELECT id, id FROM communes UNION SELECT d.commune, a.id FROM downs d"                    \
     " JOIN areas a ON a.parent = d.id),"                                                                               \
-    " here(commune, device) AS (SELECT d.commune, v.id FROM downs d JOIN devices v ON v.area = d.id),"                 \
-    " offered(id, body) AS (SELECT id, body FROM rules WHERE ended_ms IS NULL"                                         \
-    " AND json_extract(body, '$.carry') IN ('offer', 'must')),"                                                        \
+    " here(commune, device) AS MATERIALIZED (SELECT d.commune, v.id FROM downs d JOIN devices v ON v.area = d.id),"    \
+    " offered(id, body) AS MATERIALIZED (SELECT id, body FROM rules WHERE ended_ms IS NULL"                            \
+    " AND json_extract(body, '$.carry') IN ('offer', 'must') " which "),"                                              \
     " gone(rule, id) AS (SELECT o.id, j.value FROM offered o, json_each(o.body, '$.except_areas') j"                   \
     " UNION SELECT g.rule, a.id FROM gone g JOIN areas a ON a.parent = g.id),"                                         \
-    " spared(rule, device) AS (SELECT o.id, j.value FROM offered o, json_each(o.body, '$.except_devices') j"           \
-    " UNION SELECT o.id, m.device FROM offered o, json_each(o.body, '$.except_groups') j"                              \
-    " JOIN group_members m ON m.grp = j.value UNION SELECT g.rule, v.id FROM gone g JOIN devices v ON v.area = g.id)," \
+    " spared(rule, device) AS MATERIALIZED (SELECT o.id, j.value FROM offered o,"                                      \
+    " json_each(o.body, '$.except_devices') j UNION SELECT o.id, m.device FROM offered o,"                             \
+    " json_each(o.body, '$.except_groups') j JOIN group_members m ON m.grp = j.value"                                  \
+    " UNION SELECT g.rule, v.id FROM gone g JOIN devices v ON v.area = g.id),"                                         \
+    " there(commune, n) AS MATERIALIZED (SELECT commune, count(*) FROM here GROUP BY commune),"                        \
+    " without(rule, commune, n) AS MATERIALIZED (SELECT s.rule, h.commune, count(*) FROM spared s"                     \
+    " JOIN here h ON h.device = s.device GROUP BY s.rule, h.commune),"                                                 \
     " meant(rule, commune, device) AS (SELECT t.rule, h.commune, h.device FROM rule_targets t"                         \
     " JOIN offered o ON o.id = t.rule JOIN here h ON t.kind = 'device' AND h.device = t.target"                        \
     " UNION SELECT t.rule, h.commune, h.device FROM rule_targets t JOIN offered o ON o.id = t.rule"                    \
@@ -39,25 +43,24 @@ static const char *const state_names[] = {"pending", "taken", "declined", NULL};
     " JOIN ups u ON t.kind = 'area' AND t.target = u.id"                                                               \
     " UNION SELECT t.rule, d.commune FROM rule_targets t JOIN offered o ON o.id = t.rule"                              \
     " JOIN downs d ON t.kind = 'area' AND t.target = d.id),"                                                           \
-    " reached(rule, commune) AS (SELECT rule, commune FROM meant"                                                      \
+    " reached(rule, commune) AS MATERIALIZED (SELECT rule, commune FROM meant"                                         \
     " WHERE (rule, device) NOT IN (SELECT rule, device FROM spared)"                                                   \
-    " UNION SELECT w.rule, w.commune FROM within w WHERE (w.rule, w.commune) NOT IN (SELECT rule, id FROM gone)"       \
-    " AND (w.rule NOT IN (SELECT rule FROM spared) OR NOT EXISTS (SELECT 1 FROM here WHERE commune = w.commune)"       \
-    " OR EXISTS (SELECT 1 FROM here WHERE commune = w.commune"                                                         \
-    " AND (w.rule, device) NOT IN (SELECT rule, device FROM spared)))) "
+    " UNION SELECT rule, commune FROM within WHERE (rule, commune) NOT IN (SELECT rule, id FROM gone)"                 \
+    " AND (rule, commune) NOT IN (SELECT x.rule, x.commune FROM without x JOIN there t USING (commune)"                \
+    " WHERE x.n = t.n)) "
 
 /* How many devices of the commune the rule does not leave out. */
-#define SQL_DEVICES                                                                                                    \
-    "(SELECT count(*) FROM here WHERE commune = c.id AND (r.id, device) NOT IN (SELECT rule, device FROM spared))"
+#define SQL_DEVICES "coalesce(h.n, 0) - coalesce(x.n, 0) AS devices"
+#define SQL_DEVICES_FROM                                                                                               \
+    " LEFT JOIN there h ON h.commune = c.id LEFT JOIN without x ON x.rule = r.id AND x.commune = c.id "
 
 #define SQL_ITEM                                                                                                       \
     "SELECT printf('%012d.%s', r.n, c.id) AS cursor, r.id AS rule, c.id AS commune, c.name AS commune_name, r.unit,"   \
     " (SELECT title FROM bulletins b WHERE b.hash = r.bulletin) AS title, json_extract(r.body, '$.class') AS class,"   \
     " json_extract(r.body, '$.carry') AS carry, json_extract(r.body, '$.window') AS window__json,"                     \
     " json_extract(r.body, '$.times') AS times__json, coalesce(p.state, 'pending') AS state, p.times AS"               \
-    " times_here__json, p.at_ms AS answered__at, " SQL_DEVICES                                                         \
-    " AS devices FROM reached e JOIN rules r ON r.id = e.rule JOIN communes c ON c.id"                                 \
-    " = e.commune LEFT JOIN placements p ON p.rule = r.id AND p.area = c.id "
+    " times_here__json, p.at_ms AS answered__at, " SQL_DEVICES " FROM reached e JOIN rules r ON r.id = e.rule"         \
+    " JOIN communes c ON c.id = e.commune LEFT JOIN placements p ON p.rule = r.id AND p.area = c.id" SQL_DEVICES_FROM
 
 static int check_choice(struct request *r, const char *name, const char *value, const char *const *names)
 {
@@ -75,18 +78,19 @@ int api_inbox(struct request *r)
         return -1;
     if (commune && !area_in_unit(r->c->store, commune, r->token.unit))
         return request_missing(r, "area", commune);
-    return request_reply_page(
-        r, &page,
-        store_list(r->c->store,
-                   SQL_SCOPE SQL_REACH SQL_ITEM "WHERE cursor > ?2 AND (?4 IS NULL OR coalesce(p.state, 'pending') ="
-                                                " ?4) ORDER BY cursor LIMIT ?3",
-                   "ssis", commune ? commune : r->token.unit, page.after ? page.after : "", page.limit + 1, state));
+    return request_reply_page(r, &page,
+                              store_list(r->c->store,
+                                         SQL_SCOPE SQL_REACH("") SQL_ITEM
+                                         "WHERE cursor > ?2 AND (?4 IS NULL OR coalesce(p.state, 'pending') ="
+                                         " ?4) ORDER BY cursor LIMIT ?3",
+                                         "ssis", commune ? commune : r->token.unit, page.after ? page.after : "",
+                                         page.limit + 1, state));
 }
 
 static json_t *find(struct request *r, const char *rule, const char *commune)
 {
-    return store_one(r->c->store, SQL_SCOPE SQL_REACH SQL_ITEM "WHERE r.id = ?2 AND c.id = ?3", "sss", commune, rule,
-                     commune);
+    return store_one(r->c->store, SQL_SCOPE SQL_REACH("AND id = ?2") SQL_ITEM "WHERE r.id = ?2 AND c.id = ?3", "sss",
+                     commune, rule, commune);
 }
 
 /* --- the commune's word --- */
@@ -224,14 +228,14 @@ int api_inbox_answer(struct request *r)
 #define SQL_CARRIAGE                                                                                                   \
     "SELECT c.id AS cursor, c.id AS commune, c.name, CASE WHEN p.times IS NOT NULL THEN 'moved' ELSE"                  \
     " coalesce(p.state, CASE json_extract(r.body, '$.carry') WHEN 'must' THEN 'carried' ELSE 'pending' END) END AS"    \
-    " state, p.times AS times__json, p.at_ms AS answered__at, " SQL_DEVICES                                            \
-    " AS devices, coalesce(s.planned, 0) AS planned, coalesce(s.heard, 0) AS heard"                                    \
-    " FROM reached e JOIN rules r ON r.id = e.rule JOIN communes c ON c.id = e.commune LEFT JOIN placements p ON"      \
-    " p.rule = r.id AND p.area = c.id LEFT JOIN (SELECT d.commune, count(DISTINCT q.device || ' ' || q.occurrence) AS" \
-    " planned, count(DISTINCT CASE WHEN q.started_ms > 0 AND q.reason IN ('on_time', 'late') THEN q.device || ' ' ||"  \
-    " q.occurrence END) AS heard FROM receipts q JOIN here d ON d.device = q.device WHERE q.rule = ?2"                 \
-    " AND q.planned_ms >= ?5 AND q.planned_ms < ?6 AND q.twin = 0 GROUP BY d.commune) s ON"                            \
-    " s.commune = c.id WHERE r.id = ?2 AND c.id > ?3 ORDER BY c.id LIMIT ?4"
+    " state, p.times AS times__json, p.at_ms AS answered__at, " SQL_DEVICES ", coalesce(s.planned, 0) AS planned,"     \
+    " coalesce(s.heard, 0) AS heard FROM reached e JOIN rules r ON r.id = e.rule JOIN communes c ON c.id = e.commune"  \
+    " LEFT JOIN placements p ON p.rule = r.id AND p.area = c.id LEFT JOIN (SELECT d.commune,"                          \
+    " count(DISTINCT q.device || ' ' || q.occurrence) AS planned, count(DISTINCT CASE WHEN q.started_ms > 0"           \
+    " AND q.reason IN ('on_time', 'late') THEN q.device || ' ' || q.occurrence END) AS heard FROM receipts q"          \
+    " JOIN here d ON d.device = q.device WHERE q.rule = ?2 AND q.planned_ms >= ?5 AND q.planned_ms < ?6"               \
+    " AND q.twin = 0 GROUP BY d.commune) s ON s.commune = c.id" SQL_DEVICES_FROM                                       \
+    "WHERE r.id = ?2 AND c.id > ?3 ORDER BY c.id LIMIT ?4"
 
 int api_carriage(struct request *r)
 {
@@ -243,8 +247,8 @@ int api_carriage(struct request *r)
     if (request_instant(r, "from", &from_ms) < 0 || request_instant(r, "to", &to_ms) < 0 ||
         request_page(r, false, &page) < 0)
         return -1;
-    json_t *rows = store_list(r->c->store, SQL_SCOPE SQL_REACH SQL_CARRIAGE, "sssiii", r->token.unit, rule,
-                              page.after ? page.after : "", page.limit + 1, from_ms, to_ms);
+    json_t *rows = store_list(r->c->store, SQL_SCOPE SQL_REACH("AND id = ?2") SQL_CARRIAGE, "sssiii", r->token.unit,
+                              rule, page.after ? page.after : "", page.limit + 1, from_ms, to_ms);
     if (json_array_size(rows) == 0 && !page.after) {
         json_decref(rows);
         return request_missing(r, "rule", rule);
