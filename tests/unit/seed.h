@@ -6,14 +6,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* The seed of this run. */
+static inline uint64_t seed_of_run(void)
+{
+    const char *given = getenv("LOA_SEED");
+    uint64_t seed = given ? strtoull(given, NULL, 0) : 1;
+    printf("LOA_SEED=%llu\n", (unsigned long long)seed);
+    fflush(stdout);
+    return seed;
+}
+
 static uint64_t seed_state;
 
 static inline void seed_begin(void)
 {
-    const char *given = getenv("LOA_SEED");
-    seed_state = given ? strtoull(given, NULL, 0) : 1;
-    printf("LOA_SEED=%llu\n", (unsigned long long)seed_state);
-    fflush(stdout);
+    seed_state = seed_of_run();
 }
 
 /* A number in [low, high); splitmix64. */

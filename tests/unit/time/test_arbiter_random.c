@@ -1,61 +1,15 @@
 /* test_arbiter_random.c - what must hold for every case: random timelines with cuts, faults, restarts, power cuts,
- * steps of the clock, times without time, new playlists. LOA_SEED=<number> repeats a run, LOA_ROUNDS asks for more. */
+ * steps of the clock, times without time, new playlists. LOA_SEED=n for another run, LOA_ROUNDS for more. */
 #include "unit.h"
 
-#include "playlists/arbiter.h"
+#include "seed.h"
+#include "time/script.h"
 
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-
-#define T0      INT64_C(1782882000000)
-#define HOUR_MS INT64_C(3600000)
-#define NEVER   INT64_MAX
-
-enum { ITEMS = 30, ORDERS = 8, EVENTS = 60, LOG = 4000, SPAN_MS = 240000 };
-
-static uint64_t rng;
-
-static uint64_t next_random(void)
-{
-    rng ^= rng << 13;
-    rng ^= rng >> 7;
-    rng ^= rng << 17;
-    return rng;
-}
-
-static int64_t between(int64_t low, int64_t high)
-{
-    return low + (int64_t)(next_random() % (uint64_t)(high - low + 1));
-}
-
-static bool one_in(int n)
-{
-    return between(1, n) == 1;
-}
-
-enum happening_kind { STEP, DARK, LIGHT, RESTART, POWER_CUT, KEY_SWITCH, NEW_PLAYLIST, BLOCK, NEW_ORDERS, EVENT_KINDS };
-
-struct happening {
-    int64_t at_ms; /* true time since the beginning */
-    enum happening_kind kind;
-    int64_t amount; /* step or time off */
-    uint64_t mask;
-};
-
-struct script {
-    struct air_item items[ITEMS];
-    uint64_t bulletins[ITEMS];
-    int64_t play_ms[ITEMS + ORDERS]; /* how long the outputs take; NEVER: they hang */
-    bool fails[ITEMS + ORDERS];
-    struct air_order orders[ORDERS];
-    struct quiet_span quiet[2];
-    struct happening events[EVENTS];
-    size_t n_events;
-};
 
 /* What is known of one occurrence from outside. */
 struct fate {
@@ -97,82 +51,6 @@ static void note(struct world *w, const char *fmt, int64_t a, int64_t b, int64_t
     }
     w->log_len += (size_t)snprintf(w->log + w->log_len, 128, "%" PRId64 " %s %" PRId64 " %" PRId64 " %" PRId64 "\n",
                                    w->t_ms, fmt, a, b, c);
-}
-
-static void make_item(struct script *s, size_t i)
-{
-    static const enum air_class classes[] = {CLASS_FILLER, CLASS_NORMAL, CLASS_NORMAL, CLASS_PRIORITY, CLASS_EMERGENCY};
-    struct air_item *item = &s->items[i];
-    bool emergency = one_in(20);
-    *item = (struct air_item){.key = i + 1,
-                              .start_ms = T0 + between(-20000, SPAN_MS),
-                              .late_ms = between(0, 20) * 1000,
-                              .wait_ms = between(0, 5) * 1000,
-                              .length_ms = between(1, 200) * 100,
-                              .class = classes[emergency ? 4 : between(0, 3)],
-                              .policy = (enum cut_policy)between(0, 2),
-                              .exempt = one_in(6),
-                              .catch_up_ms = one_in(3) ? between(1, 90) * 1000 : 0};
-    item->end_ms = item->start_ms + (one_in(4) ? between(1, 20000) : item->late_ms + item->length_ms + 2000);
-    s->bulletins[i] = 100 + (uint64_t)between(0, 9);
-    s->play_ms[i] = one_in(15) ? NEVER : item->length_ms + between(0, 300);
-    s->fails[i] = one_in(12);
-}
-
-static void make_order(struct script *s, size_t i)
-{
-    struct air_order *order = &s->orders[i];
-    *order = (struct air_order){.key = 1000 + i,
-                                .kind = (enum order_kind)between(ORDER_ALERT, ORDER_RECALL),
-                                .class = (enum air_class)between(CLASS_NORMAL, CLASS_EMERGENCY),
-                                .start_ms = T0 + between(0, SPAN_MS),
-                                .length_ms = between(10, 100) * 100,
-                                .gap_ms = between(0, 3) * 2000,
-                                .wait_ms = between(0, 2) * 1000,
-                                .plays = (uint32_t)between(0, 2),
-                                .bulletin = 100 + (uint64_t)between(0, 9),
-                                .confirmed = one_in(2)};
-    if (order->kind == ORDER_SILENCE && !one_in(4))
-        order->kind = ORDER_NOTICE;
-    order->end_ms = order->start_ms + between(1, 60) * 1000;
-    order->target = 1000 + (uint64_t)between(0, ORDERS - 1);
-    if (order->kind == ORDER_RECALL)
-        order->target = 100 + (uint64_t)between(0, 9);
-    if (order->kind == ORDER_LIVE)
-        order->length_ms = 0;
-    s->play_ms[ITEMS + i] = order->kind == ORDER_LIVE ? NEVER : order->length_ms + between(0, 300);
-    s->fails[ITEMS + i] = one_in(8);
-}
-
-static int by_time(const void *a, const void *b)
-{
-    const struct happening *x = a, *y = b;
-    return (x->at_ms > y->at_ms) - (x->at_ms < y->at_ms);
-}
-
-static void make_script(struct script *s)
-{
-    static const int64_t steps[] = {HOUR_MS, -HOUR_MS, 14 * 24 * HOUR_MS, -14 * 24 * HOUR_MS, 30000, -30000};
-    memset(s, 0, sizeof(*s));
-    for (size_t i = 0; i < ITEMS; i++)
-        make_item(s, i);
-    for (size_t i = 0; i < ORDERS; i++)
-        make_order(s, i);
-    for (size_t i = 0; i < 2; i++) {
-        int64_t from_ms = T0 + between(0, SPAN_MS);
-        s->quiet[i] = (struct quiet_span){from_ms, from_ms + between(0, 20000)};
-    }
-    s->n_events = (size_t)between(0, one_in(4) ? EVENTS : EVENTS / 6);
-    bool calm = one_in(3); /* without steps, power cuts and dark spans more of the timetable is heard */
-    for (size_t i = 0; i < s->n_events; i++) {
-        struct happening *e = &s->events[i];
-        *e = (struct happening){between(0, SPAN_MS), (enum happening_kind)between(STEP, EVENT_KINDS - 1), 0,
-                                next_random()};
-        if (calm && e->kind <= POWER_CUT)
-            e->kind = BLOCK;
-        e->amount = e->kind == STEP ? steps[one_in(3) ? between(0, 3) : between(4, 5)] : between(100, 30000);
-    }
-    qsort(s->events, s->n_events, sizeof(s->events[0]), by_time);
 }
 
 static void set_inputs(struct world *w)
@@ -514,13 +392,6 @@ static void settle(struct world *w)
             assert_int_equal(w->orders_fate[i].ends, 1);
 }
 
-static uint64_t seed_of_run(void)
-{
-    const char *given = getenv("LOA_SEED");
-    uint64_t seed = given ? strtoull(given, NULL, 0) : (uint64_t)time(NULL) * 2654435761u;
-    return seed ? seed : 1;
-}
-
 static int rounds_of_run(int usual)
 {
     const char *given = getenv("LOA_ROUNDS");
@@ -534,12 +405,8 @@ static void holds_in_every_timeline(void **state)
     static struct script script;
     uint64_t seed = seed_of_run();
     long long begins = 0, ends = 0;
-    print_message("LOA_SEED=%" PRIu64 "\n", seed);
     for (int i = 0; i < rounds_of_run(1500); i++) {
-        rng = seed + (uint64_t)i;
-        for (int warm = 0; warm < 8; warm++)
-            next_random();
-        make_script(&script);
+        make_script(&script, seed + (uint64_t)i);
         if (getenv("LOA_TRACE"))
             print_message("LOA_SEED=%" PRIu64 "\n", seed + (uint64_t)i);
         run(&w, &script, false);
@@ -559,12 +426,8 @@ static void next_ms_is_enough(void **state)
     static struct world polled, told;
     static struct script script;
     uint64_t seed = seed_of_run();
-    print_message("LOA_SEED=%" PRIu64 "\n", seed);
     for (int i = 0; i < rounds_of_run(10); i++) {
-        rng = seed + (uint64_t)i;
-        for (int warm = 0; warm < 8; warm++)
-            next_random();
-        make_script(&script);
+        make_script(&script, seed + (uint64_t)i);
         run(&polled, &script, true);
         run(&told, &script, false);
         if (strcmp(polled.log, told.log) != 0) {

@@ -1,79 +1,7 @@
-/* test_timekeeper.c - grades of trusted time and the ways from one to another, over the clocks of boots made by hand.
- */
-#include "unit.h"
+/* test_timekeeper.c - time that was signed: held, carried over restarts, never turned back, forgotten. */
+#include "time/boots.h"
 
-#include "playlists/timekeeper.h"
-
-#include <stdio.h>
 #include <string.h>
-
-#define T0      INT64_C(1782882000000) /* 2026-07-01T05:00:00Z */
-#define BUILD   INT64_C(1780000000000)
-#define LIMIT   (T0 + 30 * DAY_MS)
-#define DAY_MS  INT64_C(86400000)
-#define HOUR_MS INT64_C(3600000)
-#define KID     "0123456789abcdefghijABCDEFGHIJ0123456789xyz"
-
-static struct timekeeper tk;
-static struct clocks clocks;
-
-static void boot(const char *name, int64_t wall_ms, int64_t elapsed_ms)
-{
-    clocks = (struct clocks){.wall_ms = wall_ms, .elapsed_ms = elapsed_ms};
-    snprintf(clocks.boot, sizeof(clocks.boot), "%s", name);
-}
-
-static int set_up(void **state)
-{
-    (void)state;
-    memset(&tk, 0, sizeof(tk));
-    boot("first-boot", T0, 50000);
-    return 0;
-}
-
-static void pass(int64_t ms)
-{
-    clocks.wall_ms += ms;
-    clocks.elapsed_ms += ms;
-}
-
-static struct time_now look(void)
-{
-    return timekeeper_look(&tk, &clocks, BUILD);
-}
-
-static void welcome(int64_t time_ms)
-{
-    timekeeper_welcome(&tk, &clocks, time_ms, LIMIT, KID);
-}
-
-static void assert_time(enum time_grade grade, int64_t now_ms)
-{
-    struct time_now now = look();
-    assert_string_equal(time_grade_names[now.grade], time_grade_names[grade]);
-    assert_int_equal(now.now_ms, now_ms);
-    if (grade != GRADE_UNKNOWN)
-        assert_int_equal(now.lower_ms, now_ms);
-}
-
-/* What is kept over a restart: the stored fields only. */
-static void restart(void)
-{
-    struct timekeeper stored = {.offset_ms = tk.offset_ms,
-                                .trusted_at_ms = tk.trusted_at_ms,
-                                .newest_ms = tk.newest_ms,
-                                .has_offset = tk.has_offset,
-                                .signed_session = true, /* rubbish in what is not stored must not count */
-                                .wall_offset_ms = 12345,
-                                .has_wall_offset = true,
-                                .dirty = true};
-    memcpy(stored.newest_kid, tk.newest_kid, sizeof(stored.newest_kid));
-    memcpy(stored.boot, tk.boot, sizeof(stored.boot));
-    tk = stored;
-    timekeeper_restore(&tk, &clocks);
-    assert_false(tk.dirty);
-    assert_false(tk.signed_session);
-}
 
 static void never_trusted(void **state)
 {
@@ -324,213 +252,25 @@ static void forgotten_with_its_key(void **state)
     assert_int_equal(look().grade, GRADE_UNKNOWN);
 }
 
-static void the_kernel_disciplines_the_clock(void **state)
-{
-    (void)state;
-    clocks.kernel_synced = true;
-    assert_time(GRADE_SYNCED, T0);
-    assert_true(tk.dirty);
-    assert_int_equal(tk.newest_ms, 0); /* nobody signed it */
-    /* It outranks a source, and a wrong offset from before. */
-    welcome(T0 + HOUR_MS);
-    assert_time(GRADE_SYNCED, T0);
-    /* When it loses its peers the time is carried on, whatever the wall clock then does. */
-    pass(HOUR_MS);
-    assert_time(GRADE_SYNCED, T0 + HOUR_MS);
-    timekeeper_session_ended(&tk);
-    clocks.kernel_synced = false;
-    clocks.wall_ms -= DAY_MS;
-    assert_time(GRADE_HELD, T0 + HOUR_MS);
-    pass(TIMEKEEPER_HELD_MS + 1);
-    assert_int_equal(look().grade, GRADE_UNKNOWN);
-}
-
-static void a_disciplined_clock_before_the_build_is_not_believed(void **state)
-{
-    (void)state;
-    clocks.kernel_synced = true;
-    clocks.wall_ms = BUILD - 1;
-    struct time_now now = look();
-    assert_int_equal(now.grade, GRADE_UNKNOWN);
-    assert_int_equal(now.lower_ms, BUILD);
-    assert_false(tk.has_offset);
-    welcome(T0);
-    assert_time(GRADE_SIGNED, T0);
-    clocks.wall_ms = BUILD;
-    assert_time(GRADE_SYNCED, BUILD);
-}
-
-/* A disciplined clock asks for a write now and then, not at each look. */
-static void writes_of_a_disciplined_clock_are_few(void **state)
-{
-    (void)state;
-    int writes = 0;
-    clocks.kernel_synced = true;
-    for (int i = 0; i < 6 * 3600; i++, pass(1000)) {
-        assert_int_equal(look().grade, GRADE_SYNCED);
-        writes += tk.dirty;
-        tk.dirty = false;
-    }
-    assert_int_equal(writes, 36);
-    pass(600000);
-    clocks.wall_ms += 150; /* an offset that moved is worth one at once */
-    look();
-    tk.dirty = false;
-    clocks.wall_ms += 99;
-    look();
-    assert_false(tk.dirty);
-    clocks.wall_ms += 1;
-    look();
-    assert_true(tk.dirty);
-}
-
-/* Reported once, and nothing that is trusted moves. */
-static void check_step(int64_t step_ms, bool session)
-{
-    set_up(NULL);
-    look();
-    welcome(T0 + 700);
-    if (!session)
-        timekeeper_session_ended(&tk);
-    pass(5000);
-    assert_int_equal(look().step_ms, 0);
-    clocks.wall_ms += step_ms;
-    pass(20);
-    struct time_now now = look();
-    assert_int_equal(now.step_ms, step_ms);
-    assert_int_equal(now.now_ms, T0 + 5020);
-    assert_int_equal(now.lower_ms, T0 + 5020);
-    assert_int_equal(now.grade, session ? GRADE_SIGNED : GRADE_HELD);
-    pass(20);
-    assert_int_equal(look().step_ms, 0);
-    assert_time(session ? GRADE_SIGNED : GRADE_HELD, T0 + 5040);
-}
-
-static void steps_of_the_wall_clock(void **state)
-{
-    (void)state;
-    static const int64_t steps[] = {HOUR_MS, -HOUR_MS, 14 * DAY_MS, -14 * DAY_MS, 500, -500, -T0 + 1000};
-    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
-        check_step(steps[i], true);
-        check_step(steps[i], false);
-    }
-    set_up(NULL);
-    look();
-    clocks.wall_ms += 499;
-    assert_int_equal(look().step_ms, 0);
-    clocks.wall_ms -= 499;
-    assert_int_equal(look().step_ms, 0);
-}
-
-/* A clock that the kernel called disciplined steps, and then the kernel takes its word back. */
-static void a_disciplined_clock_led_astray_is_not_carried_on(void **state)
-{
-    (void)state;
-    static const int64_t steps[] = {HOUR_MS, -HOUR_MS, 14 * DAY_MS, -14 * DAY_MS};
-    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
-        set_up(NULL);
-        clocks.kernel_synced = true;
-        timekeeper_session_began(&tk, clocks.elapsed_ms - 10000);
-        look();
-        welcome(T0);
-        pass(60000);
-        clocks.wall_ms += steps[i];
-        assert_time(GRADE_SYNCED, T0 + 60000 + steps[i]);
-        pass(3000);
-        clocks.kernel_synced = false;
-        assert_time(GRADE_SIGNED, T0 + 63000);
-        assert_true(tk.dirty);
-        restart();
-        assert_time(GRADE_HELD, T0 + 63000);
-    }
-}
-
-/* What the session said is older and coarser: a clock that agrees with it to within its doubt is carried on. */
-static void a_disciplined_clock_that_agrees_is_carried_on(void **state)
-{
-    (void)state;
-    int64_t apart_ms = TIMEKEEPER_AGREE_MS + HOUR_MS / TIMEKEEPER_DRIFT;
-    clocks.kernel_synced = true;
-    timekeeper_session_began(&tk, clocks.elapsed_ms - 10000);
-    look();
-    welcome(T0);
-    pass(HOUR_MS);
-    clocks.wall_ms += apart_ms;
-    look();
-    clocks.kernel_synced = false;
-    assert_time(GRADE_SIGNED, T0 + HOUR_MS + apart_ms);
-    timekeeper_session_ended(&tk);
-    assert_time(GRADE_HELD, T0 + HOUR_MS + apart_ms);
-}
-
-static void steps_of_other_grades(void **state)
-{
-    (void)state;
-    look();
-    clocks.wall_ms += HOUR_MS;
-    struct time_now now = look();
-    assert_int_equal(now.step_ms, HOUR_MS);
-    assert_int_equal(now.grade, GRADE_UNKNOWN);
-    assert_int_equal(now.now_ms, T0 + HOUR_MS);
-    assert_int_equal(now.lower_ms, BUILD);
-    clocks.kernel_synced = true;
-    assert_time(GRADE_SYNCED, T0 + HOUR_MS);
-    clocks.wall_ms -= HOUR_MS;
-    now = look();
-    assert_int_equal(now.step_ms, -HOUR_MS);
-    assert_int_equal(now.grade, GRADE_SYNCED);
-    assert_int_equal(now.now_ms, T0);
-    /* A step while the agent was down is not seen: it has no earlier look. */
-    clocks.wall_ms += DAY_MS;
-    restart();
-    assert_int_equal(look().step_ms, 0);
-}
-
-/* Without trust the floor is the newest signed time or the build, whichever is later. */
-static void the_floor_of_an_unknown_time(void **state)
-{
-    (void)state;
-    static const int64_t signed_ms[] = {BUILD - DAY_MS, BUILD, BUILD + DAY_MS};
-    for (size_t i = 0; i < 3; i++) {
-        set_up(NULL);
-        welcome(signed_ms[i]);
-        boot("second-boot", 1000, 1000);
-        restart();
-        struct time_now now = look();
-        assert_int_equal(now.grade, GRADE_UNKNOWN);
-        assert_int_equal(now.now_ms, 1000);
-        assert_int_equal(now.lower_ms, signed_ms[i] > BUILD ? signed_ms[i] : BUILD);
-    }
-}
-
 int main(void)
 {
-#define CASE(f) cmocka_unit_test_setup(f, set_up)
     const struct CMUnitTest tests[] = {
-        CASE(never_trusted),
-        CASE(an_agreeing_wall_clock_is_finer),
-        CASE(a_wrong_wall_clock_is_replaced_by_the_source),
-        CASE(a_board_that_boots_in_1970),
-        CASE(past_the_limit_nothing_changes),
-        CASE(held_for_72_hours),
-        CASE(signed_runs_out_too),
-        CASE(held_over_restarts_of_the_agent),
-        CASE(another_boot_is_unknown_but_not_the_past),
-        CASE(a_boot_without_a_name_is_never_the_same),
-        CASE(elapsed_time_does_not_run_back),
-        CASE(a_stored_value_without_ends_of_text),
-        CASE(a_welcome_kept_back_does_not_turn_time_back),
-        CASE(a_fast_oscillator_is_held_back),
-        CASE(newest_only_grows),
-        CASE(forgotten_with_its_key),
-        CASE(the_kernel_disciplines_the_clock),
-        CASE(a_disciplined_clock_before_the_build_is_not_believed),
-        CASE(writes_of_a_disciplined_clock_are_few),
-        CASE(steps_of_the_wall_clock),
-        CASE(a_disciplined_clock_led_astray_is_not_carried_on),
-        CASE(a_disciplined_clock_that_agrees_is_carried_on),
-        CASE(steps_of_other_grades),
-        CASE(the_floor_of_an_unknown_time),
+        cmocka_unit_test_setup(never_trusted, set_up),
+        cmocka_unit_test_setup(an_agreeing_wall_clock_is_finer, set_up),
+        cmocka_unit_test_setup(a_wrong_wall_clock_is_replaced_by_the_source, set_up),
+        cmocka_unit_test_setup(a_board_that_boots_in_1970, set_up),
+        cmocka_unit_test_setup(past_the_limit_nothing_changes, set_up),
+        cmocka_unit_test_setup(held_for_72_hours, set_up),
+        cmocka_unit_test_setup(signed_runs_out_too, set_up),
+        cmocka_unit_test_setup(held_over_restarts_of_the_agent, set_up),
+        cmocka_unit_test_setup(another_boot_is_unknown_but_not_the_past, set_up),
+        cmocka_unit_test_setup(a_boot_without_a_name_is_never_the_same, set_up),
+        cmocka_unit_test_setup(elapsed_time_does_not_run_back, set_up),
+        cmocka_unit_test_setup(a_stored_value_without_ends_of_text, set_up),
+        cmocka_unit_test_setup(a_welcome_kept_back_does_not_turn_time_back, set_up),
+        cmocka_unit_test_setup(a_fast_oscillator_is_held_back, set_up),
+        cmocka_unit_test_setup(newest_only_grows, set_up),
+        cmocka_unit_test_setup(forgotten_with_its_key, set_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
