@@ -47,8 +47,17 @@ static void put_plain(struct buf *out, const json_t *value)
         json_array_foreach((json_t *)(uintptr_t)value, i, item)
         {
             if (i > 0)
-                buf_put(out, ",", 1);
+                buf_putf(out, json_is_object(item) ? "; " : ",");
             put_plain(out, item);
+        }
+    } else if (json_is_object(value)) {
+        const char *name, *gap = "";
+        const json_t *member;
+        json_object_foreach((json_t *)(uintptr_t)value, name, member)
+        {
+            buf_putf(out, "%s%s ", gap, name);
+            put_plain(out, member);
+            gap = ", ";
         }
     } else if (value && !json_is_null(value)) {
         char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(6));
@@ -121,6 +130,15 @@ static void print_json(const json_t *value)
     free(text);
 }
 
+/* One of several things of a kind, on a line of its own. */
+static void print_row(const json_t *row)
+{
+    struct buf text = {0};
+    put_plain(&text, row);
+    printf("  %s\n", buf_text(&text));
+    buf_done(&text);
+}
+
 void print_value(const struct call *call, const json_t *value)
 {
     if (call->json || !json_is_object(value)) {
@@ -132,10 +150,13 @@ void print_value(const struct call *call, const json_t *value)
     json_object_foreach((json_t *)(uintptr_t)value, name, member)
     {
         struct buf text = {0};
-        put_plain(&text, member);
-        bool empty = text.len == 0 || strcmp(buf_text(&text), "{}") == 0;
-        if (!empty && strcmp(name, "cursor") != 0 && strcmp(name, "sealed") != 0)
+        bool rows = json_is_object(json_array_get(member, 0));
+        if (!rows)
+            put_plain(&text, member);
+        if ((rows || text.len > 0) && strcmp(name, "cursor") != 0 && strcmp(name, "sealed") != 0)
             printf("%s: %s\n", name, buf_text(&text));
+        for (size_t i = 0; rows && i < json_array_size(member); i++)
+            print_row(json_array_get(member, i));
         buf_done(&text);
     }
 }
