@@ -121,7 +121,9 @@ static const struct {
     [WORD_RULE_PAST] = {"Mọi giờ phát trong times đều đã qua; hãy chọn thời điểm trong tương lai.",
                         "All of times are past on that date; choose an instant to come."},
     [WORD_WARN_NOBODY] = {"Hiện chưa có thiết bị nào thuộc lịch phát này.", "No device is meant by this rule now."},
-    [WORD_WARN_UNAPPROVED] = {"Thiết bị \"%s\" sẽ không phát: %s.", "The device \"%s\" would not play it: %s."},
+    [WORD_WARN_UNAPPROVED] =
+        {"Thiết bị \"%s\" sẽ không phát vì chưa được duyệt cho nơi, mức và giờ này; hãy duyệt (%s).",
+         "The device \"%s\" would not play it: %s."},
     [WORD_SOUND_UNREADABLE] = {"Không đọc được tệp âm thanh (%s); hãy dùng tệp WAV, FLAC, Ogg hoặc MP3.",
                                "The sound cannot be read (%s); WAV, FLAC, Ogg and MP3 files can."},
     [WORD_SOUND_BROKEN] = {"Tệp âm thanh hỏng sau %.1f giây (%s); hãy xuất lại tệp từ bản gốc.",
