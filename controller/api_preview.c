@@ -10,37 +10,43 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DRAFTS_MAX = 20, WITHOUT_MAX = 100, AT_ONCE_MAX = 4 };
+enum { DRAFTS_MAX = 20, WITHOUT_MAX = 100, OF_TOKEN_MAX = 2, RETRY_S = 1 };
 
-struct work {
+struct preview_work {
     uv_work_t work;
+    struct preview_work *next; /* of the controller's */
     struct controller *c;
+    char *token;             /* id of whose it is */
     struct request *request; /* NULL: the caller is gone */
     struct preview wanted;
     char *device;
     json_t *drafts, *without, *told;
 };
 
-static void work_free(struct work *work)
+static void work_free(struct preview_work *work)
 {
     json_decref(work->drafts);
     json_decref(work->without);
     json_decref(work->told);
     free(work->device);
+    free(work->token);
     free(work);
 }
 
 static void on_thread(uv_work_t *uv)
 {
-    struct work *work = uv->data;
+    struct preview_work *work = uv->data;
     work->told = preview_make(work->c->settings, &work->wanted);
 }
 
 static void on_worked(uv_work_t *uv, int status)
 {
-    struct work *work = uv->data;
+    struct preview_work *work = uv->data;
     struct request *r = work->request;
-    work->c->previews--;
+    struct preview_work **at = &work->c->previews;
+    while (*at != work)
+        at = &(*at)->next;
+    *at = work->next;
     if (r && (status < 0 || !work->told)) {
         request_store_failed(r);
         request_finish(r, 500, NULL);
@@ -52,20 +58,32 @@ static void on_worked(uv_work_t *uv, int status)
 
 static void on_gone(void *later)
 {
-    ((struct work *)later)->request = NULL;
+    ((struct preview_work *)later)->request = NULL;
+}
+
+/* One token alone never keeps others from theirs. */
+static bool may_start(const struct request *r)
+{
+    size_t n = 0, mine = 0;
+    for (const struct preview_work *work = r->c->previews; work; work = work->next, n++)
+        mine += strcmp(work->token, r->token.id) == 0;
+    return n < PREVIEWS_MAX && mine < OF_TOKEN_MAX;
 }
 
 /* Consumes drafts. */
 static int start(struct request *r, const char *device, int64_t day, json_t *drafts, const json_t *without)
 {
-    if (r->c->previews >= AT_ONCE_MAX) {
+    if (!may_start(r)) {
         json_decref(drafts);
-        return refuse(&r->problem, 503, "busy", NULL, WORD_BUSY);
+        refuse(&r->problem, 503, "busy", NULL, WORD_BUSY);
+        r->problem.retry_after_s = RETRY_S;
+        return -1;
     }
-    struct work *work = xcalloc(1, sizeof(*work));
+    struct preview_work *work = xcalloc(1, sizeof(*work));
     work->c = r->c;
     work->request = r;
     work->device = xstrdup(device);
+    work->token = xstrdup(r->token.id);
     work->drafts = drafts;
     work->without = json_deep_copy(without);
     work->wanted = (struct preview){
@@ -75,7 +93,8 @@ static int start(struct request *r, const char *device, int64_t day, json_t *dra
         work_free(work);
         return request_store_failed(r);
     }
-    r->c->previews++;
+    work->next = r->c->previews;
+    r->c->previews = work;
     return request_suspend(r, work, on_gone);
 }
 

@@ -25,8 +25,10 @@ struct controller {
     struct intake *intake;       /* recordings */
     struct clashes *clashes;     /* rules against each other */
     struct listener *api_port, *blob_port;
-    struct throttle *throttle; /* wrong tokens by address */
-    unsigned previews;         /* on threads now */
+    struct throttle *throttle;     /* wrong tokens by address */
+    struct preview_work *previews; /* on threads now, at most PREVIEWS_MAX */
 };
+
+enum { PREVIEWS_MAX = 4 };
 
 #endif

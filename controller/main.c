@@ -262,11 +262,11 @@ static void watch_signals(struct program *p)
     uv_signal_start(&p->on_int, on_signal, SIGINT);
 }
 
-/* A thread for each recording that is taken in, and others beside them: drafts do not wait for sound. */
+/* A thread for each recording that is taken in and each preview, and others beside them: drafts wait for neither. */
 static void more_threads(const struct settings *s)
 {
     char n[24];
-    snprintf(n, sizeof(n), "%lld", (long long)s->uploads_max + 3);
+    snprintf(n, sizeof(n), "%lld", (long long)s->uploads_max + PREVIEWS_MAX + 3);
     setenv("UV_THREADPOOL_SIZE", n, 1);
 }
 

@@ -1,5 +1,6 @@
 """A day ahead of time over the API: what the rules say, what drafts would change, and why."""
 import datetime
+import threading
 import unittest
 
 from kit import World
@@ -98,6 +99,28 @@ class Preview(unittest.TestCase):
         self.assertEqual([(e["rule"], e["planned"][11:16], e["draft"]) for e in moved["entries"]], [("r1", "23:00", True)])
         self.assertEqual(self.preview(without=["r1"])["entries"], [])
         self.assertEqual(len(self.preview()["entries"]), 1)  # nothing was kept
+
+    def test_one_token_alone_does_not_keep_others_waiting(self):
+        times = [f"{i // 2:02d}:{i % 2 * 30:02d}" for i in range(48)]
+        parts = [{"source": f"S{i}", "length_ms": 1000} for i in range(64)]
+        draft = {"session": {"length_ms": 1800000, "parts": parts, "plays": 20}, "when": "daily", "times": times, "areas": ["a001"]}
+        body = {"device": "box-1", "day": DAY, "rules": [draft] * 8}
+        greedy, answers = self.world.make_token("a001", "operator"), []
+
+        def ask():
+            for _ in range(2):
+                answers.append(self.world.call("POST", "preview", body, token=greedy))
+        threads = [threading.Thread(target=ask) for _ in range(5)]
+        for thread in threads:
+            thread.start()
+        mine = [self.world.call("GET", f"preview?device=box-1&day={DAY}").status for _ in range(10)]
+        for thread in threads:
+            thread.join()
+        self.assertEqual(mine, [200] * 10)
+        for answer in answers:
+            self.assertIn(answer.status, (200, 503))
+            self.assertEqual("retry-after" in answer.headers, answer.status == 503)
+        self.assertIn(200, [answer.status for answer in answers])
 
     def test_bad(self):
         want = self.world.want
