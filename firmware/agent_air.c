@@ -379,9 +379,9 @@ void agent_ask(struct agent *agent)
     agent->restarted = agent->finished = agent->failed = false;
     carry_out(agent, &decision, told);
     outbox_push(agent->outbox, clock_elapsed_ms());
+    agent_tell_state(agent);
     if (agent->wants_changed)
         agent_wants(agent);
-    agent_tell_state(agent);
     agent->settling = false;
     ask_again(agent, agent->failed ? agent->time.now_ms : decision.next_ms);
 }

@@ -5,6 +5,7 @@
 
 #include <inttypes.h>
 #include <jansson.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -62,7 +63,8 @@ static bool same(const json_t *theirs, const struct json_value *values, const st
     case JSON_INTEGER:
         return ours->kind == JSON_IS_INT && json_integer_value(theirs) == ours->integer;
     case JSON_REAL:
-        return ours->kind == JSON_IS_REAL && memcmp(&ours->real, &(double){json_real_value(theirs)}, 8) == 0;
+        return ours->kind == JSON_IS_REAL && ours->real == json_real_value(theirs) &&
+               signbit(ours->real) == signbit(json_real_value(theirs));
     case JSON_NULL:
         return ours->kind == JSON_IS_NULL;
     default:
