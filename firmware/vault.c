@@ -186,6 +186,7 @@ int vault_wait(struct vault *vault, enum doc_type type, const void *sealed, size
     struct hash hash = hash_of(sealed, len);
     if (vault_waits(vault, &hash, stranger))
         return 0;
+    vault->none_waits = false;
     vault_begin(vault);
     int r = sql_run(vault->db, queues[stranger].drop_other, "t", hash.hex);
     if (r == 0)
@@ -201,6 +202,8 @@ int vault_wait(struct vault *vault, enum doc_type type, const void *sealed, size
 
 void vault_wait_no_more(struct vault *vault, const struct hash *hash)
 {
+    if (vault->none_waits)
+        return;
     /* Left behind when the store fails: it is judged again, and refused as older then. */
     (void)!sql_run(vault->db, "DELETE FROM waiting WHERE hash=?", "t", hash->hex);
     (void)!sql_run(vault->db, "DELETE FROM stranger WHERE hash=?", "t", hash->hex);
@@ -214,6 +217,8 @@ void vault_waiting(struct vault *vault, vault_waiting_fn each, void *arg)
     } rows[VAULT_WAITING_MAX + VAULT_STRANGERS_MAX];
     const size_t max = sizeof(rows) / sizeof(rows[0]);
     size_t n = 0;
+    if (vault->none_waits)
+        return;
     sqlite3_stmt *stmt = sql_query(vault->db,
                                    "SELECT type, sealed, 0 AS s, n FROM waiting UNION ALL "
                                    "SELECT type, sealed, 1, n FROM stranger ORDER BY type, s, n",
@@ -224,7 +229,9 @@ void vault_waiting(struct vault *vault, vault_waiting_fn each, void *arg)
         buf_put(&rows[n].sealed, sqlite3_column_blob(stmt, 1), (size_t)sqlite3_column_bytes(stmt, 1));
         n++;
     }
-    sqlite3_finalize(stmt);
+    bool whole = stmt && vault->depth == 0; /* what a transaction took away may come back */
+    whole &= sqlite3_finalize(stmt) == SQLITE_OK;
+    vault->none_waits = whole && n == 0;
     for (size_t i = 0; i < n; i++) {
         each(arg, rows[i].type, rows[i].sealed.data, rows[i].sealed.len);
         buf_done(&rows[i].sealed);

@@ -366,7 +366,7 @@ int vault_mend(struct vault *vault)
     sqlite3_close(vault->db);
     vault->db = db;
     sqlite3_wal_hook(vault->db, on_logged, vault);
-    vault->copy = vault->ill = false;
+    vault->copy = vault->ill = vault->none_waits = false;
     return 0;
 }
 

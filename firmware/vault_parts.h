@@ -20,6 +20,7 @@ struct vault {
     int depth;          /* of nested transactions */
     bool abandoned;     /* an inner one failed: the outermost must not commit */
     bool ill;           /* the last change failed; what is not needed is not tried until one holds */
+    bool none_waits;    /* it was looked: no document waits to be judged again */
     bool copy;          /* a copy is read, the file itself cannot be written */
     bool damaged;       /* the store found its own file damaged */
     char trouble[200];  /* why the last transaction failed */
