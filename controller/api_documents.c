@@ -94,12 +94,7 @@ static void touch_bulletin(struct request *r, const char *hash)
                                "s", hash);
     json_t *rule;
     size_t i;
-    json_array_foreach(rules, i, rule)
-    {
-        json_t *devices = planner_devices_of(r->c->store, json_object_get(rule, "body"));
-        publisher_touch_list(r->c->publisher, devices);
-        json_decref(devices);
-    }
+    json_array_foreach(rules, i, rule) publisher_touch_meant(r->c->publisher, json_object_get(rule, "body"));
     json_decref(rules);
 }
 

@@ -5,6 +5,7 @@
 #include "controller/mandate.h"
 #include "controller/places.h"
 #include "controller/publisher.h"
+#include "controller/turns.h"
 
 static const char *const role_words[] = {"viewer", "technician", "operator", "approver", "admin", NULL};
 
@@ -31,12 +32,14 @@ int api_status(struct request *r)
                                   SQL_SCOPE "SELECT count(*) FROM devices d JOIN scope ON scope.id = d.area"
                                             " JOIN states s ON s.device = d.id WHERE s.up = 1 AND s.seen_ms > ?2",
                                   "si", r->token.unit, r->now_ms - DEVICE_SILENT_MS);
-    json_t *reply = json_pack(
-        "{s:s, s:o, s:I, s:s, s:o, s:o, s:o, s:I, s:I, s:I}", "software", LOA_VERSION, "now", json_instant(r->now_ms),
-        "epoch", (json_int_t)store_number(r->c->store, 1, "SELECT value FROM meta WHERE key = 'epoch'", ""), "link",
-        link, "link_detail", *why ? json_string(why) : json_null(), "trust", in_force(r, "trust"), "keys",
-        in_force(r, "keys"), "devices", (json_int_t)devices, "online", (json_int_t)online, "waiting",
-        (json_int_t)publisher_waiting(r->c));
+    json_t *reply =
+        json_pack("{s:s, s:o, s:I, s:s, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:o}", "software", LOA_VERSION, "now",
+                  json_instant(r->now_ms), "epoch",
+                  (json_int_t)store_number(r->c->store, 1, "SELECT value FROM meta WHERE key = 'epoch'", ""), "link",
+                  link, "link_detail", *why ? json_string(why) : json_null(), "trust", in_force(r, "trust"), "keys",
+                  in_force(r, "keys"), "devices", (json_int_t)devices, "online", (json_int_t)online, "waiting",
+                  (json_int_t)publisher_waiting(r->c), "compiling", (json_int_t)publisher_compiling(r->c->publisher),
+                  "loop", turns_json(r->c->turns));
     return request_reply(r, 200, reply);
 }
 

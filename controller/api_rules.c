@@ -1,14 +1,15 @@
-/* api_rules.c - rules: what plays when and where. Ended ones stay on record and can come back. */
+/* api_rules.c - rules: what plays when and where. Ended ones stay on record and can come back. What is asked of a rule
+ * that may mean thousands of devices is asked aside; what is written is written on the loop. */
 #include "controller/api_clashes.h"
 
 #include "controller/carry.h"
 #include "controller/limits_rule.h"
 
 #include "controller/places.h"
-#include "controller/planner.h"
 #include "controller/publisher.h"
 #include "controller/rules.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define SQL_RULE                                                                                                       \
@@ -92,16 +93,20 @@ int api_rule(struct request *r)
 
 void rule_touch(struct request *r, const json_t *body)
 {
-    json_t *devices = planner_devices_of(r->c->store, body);
-    publisher_touch_list(r->c->publisher, devices);
-    json_decref(devices);
+    publisher_touch_meant(r->c->publisher, body);
+}
+
+/* Aside: that takes a look at every place that is meant. */
+static int tell_warnings(struct request *r)
+{
+    json_object_set_new(r->reply, "warnings", rule_warnings(r, r->about));
+    return 0;
 }
 
 int rule_tell(struct request *r, unsigned status, const char *id, const json_t *body)
 {
-    json_t *row = spread(store_one(r->c->store, SQL_RULE "WHERE r.id = ?", "s", id));
-    json_object_set_new(row, "warnings", rule_warnings(r, body));
-    return request_reply(r, status, row);
+    request_reply(r, status, spread(store_one(r->c->store, SQL_RULE "WHERE r.id = ?", "s", id)));
+    return request_aside(r, tell_warnings, json_deep_copy(body)); /* the thread's alone */
 }
 
 /* The same thing handed in twice is there already. */
@@ -123,18 +128,25 @@ static int insert(struct request *r, const struct saving *saving)
     return 0;
 }
 
-static int add(struct request *r, const char *id, json_t *body)
+/* On the loop: {"id", "body"} is what was checked. */
+static int save_new(struct request *r)
 {
-    json_t *there = store_one(r->c->store, SQL_RULE "WHERE r.id = ?", "s", id);
-    if (there) {
-        int result = tell_twin(r, there, id, body);
-        json_decref(there);
-        return result;
-    }
-    if (rule_check_ahead(r, body) < 0 || limits_check_rule(r, body) < 0)
-        return -1;
-    struct saving saving = {.id = id, .body = body};
-    return clashes_settle(r, &saving, insert);
+    json_t *about = json_incref(r->about); /* outlives the steps to come */
+    struct saving saving = {.id = json_string_value(json_object_get(about, "id")),
+                            .body = json_object_get(about, "body")};
+    json_t *there = store_one(r->c->store, SQL_RULE "WHERE r.id = ?", "s", saving.id);
+    int result = there ? tell_twin(r, there, saving.id, saving.body) : clashes_settle(r, &saving, insert);
+    json_decref(there);
+    json_decref(about);
+    return result;
+}
+
+/* What is there already is not asked for its limits again. */
+static int check_new(struct request *r, const char *id, const json_t *body)
+{
+    if (store_number(r->c->store, 0, "SELECT 1 FROM rules WHERE id = ?", "s", id) == 1)
+        return 0;
+    return rule_check_ahead(r, body) < 0 ? -1 : limits_check_rule(r, body);
 }
 
 int api_rules_new(struct request *r)
@@ -149,7 +161,9 @@ int api_rules_new(struct request *r)
     int result = form_id(&form, "id", false, &id) < 0 || rule_check_named(r, body) < 0 ||
                          carry_settle(r->c->store, &r->token, r->json, body, &r->problem) < 0
                      ? -1
-                     : add(r, id, body);
+                     : check_new(r, id, body);
+    if (result == 0)
+        request_on_loop(r, save_new, json_pack("{s:s, s:O}", "id", id, "body", body));
     json_decref(body);
     return result;
 }
@@ -162,24 +176,42 @@ int rule_check_mine(struct request *r, const json_t *row, const json_t *body)
     return rule_check_named(r, body);
 }
 
-static int set_ended(struct request *r, bool ended)
+bool rule_stands(struct request *r, const char *id, const json_t *body)
+{
+    char *now = store_text(r->c->store, "SELECT body FROM rules WHERE id = ?", "s", id);
+    json_t *json = now ? json_loads(now, 0, NULL) : NULL;
+    bool same = json && json_equal(json, body);
+    json_decref(json);
+    free(now);
+    return same;
+}
+
+/* On the loop: the body is what was checked. */
+static int set_ended(struct request *r)
+{
+    bool ends = r->route->handle == api_rule_end;
+    if (!rule_stands(r, r->param[0], r->about))
+        return request_aside(r, r->route->handle, NULL);
+    if (store_run(r->c->store,
+                  ends ? "UPDATE rules SET ended_ms = coalesce(ended_ms, ?) WHERE id = ?"
+                       : "UPDATE rules SET ended_ms = ?1 * NULL WHERE id = ?2",
+                  "is", r->now_ms, r->param[0]) < 0)
+        return request_store_failed(r);
+    rule_touch(r, r->about);
+    return rule_tell(r, 200, r->param[0], r->about);
+}
+
+static int check_and_end(struct request *r, bool ends)
 {
     json_t *row = rule_find(r, r->param[0]);
     if (!row)
         return request_missing(r, "rule", r->param[0]);
     json_t *body = rule_body_of(row);
     int result = rule_check_mine(r, row, body);
-    if (result == 0 && !ended)
+    if (result == 0 && !ends)
         result = limits_check_rule(r, body);
-    if (result == 0 && store_run(r->c->store,
-                                 ended ? "UPDATE rules SET ended_ms = coalesce(ended_ms, ?) WHERE id = ?"
-                                       : "UPDATE rules SET ended_ms = ?1 * NULL WHERE id = ?2",
-                                 "is", r->now_ms, r->param[0]) < 0)
-        result = request_store_failed(r);
-    if (result == 0) {
-        rule_touch(r, body);
-        result = rule_tell(r, 200, r->param[0], body);
-    }
+    if (result == 0)
+        request_on_loop(r, set_ended, json_incref(body));
     json_decref(body);
     json_decref(row);
     return result;
@@ -187,10 +219,10 @@ static int set_ended(struct request *r, bool ended)
 
 int api_rule_end(struct request *r)
 {
-    return set_ended(r, true);
+    return check_and_end(r, true);
 }
 
 int api_rule_restore(struct request *r)
 {
-    return set_ended(r, false);
+    return check_and_end(r, false);
 }

@@ -1,5 +1,5 @@
 /* api_rules.h - what the routes of rules share: a rule as the store has it, what its body names, and what people are
- * told about it. Loop thread. */
+ * told about it. On the thread that has the call. */
 #ifndef LOA_API_RULES_H
 #define LOA_API_RULES_H
 
@@ -27,7 +27,9 @@ json_t *rule_warnings(struct request *r, const json_t *body);
 int rule_write_change(struct request *r, const char *id, const char *what, const json_t *old, const json_t *fresh);
 /* The playlists of the devices that are meant by it are made anew. */
 void rule_touch(struct request *r, const json_t *body);
-/* Answer with the rule as it stands now, and its warnings. */
+/* The rule still says what was read aside: what was checked may be written. Loop thread. */
+bool rule_stands(struct request *r, const char *id, const json_t *body);
+/* Answer with the rule as it stands now, and (a step aside) its warnings. */
 int rule_tell(struct request *r, unsigned status, const char *id, const json_t *body);
 
 #endif

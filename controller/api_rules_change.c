@@ -57,27 +57,66 @@ int rule_write_change(struct request *r, const char *id, const char *what, const
     return write_body(r, id, fresh);
 }
 
-/* Both or neither. */
-static int replace(struct request *r, const char *what, const json_t *old, const json_t *fresh)
+/* What was checked aside is written on the loop. `what`: a word of the record, NULL: nothing is to change. `undone`:
+ * the change that is taken back. Consumes fresh. */
+static int then_write(struct request *r, route_fn step, const char *what, json_t *old, json_t *fresh, int64_t undone)
 {
-    if (json_equal(old, fresh))
-        return 0;
+    return request_on_loop(
+        r, step,
+        json_pack("{s:s?, s:O, s:o, s:I}", "what", what, "old", old, "fresh", fresh, "undone", (json_int_t)undone));
+}
+
+static int write_undo(struct request *r, const json_t *fresh)
+{
+    if (store_run(r->c->store, "UPDATE rule_changes SET undone_ms = ? WHERE n = ? AND undone_ms IS NULL", "ii",
+                  r->now_ms, json_integer_value(json_object_get(r->about, "undone"))) < 0)
+        return request_store_failed(r);
+    return write_body(r, r->param[0], fresh);
+}
+
+/* Both the change and its record, or neither. */
+static int write_whole(struct request *r, const char *what, const json_t *old, const json_t *fresh)
+{
     if (store_begin(r->c->store) < 0)
         return request_store_failed(r);
-    if (rule_write_change(r, r->param[0], what, old, fresh) < 0) {
+    if ((what ? rule_write_change(r, r->param[0], what, old, fresh) : write_undo(r, fresh)) < 0) {
         store_rollback(r->c->store);
         return -1;
     }
-    if (store_commit(r->c->store) < 0)
-        return request_store_failed(r);
-    rule_touch(r, old);
-    rule_touch(r, fresh);
-    return 0;
+    return store_commit(r->c->store) < 0 ? request_store_failed(r) : 0;
+}
+
+/* On the loop. What has changed since it was checked is checked again. */
+static int write_change(struct request *r)
+{
+    const json_t *old = json_object_get(r->about, "old"), *fresh = json_object_get(r->about, "fresh");
+    bool undo = json_integer_value(json_object_get(r->about, "undone")) > 0;
+    if (!rule_stands(r, r->param[0], old))
+        return request_aside(r, r->route->handle, NULL);
+    if (undo || !json_equal(old, fresh)) {
+        if (write_whole(r, json_string_value(json_object_get(r->about, "what")), old, fresh) < 0)
+            return -1;
+        rule_touch(r, old);
+        rule_touch(r, fresh);
+    }
+    return rule_tell(r, 200, r->param[0], fresh);
 }
 
 static int save_edit(struct request *r, const struct saving *saving)
 {
     return rule_write_change(r, saving->id, "edit", saving->old, saving->body);
+}
+
+/* On the loop. */
+static int settle_edit(struct request *r)
+{
+    json_t *about = json_incref(r->about); /* outlives the steps to come */
+    struct saving saving = {
+        .id = r->param[0], .body = json_object_get(about, "fresh"), .old = json_object_get(about, "old")};
+    int result = rule_stands(r, saving.id, saving.old) ? clashes_settle(r, &saving, save_edit)
+                                                       : request_aside(r, r->route->handle, NULL);
+    json_decref(about);
+    return result;
 }
 
 /* Checked like a new one. */
@@ -93,9 +132,8 @@ static int change_to(struct request *r, const struct target *target, const json_
         result = rule_check_ahead(r, fresh);
     if (result == 0)
         result = limits_check_rule(r, fresh);
-    struct saving saving = {.id = r->param[0], .body = fresh, .old = target->body};
     if (result == 0)
-        result = clashes_settle(r, &saving, save_edit);
+        return then_write(r, settle_edit, "edit", target->body, fresh, 0);
     json_decref(fresh);
     return result;
 }
@@ -167,16 +205,6 @@ static json_t *with_day(const json_t *body, const char *date, bool out)
     return fresh;
 }
 
-static int set_day(struct request *r, const struct target *target, const char *date, bool out)
-{
-    json_t *fresh = with_day(target->body, date, out);
-    int result = replace(r, out ? "exception" : "exception taken back", target->body, fresh);
-    if (result == 0)
-        result = rule_tell(r, 200, r->param[0], fresh);
-    json_decref(fresh);
-    return result;
-}
-
 int api_rule_except(struct request *r)
 {
     struct form form = {.object = r->json, .problem = &r->problem};
@@ -185,11 +213,11 @@ int api_rule_except(struct request *r)
     int64_t day = 0;
     if (form_known(&form, "date") < 0 || form_date(&form, "date", true, &date, &day) < 0 || target_get(r, &target) < 0)
         return -1;
-    int result;
-    if (find_day(json_object_get(target.body, "except"), date) >= 0)
-        result = rule_tell(r, 200, r->param[0], target.body);
-    else
-        result = check_day(r, target.body, date, day) < 0 ? -1 : set_day(r, &target, date, true);
+    bool there = find_day(json_object_get(target.body, "except"), date) >= 0;
+    int result = there ? 0 : check_day(r, target.body, date, day);
+    if (result == 0)
+        result = then_write(r, write_change, "exception", target.body,
+                            there ? json_incref(target.body) : with_day(target.body, date, true), 0);
     target_done(&target);
     return result;
 }
@@ -203,7 +231,8 @@ int api_rule_except_back(struct request *r)
     if (find_day(json_object_get(target.body, "except"), r->param[1]) < 0)
         result = refuse(&r->problem, 404, "missing", NULL, WORD_RULE_NO_EXCEPTION, r->param[0], r->param[1]);
     else
-        result = set_day(r, &target, r->param[1], false);
+        result = then_write(r, write_change, "exception taken back", target.body,
+                            with_day(target.body, r->param[1], false), 0);
     target_done(&target);
     return result;
 }
@@ -211,22 +240,11 @@ int api_rule_except_back(struct request *r)
 /* The body before the last change that stands comes back, as far as it may still be said. */
 static int undo(struct request *r, const struct target *target, const json_t *change)
 {
-    const json_t *former = json_object_get(change, "body");
+    json_t *former = json_object_get(change, "body");
     if (rule_check_named(r, former) < 0 || limits_check_rule(r, former) < 0)
         return -1;
-    if (store_begin(r->c->store) < 0)
-        return request_store_failed(r);
-    if (store_run(r->c->store, "UPDATE rule_changes SET undone_ms = ? WHERE n = ?", "ii", r->now_ms,
-                  json_integer_value(json_object_get(change, "n"))) < 0 ||
-        write_body(r, r->param[0], former) < 0) {
-        store_rollback(r->c->store);
-        return request_store_failed(r);
-    }
-    if (store_commit(r->c->store) < 0)
-        return request_store_failed(r);
-    rule_touch(r, target->body);
-    rule_touch(r, former);
-    return rule_tell(r, 200, r->param[0], former);
+    return then_write(r, write_change, NULL, target->body, json_incref(former),
+                      json_integer_value(json_object_get(change, "n")));
 }
 
 int api_rule_undo(struct request *r)

@@ -13,6 +13,7 @@
 
 struct controller {
     uv_loop_t *loop;
+    struct turns *turns; /* how long the loop is at work */
     const struct settings *settings;
     struct signer scheduler;
     struct store *store;
@@ -21,6 +22,7 @@ struct controller {
     struct feed *feed;           /* readers of /stream */
     struct fleet *fleet;         /* devices, over the link */
     struct publisher *publisher; /* desired state */
+    struct aside *aside;         /* calls that read much */
     struct midnights *midnights; /* changes of areas */
     struct intake *intake;       /* recordings */
     struct clashes *clashes;     /* rules against each other */

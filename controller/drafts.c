@@ -4,7 +4,7 @@
 #include "controller/mandate.h"
 #include "controller/places.h"
 #include "controller/planner.h"
-#include "controller/zones.h"
+#include "controller/reader.h"
 #include "playlists/base/clock.h"
 #include "playlists/base/log.h"
 
@@ -22,14 +22,15 @@ enum {
 
 struct drafts {
     uv_loop_t *loop;
-    struct controller own;         /* the thread's: a store for reading, mandate and zones of its own */
+    struct reader *reader;
+    struct controller *own;        /* the thread's, while it is at work: the reader's */
     struct timetables *timetables; /* the thread's */
-    char *mandate_mark;            /* which documents the mandate was made of; owned */
     uv_work_t work;
-    const struct store *store; /* the loop's */
+    struct store *store; /* the loop's */
     bool busy, trusted, shorten_log;
     struct draft drafts[DRAFTS_MAX];
     size_t asked, done;
+    json_t *meant, *reached; /* owned */
     drafts_done_fn on_done;
     void *arg;
 };
@@ -43,7 +44,7 @@ static int64_t member(const json_t *row, const char *name)
 
 static json_t *current(struct drafts *d, const char *word, const char *device)
 {
-    return store_one(d->own.store,
+    return store_one(d->own->store,
                      "SELECT era, ver, iat_s, hash, body AS body__json FROM documents WHERE word = ? AND device = ?"
                      " ORDER BY era DESC, ver DESC LIMIT 1",
                      "ss", word, device);
@@ -57,11 +58,11 @@ struct rivals {
 
 static struct rivals rivals_of(struct drafts *d, const char *word, const char *device, const json_t *state)
 {
-    int64_t era = mandate_era(d->own.mandate), max = clock_wall_ms() + VERSION_AHEAD_MS;
+    int64_t era = mandate_era(d->own->mandate), max = clock_wall_ms() + VERSION_AHEAD_MS;
     struct rivals rivals = {
-        .seen =
-            store_one(d->own.store, "SELECT ver, hash FROM seen WHERE word = ? AND device = ? AND era = ? AND ver <= ?",
-                      "ssii", word, device, era, max)};
+        .seen = store_one(d->own->store,
+                          "SELECT ver, hash FROM seen WHERE word = ? AND device = ? AND era = ? AND ver <= ?", "ssii",
+                          word, device, era, max)};
     json_t *held;
     size_t i;
     json_array_foreach(json_object_get(state, "held"), i, held)
@@ -95,7 +96,7 @@ static bool renewal_due(const char *device, int64_t made_s, int64_t now_s)
 /* Ours stands: fresh enough, of this era, and nothing newer is with the device or the broker. */
 static bool standing(struct drafts *d, const struct rivals *rivals, const char *device, const json_t *mine)
 {
-    return mine && member(mine, "era") == mandate_era(d->own.mandate) &&
+    return mine && member(mine, "era") == mandate_era(d->own->mandate) &&
            !renewal_due(device, member(mine, "iat_s"), clock_wall_ms() / 1000) && !overtaken(mine, rivals->reported) &&
            !overtaken(mine, rivals->seen);
 }
@@ -112,7 +113,7 @@ static struct doc_head new_head(struct drafts *d, const struct rivals *rivals, c
     int64_t ver = above(above(now_ms, member(rivals->seen, "ver")), member(rivals->reported, "ver"));
     snprintf(aud, 64, "dev/%s", device);
     return (struct doc_head){.aud = aud,
-                             .era = mandate_era(d->own.mandate),
+                             .era = mandate_era(d->own->mandate),
                              .ver = mine ? above(ver, member(mine, "ver")) : ver,
                              .iat_s = now_ms / 1000,
                              .exp_s = now_ms / 1000 + LIFE_S};
@@ -147,7 +148,7 @@ static int64_t draft_config(struct drafts *d, struct draft *draft, const json_t 
     struct complaint why = {0};
     char aud[64], *sealed = NULL;
     json_t *mine = current(d, "config", draft->device);
-    planner_config(&d->own, facts, clock_wall_ms(), arena, &config);
+    planner_config(d->own, facts, clock_wall_ms(), arena, &config);
     config.head = new_head(d, rivals, draft->device, mine, aud);
     json_t *fresh = doc_json(DOC_CONFIG, &config);
     json_t *a = without_head(json_object_get(mine, "body")), *b = without_head(fresh);
@@ -155,7 +156,7 @@ static int64_t draft_config(struct drafts *d, struct draft *draft, const json_t 
     if (!fresh) {
         log_err("publisher", "device=%s its configuration cannot be written; nothing is published", draft->device);
     } else if (!standing(d, rivals, draft->device, mine) || !json_equal(a, b)) {
-        if (seal_doc(&d->own.scheduler, DOC_CONFIG, &config, true, &sealed, &why) < 0) {
+        if (seal_doc(&d->own->scheduler, DOC_CONFIG, &config, true, &sealed, &why) < 0) {
             log_err("publisher", "device=%s configuration not sealed: %s", draft->device, why.text);
         } else {
             put_paper(&draft->config, &config.head, json_dumps(fresh, JSON_COMPACT), sealed);
@@ -179,7 +180,7 @@ static json_t *new_problems(struct drafts *d, const char *device, const struct c
                                               (json_int_t)p->count, (int)p->warning));
     }
     char *old =
-        store_text(d->own.store,
+        store_text(d->own->store,
                    "SELECT json_group_array(json_array(rule, start_ms, why, other, count, warning)) FROM (SELECT *"
                    " FROM problems WHERE device = ? ORDER BY n)",
                    "s", device);
@@ -205,7 +206,7 @@ static int compile_try(struct drafts *d, const json_t *facts, const struct doc_h
                        size_t max_items, struct arena *arena, struct try *try, struct complaint *why)
 {
     buf_done(&try->text);
-    planner_playlist(&d->own, d->timetables, facts, clock_wall_ms(), max_items, arena, &try->playlist, &try->result);
+    planner_playlist(d->own, d->timetables, facts, clock_wall_ms(), max_items, arena, &try->playlist, &try->result);
     try->playlist.head = *head;
     try->playlist.config_ver = config_ver;
     return doc_encode(DOC_PLAYLIST, &try->playlist, &try->text, why);
@@ -219,7 +220,7 @@ static int fit(struct drafts *d, const json_t *facts, struct try *try, int r, st
     int64_t config_ver = try->playlist.config_ver;
     for (size_t max_items = PLAYLIST_ITEMS_MAX;;) {
         if (r >= 0) {
-            r = seal(&d->own.scheduler, DOC_PLAYLIST, try->text.data, try->text.len, true, ret_sealed);
+            r = seal(&d->own->scheduler, DOC_PLAYLIST, try->text.data, try->text.len, true, ret_sealed);
             if (r == ERR_LIMIT)
                 complain(why, r, "it has more than %d bytes even when it is short", DOC_SEALED_MAX);
         }
@@ -268,11 +269,12 @@ static void draft_playlist(struct drafts *d, struct draft *draft, const json_t *
 
 static void draft_one(struct drafts *d, struct draft *draft)
 {
-    json_t *facts = device_facts(d->own.store, draft->device);
+    json_t *facts = device_facts(d->own->store, draft->device);
     if (!facts)
         return;
     struct arena *arena = arena_new();
-    json_t *row = store_one(d->own.store, "SELECT body AS body__json FROM states WHERE device = ?", "s", draft->device);
+    json_t *row =
+        store_one(d->own->store, "SELECT body AS body__json FROM states WHERE device = ?", "s", draft->device);
     const json_t *state = json_object_get(row, "body");
     struct rivals of_config = rivals_of(d, "config", draft->device, state);
     struct rivals of_playlist = rivals_of(d, "playlist", draft->device, state);
@@ -286,35 +288,32 @@ static void draft_one(struct drafts *d, struct draft *draft)
     json_decref(facts);
 }
 
-/* Trust and keys are judged again when others are stored. */
-static void refresh_mandate(struct drafts *d)
+/* Whom a change is for takes a look at every device of a province; and it may be urgent. */
+static void find_meant(struct drafts *d, int64_t from_ms)
 {
-    char *mark = store_text(d->own.store, "SELECT group_concat(hash) FROM documents WHERE device = ''", "");
-    if (d->own.mandate && mark && d->mandate_mark && strcmp(mark, d->mandate_mark) == 0) {
-        free(mark);
-        return;
+    while (json_array_size(d->meant) > 0 &&
+           (json_array_size(d->reached) == 0 || clock_elapsed_ms() - from_ms < TIME_MAX_MS / 2)) {
+        const json_t *body = json_array_get(d->meant, 0);
+        json_array_append_new(d->reached, json_is_null(body) ? planner_devices(d->own->store)
+                                                             : planner_devices_of(d->own->store, body));
+        json_array_remove(d->meant, 0);
     }
-    free(d->mandate_mark);
-    d->mandate_mark = mark;
-    mandate_free(d->own.mandate);
-    d->own.mandate = mandate_new(d->own.store, d->own.settings);
 }
 
 static void on_thread(uv_work_t *work)
 {
     struct drafts *d = work->data;
-    int64_t from_ms = clock_elapsed_ms();
     d->done = 0;
-    if (store_snapshot(d->own.store) < 0)
+    if (reader_begin(d->reader, &d->own) < 0)
         return;
-    refresh_mandate(d);
-    timetables_refresh(d->timetables, d->own.store, d->own.zones, clock_wall_ms());
-    d->trusted = mandate_schedules(d->own.mandate, d->own.scheduler.kid);
+    timetables_refresh(d->timetables, d->own->store, d->own->zones, clock_wall_ms());
+    int64_t from_ms = clock_elapsed_ms();
+    d->trusted = mandate_schedules(d->own->mandate, d->own->scheduler.kid);
+    if (d->trusted)
+        find_meant(d, from_ms);
     while (d->trusted && d->done < d->asked && (d->done == 0 || clock_elapsed_ms() - from_ms < TIME_MAX_MS))
         draft_one(d, &d->drafts[d->done++]);
-    (void)!store_commit(d->own.store);
-    if (d->shorten_log)
-        store_shorten_log(d->own.store);
+    reader_end(d->reader, d->shorten_log);
 }
 
 /* --- on the loop --- */
@@ -331,15 +330,18 @@ static void on_worked(uv_work_t *work, int status)
     (void)status; /* it is never cancelled */
     d->busy = false;
     struct draft drafts[DRAFTS_MAX];
-    size_t n = d->done;
+    struct drafted drafted = {drafts, d->done, d->reached, d->meant, d->trusted};
     memcpy(drafts, d->drafts, sizeof(drafts));
-    d->on_done(d->arg, drafts, n, d->trusted);
-    for (size_t i = 0; i < n; i++) {
+    d->meant = d->reached = NULL;
+    d->on_done(d->arg, &drafted); /* which may begin the next piece, or end us */
+    for (size_t i = 0; i < drafted.n; i++) {
         paper_done(&drafts[i].config);
         paper_done(&drafts[i].playlist);
         json_decref(drafts[i].problems);
         free(drafts[i].not_sealed);
     }
+    json_decref((json_t *)drafted.reached);
+    json_decref((json_t *)drafted.left);
 }
 
 struct drafts *drafts_new(struct controller *c)
@@ -347,8 +349,7 @@ struct drafts *drafts_new(struct controller *c)
     struct drafts *d = xcalloc(1, sizeof(*d));
     d->loop = c->loop;
     d->store = c->store;
-    d->own.settings = c->settings;
-    d->own.scheduler = c->scheduler;
+    d->reader = reader_new(c);
     d->timetables = timetables_new();
     return d;
 }
@@ -357,12 +358,8 @@ void drafts_free(struct drafts *d)
 {
     if (!d)
         return;
-    mandate_free(d->own.mandate);
     timetables_free(d->timetables);
-    zones_free(d->own.zones);
-    store_close(d->own.store);
-    signer_wipe(&d->own.scheduler);
-    free(d->mandate_mark);
+    reader_free(d->reader);
     free(d);
 }
 
@@ -371,20 +368,8 @@ bool drafts_busy(const struct drafts *drafts)
     return drafts->busy;
 }
 
-static int open_store(struct drafts *d)
+int drafts_start(struct drafts *d, const char *const *devices, size_t n, json_t *meant, drafts_done_fn done, void *arg)
 {
-    char *path = xasprintf("%s/controller.db", d->own.settings->state);
-    int r = store_open_reader(path, &d->own.store);
-    free(path);
-    if (r == 0)
-        d->own.zones = zones_new(d->own.settings->zoneinfo, d->own.settings->calendars);
-    return r;
-}
-
-int drafts_start(struct drafts *d, const char *const *devices, size_t n, drafts_done_fn done, void *arg)
-{
-    if (!d->own.store && open_store(d) < 0)
-        return ERR_STORE;
     memset(d->drafts, 0, sizeof(d->drafts));
     for (size_t i = 0; i < n; i++)
         snprintf(d->drafts[i].device, sizeof(d->drafts[i].device), "%s", devices[i]);
@@ -394,6 +379,11 @@ int drafts_start(struct drafts *d, const char *const *devices, size_t n, drafts_
     d->on_done = done;
     d->arg = arg;
     d->work.data = d;
+    int r = uv_queue_work(d->loop, &d->work, on_thread, on_worked);
+    if (r < 0)
+        return r;
     d->busy = true;
-    return uv_queue_work(d->loop, &d->work, on_thread, on_worked);
+    d->meant = meant ? meant : json_array();
+    d->reached = json_array();
+    return 0;
 }

@@ -33,11 +33,20 @@ struct drafts *drafts_new(struct controller *c);
 /* NULL is fine; not while work is under way. */
 void drafts_free(struct drafts *drafts);
 
-/* The first `n` of those that were asked for are done; the others found no time. `trusted`: false when the trust in
- * force does not name the scheduler key; nothing is done then. Drafts are borrowed for the call. */
-typedef void (*drafts_done_fn)(void *arg, const struct draft *drafts, size_t n, bool trusted);
-/* Begin with 1 to DRAFTS_MAX devices. What the store says must be committed. */
-MUST_USE int drafts_start(struct drafts *drafts, const char *const *devices, size_t n, drafts_done_fn done, void *arg);
+/* What came of one piece of work; all of it borrowed for the call. */
+struct drafted {
+    const struct draft *drafts; /* of the first `n` devices that were asked for; the others found no time */
+    size_t n;
+    const json_t *reached; /* for each of the first that were meant: [ids of its devices] */
+    const json_t *left;    /* what was meant and found no time */
+    bool trusted;          /* false: the trust in force does not name the scheduler key; nothing was done */
+};
+typedef void (*drafts_done_fn)(void *arg, const struct drafted *drafted);
+/* Begin with up to DRAFTS_MAX devices, and with `meant` (or NULL): [canonical body of a rule, or null for all devices],
+ * of which the devices are looked for. What the store says must be committed. On 0 `meant` is consumed, and is
+ * nobody else's. */
+MUST_USE int drafts_start(struct drafts *drafts, const char *const *devices, size_t n, json_t *meant,
+                          drafts_done_fn done, void *arg);
 bool drafts_busy(const struct drafts *drafts);
 
 /* Store what is new in them, to be sent with this rank (0 first); all or nothing. */

@@ -1,6 +1,7 @@
 /* fleet.c - see fleet.h. The link's side, the way of a message to what it means, and what is gathered. */
 #include "controller/fleet_own.h"
 
+#include "controller/aside.h"
 #include "controller/drafts.h"
 #include "controller/feed.h"
 #include "controller/mandate.h"
@@ -69,6 +70,7 @@ static void on_gather(uv_timer_t *timer)
     struct fleet *f = timer->data;
     if (store_settle(f->c->store) < 0)
         log_err("fleet", "what devices said in the last %d ms could not be stored; they say it again", GATHER_MS);
+    aside_tidy(f->c->aside);
 }
 
 int fleet_gather(struct fleet *fleet)

@@ -16,6 +16,7 @@ enum {
     AGAIN_MS = 1000,        /* the link had no room */
     TWINS_MS = 25 * 60 * 1000,
     TWINS_EVERY_MS = 5000, /* what one twin is told the other refuses, and tells */
+    TURN_MS = 4,           /* of sealing, then others have their turn */
 };
 #define LIFE_S INT64_C(1200)
 
@@ -138,7 +139,7 @@ void welcome_pump(struct fleet *f)
     f->pumped_at_ms = now_ms;
     if (store_settle(f->c->store) == 0 && store_snapshot(f->c->store) == 0) {
         while ((guest = guests_first(f->guests)) != NULL && guest->welcome_at_ms <= now_ms && place_of(f, 0) >= 0)
-            if (welcome(f, guest) < 0)
+            if (welcome(f, guest) < 0 || clock_elapsed_ms() - now_ms >= TURN_MS)
                 break;
         if (store_commit(f->c->store) < 0)
             log_warn("fleet", "the versions of welcomes may not be noted");

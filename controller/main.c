@@ -1,5 +1,6 @@
 /* main.c - loa-controller: reads arguments and configuration, builds the parts in order, runs the loop, tears down in
  * reverse. */
+#include "controller/aside.h"
 #include "controller/blobs.h"
 #include "controller/clashes.h"
 #include "controller/feed.h"
@@ -11,6 +12,7 @@
 #include "controller/publisher.h"
 #include "controller/request.h"
 #include "controller/throttle.h"
+#include "controller/turns.h"
 #include "controller/zones.h"
 #include "playlists/base/clock.h"
 #include "playlists/base/file.h"
@@ -185,12 +187,14 @@ static void stop(struct program *p)
     feed_end(p->c.feed);
     intake_stop(p->c.intake);
     clashes_stop(p->c.clashes);
+    aside_stop(p->c.aside);
     listener_stop(p->c.api_port);
     listener_stop(p->c.blob_port);
     midnights_free(p->c.midnights);
     publisher_free(p->c.publisher);
     fleet_free(p->c.fleet);
     feed_free(p->c.feed);
+    turns_free(p->c.turns);
     close_signals(p);
 }
 
@@ -262,11 +266,12 @@ static void watch_signals(struct program *p)
     uv_signal_start(&p->on_int, on_signal, SIGINT);
 }
 
-/* A thread for each recording that is taken in and each preview, and others beside them: drafts wait for neither. */
+/* A thread for each recording that is taken in and each preview, and others beside them: drafts and calls wait for
+ * neither. */
 static void more_threads(const struct settings *s)
 {
     char n[24];
-    snprintf(n, sizeof(n), "%lld", (long long)s->uploads_max + PREVIEWS_MAX + 3);
+    snprintf(n, sizeof(n), "%lld", (long long)s->uploads_max + PREVIEWS_MAX + ASIDE_THREADS + 3);
     setenv("UV_THREADPOOL_SIZE", n, 1);
 }
 
@@ -280,11 +285,13 @@ static int run(struct program *p)
     more_threads(&p->settings);
     uv_loop_init(&p->loop);
     c->loop = &p->loop;
+    c->turns = turns_new(&p->loop);
     c->throttle = &p->throttle;
     watch_signals(p);
     c->mandate = mandate_new(c->store, &p->settings);
     c->feed = feed_new(c);
     c->intake = intake_new(c);
+    c->aside = aside_new(c);
     c->clashes = clashes_new(c);
     c->publisher = publisher_new(c);
     c->midnights = midnights_new(c);
@@ -303,6 +310,7 @@ static int run(struct program *p)
     uv_run(&p->loop, UV_RUN_DEFAULT);
     uv_loop_close(&p->loop);
     intake_free(c->intake);
+    aside_free(c->aside);
     clashes_free(c->clashes);
     mandate_free(c->mandate);
     return r < 0 ? say(&why) : 0;

@@ -120,9 +120,24 @@ bool planner_same(const json_t *published, const json_t *fresh, int64_t now_ms)
     return same;
 }
 
+/* Consumes rows. */
+static json_t *ids_of(json_t *rows)
+{
+    json_t *ids = json_array(), *row;
+    size_t i;
+    json_array_foreach(rows, i, row) json_array_append(ids, json_object_get(row, "id"));
+    json_decref(rows);
+    return ids;
+}
+
+json_t *planner_devices(struct store *store)
+{
+    return ids_of(store_list(store, "SELECT id FROM devices ORDER BY id", ""));
+}
+
 json_t *planner_devices_of(struct store *store, const json_t *body)
 {
-    json_t *rows = store_list(
+    return ids_of(store_list(
         store,
         "WITH RECURSIVE planned(area, into_area) AS (SELECT area, into_area FROM area_changes WHERE done_ms IS NULL AND"
         " undone_ms IS NULL AND into_area IS NOT NULL), meant(id) AS (SELECT value FROM json_each(?1, '$.areas') UNION"
@@ -140,10 +155,5 @@ json_t *planner_devices_of(struct store *store, const json_t *body)
         " AND (coalesce(json_array_length(?1, '$.tags'), 0) = 0 OR EXISTS (SELECT 1 FROM json_each(d.settings, "
         "'$.tags')"
         " WHERE value IN (SELECT value FROM json_each(?1, '$.tags')))) ORDER BY id",
-        "j", body);
-    json_t *ids = json_array(), *row;
-    size_t i;
-    json_array_foreach(rows, i, row) json_array_append(ids, json_object_get(row, "id"));
-    json_decref(rows);
-    return ids;
+        "j", body));
 }

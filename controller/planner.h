@@ -1,5 +1,5 @@
 /* planner.h - what the store says about one device, turned into the bodies of its configuration and its playlist. Reads
- * the store, changes nothing. Loop thread. */
+ * the store, changes nothing. The thread that the store and the controller belong to. */
 #ifndef LOA_PLANNER_H
 #define LOA_PLANNER_H
 
@@ -21,7 +21,8 @@ void planner_playlist(struct controller *c, struct timetables *timetables, const
  * same bulletin and approvals. Both are payloads as JSON. Pure. */
 bool planner_same(const json_t *published, const json_t *fresh, int64_t now_ms);
 
-/* Ids of the devices that a rule's canonical body is meant for, as a JSON list; new reference. */
+/* Ids of the devices that a rule's canonical body is meant for, and of all, as a JSON list; new reference. */
 json_t *planner_devices_of(struct store *store, const json_t *body);
+json_t *planner_devices(struct store *store);
 
 #endif

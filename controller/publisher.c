@@ -24,6 +24,7 @@ enum {
     BULK_IN_FLIGHT = 24,
     BULK_TURN = 8,    /* of so many pieces of work one is bulk, whatever else is there */
     URGENT_LIST = 64, /* a change of more devices than this is bulk */
+    MEANT_MAX = 256,  /* changes whose devices are still to be looked for; beyond it all are */
     AGAIN_MS = 15000, /* a device that lacks a document gets it again at most this often */
 };
 enum rank { RANK_TRUST, RANK_KEYS, RANK_URGENT, RANK_BULK };
@@ -38,6 +39,7 @@ struct in_flight {
 struct publisher {
     struct controller *c;
     json_t *urgent, *bulk; /* sets of device ids that are to be looked at */
+    json_t *meant;         /* [body of a rule, null: everybody]: whose devices are to be put among them */
     struct drafts *drafts;
     char asked[DRAFTS_MAX][44]; /* what is being drafted ... */
     size_t n_asked;
@@ -102,30 +104,57 @@ static void note_trusted(struct publisher *p, bool trusted)
         return;
     json_object_clear(p->urgent);
     json_object_clear(p->bulk);
+    json_array_clear(p->meant);
     p->n_asked = 0;
 }
 
-static void on_drafted(void *arg, const struct draft *drafts, size_t n, bool trusted)
+static bool wants_work(const struct publisher *p)
+{
+    return json_object_size(p->urgent) + json_object_size(p->bulk) + json_array_size(p->meant) > 0;
+}
+
+/* To be looked at, if not now: work_in(). */
+static void mark(struct publisher *p, const char *device, bool urgent)
+{
+    if (urgent)
+        json_object_del(p->bulk, device);
+    else if (json_object_get(p->urgent, device))
+        return;
+    json_object_set_new(urgent ? p->urgent : p->bulk, device, json_true());
+}
+
+static void mark_list(struct publisher *p, const json_t *devices)
+{
+    json_t *id;
+    size_t i;
+    json_array_foreach(devices, i, id) mark(p, json_string_value(id), json_array_size(devices) <= URGENT_LIST);
+}
+
+static void on_drafted(void *arg, const struct drafted *made)
 {
     struct publisher *p = arg;
     if (p->ended) {
         let_go(p);
         return;
     }
-    note_trusted(p, trusted);
-    int r = drafts_store(p->c->store, drafts, n, p->asked_urgent ? RANK_URGENT : RANK_BULK);
-    for (size_t i = 0; i < n && r == 0; i++) {
-        if (drafts[i].playlist.sealed)
-            tell_playlist(p, &drafts[i]);
-        if (drafts[i].not_sealed)
-            note_not_sealed(p, &drafts[i]);
+    note_trusted(p, made->trusted);
+    int r = drafts_store(p->c->store, made->drafts, made->n, p->asked_urgent ? RANK_URGENT : RANK_BULK);
+    for (size_t i = 0; i < made->n && r == 0; i++) {
+        if (made->drafts[i].playlist.sealed)
+            tell_playlist(p, &made->drafts[i]);
+        if (made->drafts[i].not_sealed)
+            note_not_sealed(p, &made->drafts[i]);
     }
     /* What found no time, or no place on the disk, is looked at again. */
-    for (size_t i = r == 0 ? n : 0; i < p->n_asked; i++)
+    for (size_t i = r == 0 ? made->n : 0; i < p->n_asked; i++)
         json_object_set_new(p->asked_urgent ? p->urgent : p->bulk, p->asked[i], json_true());
+    for (size_t i = 0; i < json_array_size(made->reached); i++)
+        mark_list(p, json_array_get(made->reached, i));
+    json_array_extend(p->meant, (json_t *)made->left);
     publisher_send_soon(p);
-    if (json_object_size(p->urgent) + json_object_size(p->bulk) > 0)
-        work_in(p, r < 0 ? RETRY_MS : 0);
+    bool some = made->n + json_array_size(made->reached) > 0; /* else the store cannot be read now */
+    if (wants_work(p))
+        work_in(p, r < 0 || !some ? RETRY_MS : 0);
 }
 
 /* --- drafts go out --- */
@@ -138,13 +167,11 @@ static json_t *whose_turn(struct publisher *p)
     return bulk ? p->bulk : NULL;
 }
 
-static void on_work(uv_timer_t *timer)
+/* The first of a set, if there is one. */
+static void choose(struct publisher *p, json_t *set)
 {
-    struct publisher *p = timer->data;
-    json_t *set = whose_turn(p), *value;
-    const char *devices[DRAFTS_MAX], *id;
-    if (!set || drafts_busy(p->drafts))
-        return;
+    json_t *value;
+    const char *id;
     p->n_asked = 0;
     p->asked_urgent = set == p->urgent;
     json_object_foreach(set, id, value)
@@ -153,17 +180,26 @@ static void on_work(uv_timer_t *timer)
             break;
         snprintf(p->asked[p->n_asked++], sizeof(p->asked[0]), "%s", id);
     }
+}
+
+static void on_work(uv_timer_t *timer)
+{
+    struct publisher *p = timer->data;
+    const char *devices[DRAFTS_MAX];
+    if (!wants_work(p) || drafts_busy(p->drafts))
+        return;
+    json_t *set = whose_turn(p), *meant = p->meant;
+    choose(p, set);
+    for (size_t i = 0; i < p->n_asked; i++)
+        devices[i] = p->asked[i];
     /* The thread sees what is committed. */
-    if (store_settle(p->c->store) < 0) {
+    if (store_settle(p->c->store) < 0 || drafts_start(p->drafts, devices, p->n_asked, meant, on_drafted, p) < 0) {
         work_in(p, RETRY_MS);
         return;
     }
-    for (size_t i = 0; i < p->n_asked; i++) {
+    p->meant = json_array();
+    for (size_t i = 0; i < p->n_asked; i++)
         json_object_del(set, p->asked[i]);
-        devices[i] = p->asked[i];
-    }
-    if (drafts_start(p->drafts, devices, p->n_asked, on_drafted, p) < 0)
-        on_drafted(p, NULL, 0, true);
 }
 
 /* --- to the broker --- */
@@ -267,6 +303,7 @@ struct publisher *publisher_new(struct controller *c)
     p->c = c;
     p->urgent = json_object();
     p->bulk = json_object();
+    p->meant = json_array();
     p->drafts = drafts_new(c);
     p->next_id = 1;
     uv_timer_t *timers[] = {&p->work, &p->send, &p->look};
@@ -288,6 +325,7 @@ static void let_go(struct publisher *p)
     drafts_free(p->drafts);
     json_decref(p->urgent);
     json_decref(p->bulk);
+    json_decref(p->meant);
     free(p);
 }
 
@@ -308,34 +346,34 @@ void publisher_free(struct publisher *publisher)
     uv_close((uv_handle_t *)&publisher->look, on_closed);
 }
 
-static void touch(struct publisher *p, const char *device, bool urgent)
-{
-    if (urgent)
-        json_object_del(p->bulk, device);
-    else if (json_object_get(p->urgent, device))
-        return;
-    json_object_set_new(urgent ? p->urgent : p->bulk, device, json_true());
-    work_in(p, DEBOUNCE_MS);
-}
-
 void publisher_touch(struct publisher *publisher, const char *device)
 {
-    touch(publisher, device, true);
+    mark(publisher, device, true);
+    work_in(publisher, DEBOUNCE_MS);
 }
 
 void publisher_touch_list(struct publisher *publisher, const json_t *devices)
 {
-    json_t *id;
-    size_t i;
-    json_array_foreach(devices, i, id) touch(publisher, json_string_value(id), json_array_size(devices) <= URGENT_LIST);
+    mark_list(publisher, devices);
+    work_in(publisher, DEBOUNCE_MS);
+}
+
+void publisher_touch_meant(struct publisher *publisher, const json_t *body)
+{
+    if (json_array_size(publisher->meant) < MEANT_MAX) {
+        json_array_append_new(publisher->meant, json_deep_copy(body)); /* the thread's alone, soon */
+    } else {
+        json_array_clear(publisher->meant);
+        json_array_append_new(publisher->meant, json_null());
+    }
+    work_in(publisher, DEBOUNCE_MS);
 }
 
 void publisher_touch_all(struct publisher *publisher)
 {
-    json_t *rows = store_list(publisher->c->store, "SELECT id FROM devices", ""), *row;
-    size_t i;
-    json_array_foreach(rows, i, row) touch(publisher, json_string_value(json_object_get(row, "id")), false);
-    json_decref(rows);
+    json_array_clear(publisher->meant);
+    json_array_append_new(publisher->meant, json_null());
+    work_in(publisher, DEBOUNCE_MS);
 }
 
 void publisher_send_soon(struct publisher *publisher)
@@ -446,6 +484,12 @@ void publisher_refused(struct publisher *publisher, uint32_t id, bool full)
 {
     take_flight(publisher, id);
     uv_timer_start(&publisher->send, on_send, full ? FULL_MS : RETRY_MS, 0);
+}
+
+int64_t publisher_compiling(const struct publisher *p)
+{
+    size_t n = json_object_size(p->urgent) + json_object_size(p->bulk) + json_array_size(p->meant);
+    return (int64_t)n + (drafts_busy(p->drafts) ? 1 : 0);
 }
 
 int64_t publisher_waiting(struct controller *c)

@@ -15,6 +15,8 @@ void publisher_free(struct publisher *publisher); /* NULL is fine */
 /* Something about it changed: look at it again in a few milliseconds. */
 void publisher_touch(struct publisher *publisher, const char *device);
 void publisher_touch_list(struct publisher *publisher, const json_t *devices);
+/* All devices that a rule's canonical body is meant for, and all that there are. */
+void publisher_touch_meant(struct publisher *publisher, const json_t *body);
 void publisher_touch_all(struct publisher *publisher);
 /* A trust or keys document is new. */
 void publisher_send_soon(struct publisher *publisher);
@@ -33,6 +35,10 @@ void publisher_refused(struct publisher *publisher, uint32_t id, bool full);
 
 /* Ids of publishes that are not the publisher's begin here. */
 #define PUBLISHER_ID_END UINT32_C(0x80000000)
+
+/* Devices whose documents are being worked out, or are to be; changes whose devices are still looked for count as one.
+ */
+int64_t publisher_compiling(const struct publisher *publisher);
 
 /* Documents that the broker has not acknowledged. */
 int64_t publisher_waiting(struct controller *c);

@@ -19,14 +19,17 @@
 
 enum {
     JSON_BODY_MAX = 256 * 1024,
+    NO_BODY_MAX = 1024, /* of a route that takes none: many a client sends {} nevertheless */
     SOUND_BODY_MAX = 256 * 1024 * 1024,
     DISCARD_MAX = 4 * 1024 * 1024, /* of a refused body, so that the caller reads the answer instead of a reset */
 };
 
 static uint64_t body_max(const struct request *r)
 {
-    if (!r->route || r->route->body == BODY_NONE)
+    if (!r->route)
         return 0;
+    if (r->route->body == BODY_NONE)
+        return strcmp(r->route->method, "GET") == 0 ? 0 : NO_BODY_MAX;
     return r->route->body == BODY_SOUND ? SOUND_BODY_MAX : JSON_BODY_MAX;
 }
 
@@ -214,28 +217,6 @@ int request_reply(struct request *r, unsigned status, json_t *reply)
     return 0;
 }
 
-int request_suspend(struct request *r, void *later, void (*later_gone)(void *later))
-{
-    r->suspended = true;
-    r->later = later;
-    r->later_gone = later_gone;
-    MHD_suspend_connection(r->connection);
-    return REQUEST_LATER;
-}
-
-void request_finish(struct request *r, unsigned status, json_t *reply)
-{
-    r->later = NULL;
-    r->finished = true;
-    if (reply)
-        request_reply(r, status, reply);
-    if (!r->suspended)
-        return;
-    r->suspended = false;
-    MHD_resume_connection(r->connection);
-    listener_kick(r->c->api_port);
-}
-
 static json_t *problem_json(const struct problem *p, bool english)
 {
     static const struct {
@@ -323,6 +304,15 @@ static enum MHD_Result answer(struct request *r)
     return queued;
 }
 
+/* An object without members says nothing. */
+static int check_no_body(struct request *r)
+{
+    if (form_parse(r->body.data, r->body.len, &r->problem, &r->json) < 0)
+        return -1;
+    struct form form = {.object = r->json, .problem = &r->problem};
+    return form_known(&form, "");
+}
+
 static int handle(struct request *r)
 {
     if (r->route->body == BODY_JSON || (r->route->body == BODY_CSV_OR_JSON && !r->csv))
@@ -330,7 +320,9 @@ static int handle(struct request *r)
             return -1;
     if (r->route->body != BODY_NONE && r->body_size == 0)
         return refuse(&r->problem, 400, "body", NULL, WORD_BODY_EMPTY);
-    return r->route->handle(r);
+    if (r->route->body == BODY_NONE && r->body_size > 0 && check_no_body(r) < 0)
+        return -1;
+    return request_take_route(r);
 }
 
 static bool wants_english(struct request *r)
@@ -408,6 +400,7 @@ void api_completed(void *arg, struct MHD_Connection *connection, void **request,
         unlink(r->body_path);
     buf_done(&r->body);
     json_decref(r->json);
+    json_decref(r->about);
     json_decref(r->reply);
     if (r->response)
         MHD_destroy_response(r->response);

@@ -1,5 +1,6 @@
 /* request.h - one call of the API on its way: found in the route table (routes.c), its caller known, its body read and
- * bounded, its answer JSON. Loop thread only. */
+ * bounded, its answer JSON. Loop thread, but for steps aside (request_aside()): a call belongs to one thread at a time.
+ */
 #ifndef LOA_REQUEST_H
 #define LOA_REQUEST_H
 
@@ -20,6 +21,8 @@ struct request;
  * suspended and request_finish() comes. */
 typedef int (*route_fn)(struct request *r);
 
+enum route_place { ON_LOOP, ASIDE }; /* see request_aside() */
+
 struct route {
     const char *method;
     const char *path; /* below /api/v1; a segment ":" takes anything and becomes a parameter */
@@ -27,6 +30,7 @@ struct route {
     enum body_kind body;
     const char *query; /* parameters that it knows, separated by blanks */
     route_fn handle;
+    enum route_place place; /* of its first step */
 };
 
 enum { REQUEST_PARAMS = 2, REQUEST_PARAM_LEN = 80 };
@@ -56,6 +60,10 @@ struct request {
     bool suspended, finished;
     void *later; /* what works on it while it is suspended; told by later_gone when the request dies */
     void (*later_gone)(void *later);
+    route_fn step; /* what comes when this one has done its part; NULL: the answer */
+    bool step_aside;
+    json_t *about;          /* for that step; owned */
+    struct request *behind; /* aside.c's */
 };
 
 int request_reply(struct request *r, unsigned status, json_t *reply); /* consumes reply; returns 0 */
@@ -63,6 +71,20 @@ int request_reply(struct request *r, unsigned status, json_t *reply); /* consume
 void request_finish(struct request *r, unsigned status, json_t *reply);
 /* Wait for request_finish(). Returns REQUEST_LATER. */
 int request_suspend(struct request *r, void *later, void (*later_gone)(void *later));
+
+/* A call may be done in steps, each a route_fn; the next one comes when this one has returned 0 (or, of a call that is
+ * suspended, with request_finish()), and the answer is what the last one left. `about` is consumed, and r->about then.
+ *
+ * request_aside(): the step runs on a thread, so that nobody waits for it. There r->c has what reads (reader.h): the
+ * store as it was committed by then, settings, zones, mandate; of the rest nothing. request_on_loop(): the step runs
+ * on the loop again, where things are changed. Both return 0. */
+int request_aside(struct request *r, route_fn step, json_t *about);
+int request_on_loop(struct request *r, route_fn step, json_t *about);
+/* For request.c: the route's own step. */
+int request_take_route(struct request *r);
+/* For aside.c: all steps that may be taken on this thread; and the call is back on the loop with what they came to. */
+int request_steps(struct request *r, struct controller *reader);
+void request_back(struct request *r, int result);
 
 /* A query parameter, or NULL. */
 const char *request_query(struct request *r, const char *name);

@@ -32,7 +32,8 @@ struct store {
     uint64_t uses;
     bool gathering; /* a transaction is open that many writers share */
     unsigned inside;
-    int log_pages; /* of the write-ahead log, after our last commit */
+    int log_pages; /* of the write-ahead log, after our last commit ... */
+    int log_told;  /* ... and when it was last called due */
     store_settled_fn on_settled;
     void *arg;
 };
@@ -76,9 +77,14 @@ static int on_logged(void *arg, sqlite3 *db, const char *name, int pages)
     return SQLITE_OK;
 }
 
-bool store_log_due(const struct store *store)
+bool store_log_due(struct store *store)
 {
-    return store->log_pages >= LOG_DUE;
+    if (store->log_pages < store->log_told)
+        store->log_told = 0; /* it began anew */
+    if (store->log_pages - store->log_told < LOG_DUE)
+        return false;
+    store->log_told = store->log_pages;
+    return true;
 }
 
 void store_shorten_log(struct store *reader)

@@ -20,8 +20,9 @@ MUST_USE int store_open(const char *path, struct store **ret_store, struct compl
 /* The same database for reading only, for another thread: what is committed by then. Logged when it fails. */
 MUST_USE int store_open_reader(const char *path, struct store **ret_store);
 /* The log of writes has grown so long that it should go into the database file, which writes to the disk twice: have
- * another thread's reader do it, outside of a snapshot, or a commit does once it is eight times as long. */
-bool store_log_due(const struct store *store);
+ * another thread's reader do it, outside of a snapshot, or a commit does once it is eight times as long. Told once for
+ * each length of it. */
+bool store_log_due(struct store *store);
 void store_shorten_log(struct store *reader);
 void store_close(struct store *store); /* NULL is fine; settles what is gathered */
 

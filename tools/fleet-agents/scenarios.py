@@ -167,7 +167,7 @@ def rule_change(crowd, say, changes=25):
     figures["calls_alone_ms"] = spread(alone.took)
     for what, (times, where, who) in kinds.items():
         latencies, answers, calls = [], [], []
-        before, began = crowd.cost(), time.monotonic()
+        turns, before, began = crowd.caller.get("/status")["loop"], crowd.cost(), time.monotonic()
         for i in range(times):
             k = chance.randrange(crowd.n)
             with contextlib.ExitStack() as stack:
@@ -178,7 +178,9 @@ def rule_change(crowd, say, changes=25):
             latencies += some + more
             answers += [answered, again]
         cost = spent(before, crowd.cost(), time.monotonic() - began, crowd.n)
-        figures[what] = {"changes": 2 * times, "adopted_ms": spread(latencies), "answered_ms": spread([round(a, 1) for a in answers]),
+        long = {how: {ms: n - turns[how][ms] for ms, n in now.items()} for how, now in crowd.caller.get("/status")["loop"].items()
+                if isinstance(now, dict)}
+        figures[what] = {"changes": 2 * times, "loop_turns": long, "adopted_ms": spread(latencies), "answered_ms": spread([round(a, 1) for a in answers]),
                          "cpu_ms_a_change": {part: round(1000 * c["cpu_s"] / (2 * times), 1) for part, c in cost.items()},
                          "calls_meanwhile_ms": spread(calls), "controller_rss_mib": cost["controller"]["rss_mib"]}
         say(f"  {what}: {figures[what]}")

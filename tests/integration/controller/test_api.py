@@ -25,6 +25,11 @@ class Api(unittest.TestCase):
         status = self.w.get("status")
         self.assertEqual((status["online"], status["link"], status["trust"]["era"]), (0, "offline", 1))
         self.assertGreaterEqual(status["devices"], 1)
+        turns = status["loop"]
+        self.assertGreater(turns["turns"], turns["longer_than_ms"]["1"])
+        self.assertGreaterEqual(turns["longer_than_ms"]["1"], turns["longer_than_ms"]["100"])
+        self.assertGreater(turns["longest_ms"], 0)
+        wait_for("all is worked out", lambda: self.w.get("status")["compiling"] == 0)
 
     def test_page_is_served_without_a_token_and_with_a_strict_policy(self):
         for path in ("/", "/page.js", "/page.css", "/vi.json", "/en.json", "/icon.svg"):
@@ -180,7 +185,9 @@ class Api(unittest.TestCase):
         wait_for("not planned", lambda: not planned())
         self.assertNotIn("undo", [r["id"] for r in self.w.get("rules")["items"]])
         self.assertIn("undo", [r["id"] for r in self.w.get("rules?ended=true")["items"]])
-        self.assertIsNone(self.w.want(200, "POST", "rules/undo/restore")["ended"])
+        said = self.w.call("POST", "rules/undo/restore", {"id": "other"})
+        self.assertEqual((said.status, said.json["member"]), (422, "id"))
+        self.assertIsNone(self.w.want(200, "POST", "rules/undo/restore", {})["ended"])  # as many a client sends it
         wait_for("planned again", planned)
 
     def test_the_playlist_tells_each_member_of_an_item(self):
