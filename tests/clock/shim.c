@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
-#include <sys/time.h>
 #include <sys/timex.h>
 #include <time.h>
 #include <unistd.h>
@@ -50,24 +49,6 @@ int clock_gettime(clockid_t id, struct timespec *ts)
     int64_t ns = (int64_t)ts->tv_sec * 1000000000 + ts->tv_nsec + atomic_load(&clock->ahead_ns);
     ts->tv_sec = ns / 1000000000;
     ts->tv_nsec = ns % 1000000000;
-    return 0;
-}
-
-time_t time(time_t *ret)
-{
-    struct timespec ts = {0};
-    clock_gettime(CLOCK_REALTIME, &ts);
-    if (ret)
-        *ret = ts.tv_sec;
-    return ts.tv_sec;
-}
-
-int gettimeofday(struct timeval *restrict tv, void *restrict zone)
-{
-    struct timespec ts = {0};
-    (void)zone;
-    clock_gettime(CLOCK_REALTIME, &ts);
-    *tv = (struct timeval){.tv_sec = ts.tv_sec, .tv_usec = ts.tv_nsec / 1000};
     return 0;
 }
 

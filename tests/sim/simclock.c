@@ -9,7 +9,6 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/syscall.h>
-#include <sys/time.h>
 #include <sys/timex.h>
 #include <time.h>
 #include <unistd.h>
@@ -18,9 +17,8 @@
 enum { STILL_MAX = 2000000, NS_PER_MS = 1000000 };
 
 #define BOOT_MS INT64_C(20000) /* from power-on to this program */
-#define BUILT_MS                                                                                                       \
-    INT64_C(1767225600000) /* 2026-01-01: before every simulated day but those of clocks that are wrong                \
-                            */
+/* 2026-01-01: before every simulated day but those of clocks that are wrong. */
+#define BUILT_MS INT64_C(1767225600000)
 #define NS_PER_S INT64_C(1000000000)
 
 static struct {
@@ -143,24 +141,6 @@ int clock_gettime(clockid_t id, struct timespec *ts)
     else if (id == CLOCK_BOOTTIME)
         ns -= sim.boot_ns;
     *ts = (struct timespec){.tv_sec = ns / NS_PER_S, .tv_nsec = ns % NS_PER_S};
-    return 0;
-}
-
-time_t time(time_t *ret)
-{
-    struct timespec ts = {0};
-    clock_gettime(CLOCK_REALTIME, &ts);
-    if (ret)
-        *ret = ts.tv_sec;
-    return ts.tv_sec;
-}
-
-int gettimeofday(struct timeval *restrict tv, void *restrict zone)
-{
-    struct timespec ts = {0};
-    (void)zone;
-    clock_gettime(CLOCK_REALTIME, &ts);
-    *tv = (struct timeval){.tv_sec = ts.tv_sec, .tv_usec = ts.tv_nsec / 1000};
     return 0;
 }
 
