@@ -273,7 +273,6 @@ void timeline_write(const struct timeline *timeline, int64_t from_ms, int64_t un
     struct writing w = {.timeline = timeline, .arena = arena, .ret = ret};
     const struct spot *left_out = NULL;
     size_t n_bulletins = timeline->set->n_bulletins, n = 0;
-    until_ms = until_ms < timeline->end_ms ? until_ms : timeline->end_ms;
     *ret = (struct compile_result){.until_ms = until_ms};
     for (size_t i = 0; i < timeline->n_spots; i++)
         n += counts(timeline, &timeline->spots[i], from_ms, until_ms);

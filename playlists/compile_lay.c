@@ -15,7 +15,6 @@ struct lay {
     size_t n, cap;
     struct spot *spots; /* owned, becomes the caller's */
     size_t n_spots, cap_spots;
-    size_t n_past; /* of them, from slots that began before the set's time */
     struct session_layout layout;
     /* Of the civil day that is under way. */
     int64_t day_sessions, day_ms;
@@ -138,7 +137,7 @@ static void add_spot(struct lay *lay, struct spot spot)
             abort();
     }
     lay->spots[lay->n_spots++] = spot;
-    lay->n_past += spot.occurrence_s * 1000 < lay->timeline->set->from_ms;
+    lay->timeline->plans[spot.plan].n_spots++;
 }
 
 static size_t languages_of(const struct lay *lay)
@@ -226,18 +225,13 @@ static int rank_cmp(const void *a, const void *b, void *arg)
     return order ? order : occurrence_cmp(a, b);
 }
 
-/* False when there were too many: the timeline ends there. What is past has its own number, so that it never ends all.
- */
+/* Of rules that lay slots upon slots, millions of parts, the later ones are left out. Others keep all of theirs. */
 static bool has_room(struct lay *lay, const struct occurrence *o)
 {
-    struct timeline *timeline = lay->timeline;
-    int64_t start_ms = o->start_s * 1000;
-    bool past = start_ms < timeline->set->from_ms;
-    if ((past ? lay->n_past : lay->n_spots - lay->n_past) < TIMELINE_SPOTS_MAX)
+    const struct plan *plan = &lay->timeline->plans[o->plan];
+    if (lay->n_spots < TIMELINE_SPOTS_MAX || plan->n_spots < PLAYLIST_ITEMS_MAX)
         return true;
-    timeline_problem(timeline, timeline->plans[o->plan].rule, PROBLEM_HORIZON, NULL, start_ms, false);
-    if (!past && start_ms < timeline->end_ms)
-        timeline->end_ms = start_ms;
+    timeline_problem(lay->timeline, plan->rule, PROBLEM_HORIZON, NULL, o->start_s * 1000, false);
     return false;
 }
 
@@ -261,7 +255,6 @@ void timeline_lay(struct timeline *timeline, struct spot **ret_spots, size_t *re
 {
     struct lay *lay = xcalloc(1, sizeof(*lay));
     lay->timeline = timeline;
-    timeline->end_ms = INT64_MAX;
     gather(lay);
     bool days = limits_of(lay)->zone && limits_of(lay)->n_lines > 0;
     for (size_t from = 0, to; from < lay->n; from = to) {

@@ -7,7 +7,7 @@
 enum {
     SET_FILLERS_MAX = 256, /* of one session */
     PLAYLIST_BULLETINS_MAX = 500,
-    TIMELINE_SPOTS_MAX = 50000, /* before clashes; 25 times what a playlist holds: more are slots upon slots */
+    TIMELINE_SPOTS_MAX = 50000, /* before clashes; beyond, a rule has no more than a playlist holds */
 };
 #define SET_DAY_MS  INT64_C(86400000)
 #define SET_SPAN_MS (60 * SET_DAY_MS) /* what began longer ago is over: late, catch-up and length are days at most */
@@ -69,6 +69,7 @@ struct plan {
     struct session_filler *fillers;
     const struct compile_bulletin **filler_bulletins;
     size_t n_fillers;
+    size_t n_spots;
     bool sound;
 };
 
