@@ -13,7 +13,8 @@
 #include <string.h>
 
 enum {
-    PART_MAX = 64, /* devices */
+    PART_MAX = 64,    /* devices */
+    SWIFT_MAX = 1024, /* where only states are read: a part takes some rounds of the broker's, and those may be long */
     PART_MS = 5000,
     FULL_MS = 200,
     FIRST_MS = 30000,
@@ -41,7 +42,7 @@ struct survey {
     json_t *ids;           /* devices of this pass */
     size_t next;
     json_t *soon; /* devices that go before them */
-    struct surveyed part[PART_MAX];
+    struct surveyed part[SWIFT_MAX];
     size_t n_part;
     char echo[64]; /* topic of the echo that is awaited; empty: none */
     bool restored; /* something newer of ours was found: the store is older than the world */
@@ -120,16 +121,17 @@ static void put_in_part(struct survey *s, const json_t *id)
 
 static void choose_part(struct survey *s)
 {
+    size_t max = s->swift && !s->first ? SWIFT_MAX : PART_MAX;
     s->n_part = 0;
     if (s->first && !s->head_read)
         return;
-    for (size_t n; s->n_part < PART_MAX && (n = json_array_size(s->soon)) > 0; json_array_remove(s->soon, n - 1))
+    for (size_t n; s->n_part < max && (n = json_array_size(s->soon)) > 0; json_array_remove(s->soon, n - 1))
         put_in_part(s, json_array_get(s->soon, n - 1));
     if (s->n_part > 0)
         return;
     if (s->next >= json_array_size(s->ids))
         load_ids(s); /* the next pass */
-    while (s->n_part < PART_MAX && s->next < json_array_size(s->ids))
+    while (s->n_part < max && s->next < json_array_size(s->ids))
         put_in_part(s, json_array_get(s->ids, s->next++));
 }
 

@@ -1,7 +1,7 @@
-/* survey.h - what the broker holds for us, read by exact filters, a few devices at a time.
+/* survey.h - what the broker holds for us, read by exact filters, part by part.
  *
  * Each session begins with one pass over all devices: each one's state is subscribed to, until the session ends, and
- * what is kept of it comes at once. The next few are asked for when that was taken, so that the broker never has to
+ * what is kept of it comes at once. The next part is asked for when that was taken, so that the broker never has to
  * queue ten thousand states for us. Then the pass goes on slowly, about every 10 minutes a device: a state that the
  * broker dropped on its way to us is still kept there.
  *

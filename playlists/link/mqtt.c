@@ -20,7 +20,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { TICK_MS = 1000 };
+enum { TICK_MS = 1000, RARE_TICK_MS = 3000, RARE_KEEPALIVE_S = 60 };
 
 struct mqtt {
     uv_loop_t *loop;
@@ -285,6 +285,8 @@ static void on_connect(struct mosquitto *mosq, void *obj, int code)
     }
     m->up = true;
     records_attach(&m->records, mosquitto_ssl_get(m->mosq));
+    if (m->settings->broker.keepalive_s >= RARE_KEEPALIVE_S) /* nothing else is left to see to */
+        uv_timer_start(&m->tick, on_tick, RARE_TICK_MS, RARE_TICK_MS);
     m->events.up(m->arg);
 }
 
