@@ -251,12 +251,26 @@ static void tell_clashes(struct settling *s, const json_t *report)
         json_object_set_new(r->reply, "way", json_string(way_names[s->way]));
 }
 
+/* The rule is still what the change was made from: else an edit in between would be lost. */
+static int check_base(struct request *r, const struct settling *s)
+{
+    if (!s->saving.old)
+        return 0;
+    json_t *row = rule_find(r, s->id), *now = row ? rule_body_of(row) : NULL;
+    bool same = now && json_equal(now, s->saving.old) && json_is_null(json_object_get(row, "ended"));
+    json_decref(now);
+    json_decref(row);
+    return same ? 0 : refuse(&r->problem, 409, "conflict", NULL, WORD_RULE_MEANWHILE, s->id);
+}
+
 /* All of it, or nothing. */
 static int settle(struct settling *s, const json_t *report)
 {
     struct request *r = s->request;
     if (!report && s->way != WAY_TELL)
         return refuse(&r->problem, 503, "busy", NULL, WORD_BUSY);
+    if (check_base(r, s) < 0)
+        return -1;
     if (store_begin(r->c->store) < 0)
         return request_store_failed(r);
     if (take_way(s, report) < 0 || s->save(r, &s->saving) < 0) {
@@ -317,7 +331,7 @@ int clashes_settle(struct request *r, const struct saving *saving, save_fn save)
     s->saving.id = s->id;
     json_incref(s->saving.body);
     json_incref(s->saving.old);
-    if (clashes_find(r->c->clashes, s->id, s->saving.body, on_report, s) < 0) {
+    if (clashes_find(r->c->clashes, r->token.id, s->id, s->saving.body, on_report, s) < 0) {
         json_decref(s->saving.body);
         json_decref(s->saving.old);
         free(s);

@@ -17,6 +17,7 @@ json_t *rule_body_of(const json_t *row);
 int rule_check_mine(struct request *r, const json_t *row, const json_t *body);
 
 /* What the body names is there, and within this token's reach; classes are allowed. */
+int rule_check_languages(struct request *r, const json_t *body); /* where it wants all of each device's */
 int rule_check_named(struct request *r, const json_t *body);
 /* Not all of it is over. */
 int rule_check_ahead(struct request *r, const json_t *body);

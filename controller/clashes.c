@@ -14,8 +14,17 @@
 
 #define DAY_MS INT64_C(86400000)
 
+#define LOOK_MS (366 * DAY_MS)
+#define FAR_MS  (1830 * DAY_MS) /* a time further away than this is none */
+
+enum { LOOKS_MAX = 3 };
+
 struct job {
     struct job *next;
+    char token[24]; /* whose it is */
+    uint64_t round; /* its turn */
+    unsigned looks; /* how often it was looked at */
+    int64_t seen_n; /* the latest change of a rule that the thread saw */
     char id[44];
     json_t *body, *report; /* owned */
     clashes_done_fn done;  /* NULL: told */
@@ -27,7 +36,7 @@ struct clashes {
     struct controller own; /* the thread's: a store for reading and zones of its own */
     struct timetables *timetables;
     uv_work_t work;
-    struct job *jobs; /* the first is worked at */
+    struct job *jobs; /* the first is worked at; by round */
     size_t n_jobs;
     bool stopping;
 };
@@ -98,13 +107,25 @@ static size_t devices_of(struct clashes *k, const json_t *body, json_t *kinds, s
     return n;
 }
 
-/* From the rule's next time on, as far as playlists reach. */
+/* The rule's next time from now on, or a bound behind all of them. */
 static int64_t begin_of(const struct rule *rule, int64_t now_ms)
 {
     int64_t at_s;
-    if (recur_expand(&rule->recur, now_ms, now_ms + 1830 * DAY_MS, &at_s, 1) == 0)
-        return now_ms;
+    if (recur_expand(&rule->recur, now_ms, now_ms + FAR_MS, &at_s, 1) == 0)
+        return INT64_MAX;
     return at_s * 1000 > now_ms ? at_s * 1000 : now_ms;
+}
+
+/* A year from the rule's next time on; longer when another rule begins later: a year from there. */
+static int64_t end_of(const struct rule *others, size_t n, int64_t from_ms)
+{
+    int64_t until_ms = from_ms + LOOK_MS;
+    for (size_t i = 0; i < n; i++) {
+        int64_t begin_ms = begin_of(&others[i], from_ms);
+        if (begin_ms < INT64_MAX && begin_ms + LOOK_MS > until_ms)
+            until_ms = begin_ms + LOOK_MS;
+    }
+    return until_ms;
 }
 
 static json_t *look(struct clashes *k, const struct job *job)
@@ -122,8 +143,9 @@ static json_t *look(struct clashes *k, const struct job *job)
         size_t n_bulletins = timetables_bulletins(k->timetables, arena, &bulletins);
         size_t n_devices = devices_of(k, job->body, kinds, arena, &devices);
         int64_t from_ms = begin_of(&rule, now_ms);
+        from_ms = from_ms == INT64_MAX ? now_ms : from_ms;
         clash_find(&rule, others, n_others, bulletins, n_bulletins, devices, n_devices, from_ms,
-                   from_ms + HORIZON_DAYS * DAY_MS, arena, &report);
+                   end_of(others, n_others, from_ms), arena, &report);
         for (size_t i = 0; i < report.n; i++)
             json_array_append_new(list, clash_json(&report.clashes[i]));
         json = json_pack("{s:O, s:o, s:o, s:O}", "clashes", list, "after", way_json(&report.after), "shift",
@@ -147,11 +169,17 @@ static int open_own(struct clashes *k)
     return r;
 }
 
+static int64_t latest_change(struct store *store)
+{
+    return store_number(store, 0, "SELECT max(n) FROM changes WHERE what = 'rule'", "");
+}
+
 static void on_thread(uv_work_t *work)
 {
     struct clashes *k = work->data;
     if (open_own(k) < 0 || store_snapshot(k->own.store) < 0)
         return;
+    k->jobs->seen_n = latest_change(k->own.store);
     k->jobs->report = look(k, k->jobs);
     (void)!store_commit(k->own.store);
 }
@@ -186,11 +214,23 @@ static void go_on(struct clashes *k)
     }
 }
 
+/* A rule changed while the thread was at it: what it found is of a world that is gone. */
+static bool look_again(struct clashes *k, struct job *job)
+{
+    if (k->stopping || !job->report || latest_change(k->c->store) == job->seen_n)
+        return false;
+    json_decref(job->report);
+    job->report = NULL;
+    return ++job->looks < LOOKS_MAX && uv_queue_work(k->c->loop, &k->work, on_thread, on_worked) == 0;
+}
+
 static void on_worked(uv_work_t *work, int status)
 {
     struct clashes *k = work->data;
     struct job *job = k->jobs;
     (void)status; /* it is never cancelled */
+    if (look_again(k, job))
+        return;
     k->jobs = job->next;
     k->n_jobs--;
     tell(job, job->report);
@@ -208,21 +248,41 @@ struct clashes *clashes_new(struct controller *c)
     return k;
 }
 
-int clashes_find(struct clashes *clashes, const char *id, const json_t *body, clashes_done_fn done, void *arg)
+/* One behind the last one of the same token, and not ahead of the turn that it is. Tokens that ask for much and those
+ * that ask for little take turns so. */
+static uint64_t round_of(const struct clashes *k, const char *token, size_t *ret_n)
 {
-    struct job **last = &clashes->jobs;
-    if (clashes->stopping || clashes->n_jobs > CLASHES_WAITING_MAX)
+    uint64_t round = k->jobs ? k->jobs->round : 0;
+    *ret_n = 0;
+    for (const struct job *job = k->jobs; job; job = job->next)
+        if (strcmp(job->token, token) == 0) {
+            ++*ret_n;
+            round = job->round + 1 > round ? job->round + 1 : round;
+        }
+    return round;
+}
+
+int clashes_find(struct clashes *clashes, const char *token, const char *id, const json_t *body, clashes_done_fn done,
+                 void *arg)
+{
+    struct job **at = &clashes->jobs;
+    size_t n_own;
+    uint64_t round = round_of(clashes, token, &n_own);
+    if (clashes->stopping || clashes->n_jobs > CLASHES_WAITING_MAX || n_own > CLASHES_OF_ONE_MAX)
         return -EBUSY;
     struct job *job = xcalloc(1, sizeof(*job));
+    snprintf(job->token, sizeof(job->token), "%s", token);
     snprintf(job->id, sizeof(job->id), "%s", id);
+    job->round = round;
     job->body = json_deep_copy(body); /* the thread's alone */
     job->done = done;
     job->arg = arg;
-    while (*last)
-        last = &(*last)->next;
-    *last = job;
+    while (*at && (*at == clashes->jobs || (*at)->round <= round)) /* the first is worked at */
+        at = &(*at)->next;
+    job->next = *at;
+    *at = job;
     if (clashes->n_jobs++ == 0 && uv_queue_work(clashes->c->loop, &clashes->work, on_thread, on_worked) < 0) {
-        *last = NULL;
+        *at = NULL;
         clashes->n_jobs--;
         job_free(job);
         return -EBUSY;

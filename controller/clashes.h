@@ -1,13 +1,18 @@
 /* clashes.h - a rule held against the other rules in force at the devices that both reach (playlists/clash.h), worked
  * out off the loop on a snapshot of the store of its own.
  *
- * Loop thread. One rule at a time is looked at; CLASHES_WAITING_MAX more may wait. */
+ * Looked at is a year from the rule's next time on; where another rule begins later (within five years), a year from
+ * there. When a rule changes while one is looked at, it is looked at again: an answer holds for the rules as they are
+ * when it is given.
+ *
+ * Loop thread. One rule at a time is looked at; CLASHES_WAITING_MAX more may wait, of one token CLASHES_OF_ONE_MAX, and
+ * tokens take turns. */
 #ifndef LOA_CLASHES_H
 #define LOA_CLASHES_H
 
 #include "controller/controller.h"
 
-enum { CLASHES_WAITING_MAX = 32 };
+enum { CLASHES_WAITING_MAX = 32, CLASHES_OF_ONE_MAX = 8 };
 
 struct clashes;
 struct clashes *clashes_new(struct controller *c);
@@ -19,7 +24,9 @@ void clashes_free(struct clashes *clashes); /* NULL is fine; after the loop has 
  * "other_days", "other_whole", "devices"}], "after": ["05:25"] | null, "shift": ... | null, "kinds": ["loudspeaker"]}.
  * NULL: it could not be looked at. */
 typedef void (*clashes_done_fn)(void *arg, json_t *report);
-/* -EBUSY: too many wait. `body` is canonical, borrowed for the call. `arg` is told once, later. */
-MUST_USE int clashes_find(struct clashes *clashes, const char *id, const json_t *body, clashes_done_fn done, void *arg);
+/* -EBUSY: too many wait, in all or of this token (its id). `body` is canonical, borrowed for the call. `arg` is told
+ * once, later. */
+MUST_USE int clashes_find(struct clashes *clashes, const char *token, const char *id, const json_t *body,
+                          clashes_done_fn done, void *arg);
 
 #endif

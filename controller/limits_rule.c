@@ -1,6 +1,7 @@
 /* limits_rule.c - see limits_rule.h. Devices for which the same limits hold are asked once. */
 #include "controller/limits_rule.h"
 
+#include "controller/api_rules.h"
 #include "controller/areas.h"
 #include "controller/limits_store.h"
 #include "controller/places.h"
@@ -314,7 +315,7 @@ static int check_rule(struct request *r, const json_t *body, json_t *warnings)
 
 int limits_check_rule(struct request *r, const json_t *body)
 {
-    return check_rule(r, body, NULL);
+    return rule_check_languages(r, body) < 0 ? -1 : check_rule(r, body, NULL);
 }
 
 void limits_warn_rule(struct request *r, const json_t *body, json_t *warnings)

@@ -5,7 +5,8 @@
 
 #include "controller/request.h"
 
-/* `body`: a canonical one. -1 with the problem filled when a limit that refuses is broken and no exemption stands. */
+/* `body`: a canonical one. -1 with the problem filled when a limit that refuses is broken and no exemption stands, or
+ * where it wants all languages of a place and a bulletin of it lacks one. */
 int limits_check_rule(struct request *r, const json_t *body);
 /* Sentences about limits that warn are put behind `warnings`. */
 void limits_warn_rule(struct request *r, const json_t *body, json_t *warnings);

@@ -15,9 +15,10 @@ enum {
     ZONES_OF_RULE_MAX = 32,
 };
 
-static const char known[] = RULE_REQUEST_MEMBERS
-    " bulletin session " RULE_WHEN_MEMBERS " areas groups devices kinds tags except_areas except_groups except_devices"
-    " " RULE_CARRY_MEMBERS " class policy start late_ms wait_ms catch_up_ms gain_mb show_ms zones";
+static const char known[] =
+    RULE_REQUEST_MEMBERS " bulletin session languages " RULE_WHEN_MEMBERS
+                         " areas groups devices kinds tags except_areas except_groups except_devices"
+                         " " RULE_CARRY_MEMBERS " class policy start late_ms wait_ms catch_up_ms gain_mb show_ms zones";
 
 /* How a rule begins beside what is on air. "boundary": never cuts, whatever its class. */
 static const char *const start_names[] = {"exact", "wait", "boundary", NULL};
@@ -79,7 +80,10 @@ static int put_what(const struct form *form, json_t *ret)
     bool session = given(form, "session");
     if (session && given(form, "bulletin"))
         return refuse(form->problem, 422, "member", "session", WORD_RULE_CONTENT);
-    if (form_hash(form, "bulletin", !session, &bulletin) < 0)
+    if (session && given(form, "languages"))
+        return refuse(form->problem, 422, "member", "languages", WORD_MEMBER_STRAY, "languages", "session");
+    if (form_hash(form, "bulletin", !session, &bulletin) < 0 ||
+        put_choice(form, "languages", session_languages_names, ret) < 0)
         return -1;
     json_object_set_new(ret, "bulletin", bulletin ? json_string(bulletin) : json_null());
     return 0;
@@ -221,6 +225,7 @@ int rule_build(const char *id, const json_t *body, struct zones *zones, struct a
         .catch_up_ms = int_of(body, "catch_up_ms"),
         .gain_mb = int_of(body, "gain_mb"),
         .show_ms = int_of(body, "show_ms"),
+        .complete = rule_index_of(session_languages_names, json_object_get(body, "languages")) == LANGUAGES_COMPLETE,
     };
     carry_build(body, &rule);
     if (rule_recur(body, zones, arena, &rule.recur) < 0 || !rule.bulletin == !rule.session)

@@ -10,6 +10,7 @@
 #include "controller/places.h"
 #include "controller/planner.h"
 #include "controller/rules.h"
+#include "controller/rules_part.h"
 #include "playlists/base/file.h"
 #include "playlists/judge.h"
 #include "playlists/lunar.h"
@@ -131,6 +132,62 @@ int rule_check_ahead(struct request *r, const json_t *body)
     return result;
 }
 
+/* What a rule is asked about. */
+struct outlook {
+    struct request *r;
+    json_t *warnings;
+    const json_t *devices;
+    int64_t at_ms; /* of the next time */
+};
+
+/* Devices that are alike in what they say are asked once. */
+static int check_languages(void *arg, const char *member, const char *hash, const char *class)
+{
+    const struct outlook *o = arg;
+    struct store *store = o->r->c->store;
+    struct arena *arena = arena_new();
+    struct bulletin *bulletin = NULL;
+    char *bytes = store_text(store, "SELECT body FROM bulletins WHERE hash = ?", "s", hash);
+    json_t *row, *rows = store_list(store,
+                                    "SELECT min(id) AS id, kind, json_extract(settings, '$.languages') AS"
+                                    " languages__json FROM devices WHERE id IN (SELECT value FROM json_each(?))"
+                                    " GROUP BY kind, json_extract(settings, '$.languages') ORDER BY id",
+                                    "j", o->devices);
+    bool tune = strcmp(member, "session.opening") == 0 || strcmp(member, "session.closing") == 0;
+    int result = 0;
+    size_t i;
+    (void)class;
+    if (tune || !bytes || bulletin_decode(bytes, strlen(bytes), arena, &bulletin, NULL) < 0)
+        bulletin = NULL;
+    json_array_foreach(rows, i, row)
+    {
+        struct texts languages = texts_of_json(json_object_get(row, "languages"), arena);
+        enum device_kind kind = (enum device_kind)rule_index_of(device_kind_names, json_object_get(row, "kind"));
+        const char *lacks = bulletin && result == 0 ? bulletin_lacks(bulletin, &languages, kind) : NULL;
+        if (lacks)
+            result =
+                refuse(&o->r->problem, 422, "value", member, WORD_RULE_LANGUAGE, bulletin->title, lacks,
+                       json_string_value(json_object_get(row, "id")), json_string_value(json_object_get(row, "kind")));
+    }
+    json_decref(rows);
+    free(bytes);
+    arena_free(arena);
+    return result;
+}
+
+int rule_check_languages(struct request *r, const json_t *body)
+{
+    const json_t *session = json_object_get(body, "session");
+    const char *languages = json_string_value(json_object_get(session ? session : body, "languages"));
+    if (!languages || strcmp(languages, session_languages_names[LANGUAGES_COMPLETE]) != 0)
+        return 0;
+    json_t *devices = planner_devices_of(r->c->store, body);
+    struct outlook outlook = {.r = r, .devices = devices};
+    int result = each_said(body, check_languages, &outlook);
+    json_decref(devices);
+    return result;
+}
+
 static void warn(json_t *warnings, const struct request *r, enum word word, const char *what, const char *more)
 {
     struct problem said = {0};
@@ -172,14 +229,6 @@ static int64_t next_start(const json_t *body, int64_t now_ms, struct zones *zone
         return now_ms;
     return at_s * 1000;
 }
-
-/* What the warnings about approvals are worked out from. */
-struct outlook {
-    struct request *r;
-    json_t *warnings;
-    const json_t *devices;
-    int64_t at_ms; /* of the next time */
-};
 
 /* What would be judged on air, and by which approvals. */
 struct hearing {

@@ -264,6 +264,14 @@ static const struct {
         {"Chưa lưu: %s (tổng số lịch phát bị trùng: %zu). Có thể đặt on_clash là replace (thay), after (phát sau) hoặc "
          "shift (dời giờ).",
          "Not saved: %s (rules that clash: %zu). With on_clash it could replace them, come after them, or shift."},
+    [WORD_RULE_LANGUAGE] =
+        {"Bản tin '%s' không có tiếng \"%s\" cho thiết bị \"%s\" (%s), mà languages là complete; hãy bổ sung bản tin, "
+         "bỏ thiết bị ra, hoặc đặt languages là drop.",
+         "The bulletin '%s' has no \"%s\" for the device \"%s\" (%s), and languages is complete; add it to the "
+         "bulletin, "
+         "leave the device out, or let languages be drop."},
+    [WORD_RULE_MEANWHILE] = {"Lịch phát \"%s\" vừa được người khác sửa; hãy đọc lại rồi sửa trên bản mới.",
+                             "The rule \"%s\" was changed by someone else meanwhile; read it again and change that."},
     [WORD_CLASH_FULL] = {"Chưa lưu: không còn giờ trống nào trong ngày để dời lịch phát này (on_clash là %s).",
                          "Not saved: the day has no free time left to move this rule to (on_clash is %s)."},
 };

@@ -118,17 +118,19 @@ enum word {
     WORD_LIMIT_MINUTES,         /* when, has, number, whose, source */
     WORD_EXEMPT_PLACES,
     WORD_EXEMPT_ORDER,
-    WORD_EXEMPT_LONG,  /* until, from, days */
-    WORD_INBOX_WHERE,  /* unit */
-    WORD_INBOX_NOT,    /* rule, commune */
-    WORD_INBOX_MUST,   /* rule */
-    WORD_INBOX_COUNT,  /* has, number */
-    WORD_INBOX_WINDOW, /* time, from, to */
-    WORD_INBOX_FIXED,  /* rule */
-    WORD_CARRY_WINDOW, /* carry */
-    WORD_CARRY_DIRECT, /* unit */
-    WORD_CLASH,        /* sentence, how many */
-    WORD_CLASH_FULL,   /* way */
+    WORD_EXEMPT_LONG,    /* until, from, days */
+    WORD_INBOX_WHERE,    /* unit */
+    WORD_INBOX_NOT,      /* rule, commune */
+    WORD_INBOX_MUST,     /* rule */
+    WORD_INBOX_COUNT,    /* has, number */
+    WORD_INBOX_WINDOW,   /* time, from, to */
+    WORD_INBOX_FIXED,    /* rule */
+    WORD_CARRY_WINDOW,   /* carry */
+    WORD_CARRY_DIRECT,   /* unit */
+    WORD_CLASH,          /* sentence, how many */
+    WORD_CLASH_FULL,     /* way */
+    WORD_RULE_MEANWHILE, /* rule */
+    WORD_RULE_LANGUAGE,  /* title, language, device, kind */
     WORDS,
 };
 

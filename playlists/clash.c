@@ -15,11 +15,25 @@ struct alike {
     size_t n;
 };
 
+/* When a rule is on at a group of devices. */
+struct stretch {
+    const struct expansion *expansion;
+    int64_t length_ms;
+    int64_t from_ms, until_ms; /* as of the plan */
+};
+
+/* Two that were held against each other: many groups have the same ones. */
+struct looked {
+    struct stretch mine, theirs;
+    bool overlap;
+};
+
 /* What is known of one other rule. Days are counted from the first one that is looked at. */
 struct against {
     struct clash clash;
     bool *days, *other_days, *other_all; /* owned */
-    size_t seen_at;                      /* the latest group that it was met at, and one */
+    struct looked *looked;               /* owned */
+    size_t n_looked;
 };
 
 struct search {
@@ -131,10 +145,15 @@ static size_t day_of(const struct search *s, const struct zone *zone, int64_t at
     return index < 0 ? 0 : (size_t)index >= s->n_days ? s->n_days - 1 : (size_t)index;
 }
 
-static bool holds_at(const struct search *s, const struct plan *plan, int64_t start_ms, int64_t length_ms)
+static bool holds_at(const struct search *s, const struct stretch *stretch, int64_t start_ms)
 {
-    return start_ms >= plan->from_ms && start_ms < plan->until_ms && start_ms + length_ms > s->from_ms &&
+    return start_ms >= stretch->from_ms && start_ms < stretch->until_ms && start_ms + stretch->length_ms > s->from_ms &&
            start_ms < s->until_ms;
+}
+
+static struct stretch stretch_of(const struct plan *plan, const struct profile *p)
+{
+    return (struct stretch){plan->expansion, length_of(plan, p), plan->from_ms, plan->until_ms};
 }
 
 static void note(struct search *s, struct against *a, const struct rule *other, struct span mine, struct span theirs)
@@ -152,9 +171,6 @@ static void note(struct search *s, struct against *a, const struct rule *other, 
     clash->other = other;
     a->days[day_of(s, s->rule->recur.zone, mine.from_ms)] = true;
     a->other_days[day_of(s, other->recur.zone, theirs.from_ms)] = true;
-    if (a->seen_at != s->at + 1)
-        clash->n_devices += s->alike[s->at].n;
-    a->seen_at = s->at + 1;
 }
 
 static void days_known(struct search *s, struct against *a)
@@ -166,22 +182,28 @@ static void days_known(struct search *s, struct against *a)
     a->other_all = xcalloc(s->n_days, sizeof(bool));
 }
 
-/* Both lists ascend. */
-static void compare(struct search *s, const struct plan *mine, int64_t mine_ms, const struct plan *theirs,
-                    int64_t theirs_ms, struct against *a)
+/* Both lists ascend. True when any two overlap. */
+static bool compare(struct search *s, const struct stretch *mine, const struct plan *theirs,
+                    const struct stretch *stretch, struct against *a)
 {
-    const struct expansion *x = mine->expansion, *y = theirs->expansion;
+    const struct expansion *x = mine->expansion, *y = stretch->expansion;
     size_t first = 0;
+    bool overlap = false;
     for (size_t i = 0; i < x->n; i++) {
-        struct span span = {x->start_s[i] * 1000, x->start_s[i] * 1000 + mine_ms};
-        if (!holds_at(s, mine, span.from_ms, mine_ms))
+        struct span span = {x->start_s[i] * 1000, x->start_s[i] * 1000 + mine->length_ms};
+        if (!holds_at(s, mine, span.from_ms))
             continue;
-        while (first < y->n && y->start_s[first] * 1000 + theirs_ms <= span.from_ms)
+        while (first < y->n && y->start_s[first] * 1000 + stretch->length_ms <= span.from_ms)
             first++;
-        for (size_t k = first; k < y->n && y->start_s[k] * 1000 < span.to_ms; k++)
-            if (holds_at(s, theirs, y->start_s[k] * 1000, theirs_ms))
-                note(s, a, theirs->rule, span, (struct span){y->start_s[k] * 1000, y->start_s[k] * 1000 + theirs_ms});
+        for (size_t k = first; k < y->n && y->start_s[k] * 1000 < span.to_ms; k++) {
+            struct span other = {y->start_s[k] * 1000, y->start_s[k] * 1000 + stretch->length_ms};
+            if (!holds_at(s, stretch, other.from_ms))
+                continue;
+            note(s, a, theirs->rule, span, other);
+            overlap = true;
+        }
     }
+    return overlap;
 }
 
 /* --- free times --- */
@@ -252,30 +274,66 @@ static void take_quiet(struct search *s, const struct limits *limits)
 
 /* --- one group of devices --- */
 
-static void look_at_plan(struct search *s, const struct plan *plans, size_t n, const struct plan *theirs,
-                         const struct profile *p)
+static struct against *against_of(struct search *s, const struct rule *other)
 {
-    struct against *a = NULL;
-    int64_t length_ms = length_of(theirs, p);
-    for (size_t i = 0; i < s->set->n_slots && !a; i++)
-        if (s->set->slots[i].rule == theirs->rule)
-            a = &s->against[i];
-    days_known(s, a);
+    size_t i = 0;
+    while (s->set->slots[i].rule != other)
+        i++;
+    days_known(s, &s->against[i]);
+    return &s->against[i];
+}
+
+/* The minutes that the other one takes, and the days on which it holds. */
+static void take_all(struct search *s, struct against *a, const struct rule *other, const struct stretch *theirs)
+{
     for (size_t k = 0; k < theirs->expansion->n; k++) {
         int64_t start_ms = theirs->expansion->start_s[k] * 1000;
-        if (!holds_at(s, theirs, start_ms, length_ms))
+        if (!holds_at(s, theirs, start_ms))
             continue;
-        a->other_all[day_of(s, theirs->rule->recur.zone, start_ms)] = true;
-        take(s, start_ms, start_ms + length_ms);
+        a->other_all[day_of(s, other->recur.zone, start_ms)] = true;
+        take(s, start_ms, start_ms + theirs->length_ms);
     }
-    for (size_t i = 0; i < n; i++)
+}
+
+static bool overlaps(struct search *s, struct against *a, const struct stretch *mine, const struct plan *plan,
+                     const struct stretch *theirs)
+{
+    for (size_t i = 0; i < a->n_looked; i++)
+        if (memcmp(&a->looked[i].mine, mine, sizeof(*mine)) == 0 &&
+            memcmp(&a->looked[i].theirs, theirs, sizeof(*theirs)) == 0)
+            return a->looked[i].overlap;
+    if ((a->n_looked & (a->n_looked - 1)) == 0) { /* room for a power of two */
+        a->looked = realloc(a->looked, (a->n_looked ? a->n_looked * 2 : 1) * sizeof(a->looked[0]));
+        if (!a->looked)
+            abort();
+    }
+    take_all(s, a, plan->rule, theirs);
+    bool overlap = compare(s, mine, plan, theirs, a);
+    a->looked[a->n_looked++] = (struct looked){*mine, *theirs, overlap};
+    return overlap;
+}
+
+static void look_at_plan(struct search *s, const struct plan *plans, size_t n, const struct plan *plan,
+                         const struct profile *p, size_t *counted)
+{
+    struct against *a = against_of(s, plan->rule);
+    struct stretch theirs = stretch_of(plan, p);
+    bool hit = false;
+    for (size_t i = 0; i < n; i++) {
+        struct stretch mine = stretch_of(&plans[i], p);
         if (plans[i].rule == s->rule)
-            compare(s, &plans[i], length_of(&plans[i], p), theirs, length_ms, a);
+            hit = overlaps(s, a, &mine, plan, &theirs) || hit;
+    }
+    size_t index = (size_t)(a - s->against);
+    if (hit && *counted != index + 1) /* its plans follow each other */
+        a->clash.n_devices += s->alike[s->at].n;
+    *counted = hit ? index + 1 : *counted;
 }
 
 static void look_at(struct search *s, struct alike *alike)
 {
     struct timeline timeline = {.set = s->set, .arena = arena_new(), .profile = alike->profile};
+    size_t counted = 0;
     timeline_plan(s->set, &timeline);
     for (size_t i = 0; i < timeline.n_plans; i++) {
         const struct plan *plan = &timeline.plans[i];
@@ -284,7 +342,7 @@ static void look_at(struct search *s, struct alike *alike)
     }
     for (size_t i = 0; i < timeline.n_plans; i++)
         if (timeline.plans[i].rule != s->rule && may_clash(s->rule, timeline.plans[i].rule))
-            look_at_plan(s, timeline.plans, timeline.n_plans, &timeline.plans[i], &alike->profile);
+            look_at_plan(s, timeline.plans, timeline.n_plans, &timeline.plans[i], &alike->profile, &counted);
     take_quiet(s, &alike->profile.limits);
     free(timeline.problems);
     arena_free(timeline.arena);
@@ -366,6 +424,7 @@ static void search_done(struct search *s)
         free(s->against[i].days);
         free(s->against[i].other_days);
         free(s->against[i].other_all);
+        free(s->against[i].looked);
     }
     free(s->alike);
     free(s->against);

@@ -16,6 +16,7 @@ const char *const problem_names[] = {
     [PROBLEM_SLOT_FULL] = "slot full",
     [PROBLEM_CUT] = "cut",
     [PROBLEM_LANGUAGE_DROPPED] = "language dropped",
+    [PROBLEM_LANGUAGE_MISSING] = "language missing",
     [PROBLEM_QUIET_HOURS] = "quiet hours",
     [PROBLEM_LIMIT_SESSIONS] = "limit: sessions",
     [PROBLEM_LIMIT_SESSION_MINUTES] = "limit: session minutes",

@@ -62,6 +62,7 @@ struct rule {
     int64_t gain_mb;
     int64_t show_ms; /* 0: as long as the sound, or SHOW_DEFAULT_MS without one */
     struct texts zones;
+    bool complete; /* a single bulletin only where it has all of the device's languages; of a session its own */
 };
 
 struct compile_bulletin {
@@ -98,6 +99,7 @@ enum problem_what {
     PROBLEM_SLOT_FULL, /* nothing of the session fits */
     PROBLEM_CUT,       /* parts of the session are left out or ended early */
     PROBLEM_LANGUAGE_DROPPED,
+    PROBLEM_LANGUAGE_MISSING, /* a bulletin lacks one of the device's languages, and the rule wants all */
     PROBLEM_QUIET_HOURS,
     PROBLEM_LIMIT_SESSIONS,
     PROBLEM_LIMIT_SESSION_MINUTES,
@@ -108,8 +110,8 @@ enum problem_what {
     PROBLEMS,
 };
 /* A word each: "no such bulletin", "nothing in it for this device", "emergency needs an order", "horizon shortened",
- * "clash", "slot full", "cut", "language dropped", "quiet hours", "limit: sessions", "limit: session minutes",
- * "limit: minutes", "limit: days", "not taken", "declined". */
+ * "clash", "slot full", "cut", "language dropped", "language missing", "quiet hours", "limit: sessions", "limit:
+ * session minutes", "limit: minutes", "limit: days", "not taken", "declined". */
 extern const char *const problem_names[];
 
 /* What was left out, and why: one for each rule, reason and other rule. */

@@ -164,7 +164,9 @@ static void tell_parts(struct lay *lay, const struct plan *plan, int64_t start_m
 {
     const struct session_layout *layout = &lay->layout;
     struct timeline *timeline = lay->timeline;
-    if (layout->n_empty > 0)
+    if (plan->n_incomplete > 0)
+        timeline_problem(timeline, plan->rule, PROBLEM_LANGUAGE_MISSING, NULL, start_ms, false);
+    if (layout->n_empty > plan->n_incomplete)
         timeline_problem(timeline, plan->rule, PROBLEM_NOTHING_HERE, NULL, start_ms, false);
     if (layout->n_languages < languages_of(lay))
         timeline_problem(timeline, plan->rule, PROBLEM_LANGUAGE_DROPPED, NULL, start_ms, false);

@@ -124,6 +124,13 @@ static bool fills_here(const struct compile_set *set, const struct profile *p, c
     return false;
 }
 
+/* The rule wants all of the device's languages, and the bulletin has not all. */
+static bool incomplete(const struct profile *p, const struct rule *rule, const struct compile_bulletin *b)
+{
+    bool wanted = rule->session ? rule->session->languages == LANGUAGES_COMPLETE : rule->complete;
+    return wanted && b && bulletin_lacks(b->bulletin, &p->languages, p->kind);
+}
+
 static void find_fillers(const struct compile_set *set, const struct profile *p, struct arena *arena, struct plan *plan)
 {
     const struct session *session = plan->rule->session;
@@ -133,7 +140,7 @@ static void find_fillers(const struct compile_set *set, const struct profile *p,
     plan->filler_bulletins = arena_alloc(arena, SET_FILLERS_MAX * sizeof(plan->filler_bulletins[0]));
     for (size_t i = 0; i < set->n_bulletins && plan->n_fillers < SET_FILLERS_MAX; i++) {
         const struct compile_bulletin *b = set->bulletins[i];
-        bool here = fills_here(set, p, b, plan->from_ms);
+        bool here = fills_here(set, p, b, plan->from_ms) && !incomplete(p, plan->rule, b);
         for (size_t t = 0; here && t < session->n_topics; t++) {
             if (strcmp(session->topics[t].topic, b->bulletin->category) != 0)
                 continue;
@@ -156,9 +163,11 @@ static enum problem_what plan_session(const struct compile_set *set, const struc
         const struct session_part *part = &session->parts[i];
         const struct compile_bulletin *b = part->bulletin ? set_bulletin(set, part->bulletin) : NULL;
         missing = missing || (part->bulletin && !b);
+        bool lacks = incomplete(p, plan->rule, b);
+        plan->n_incomplete += lacks;
         plan->sound = plan->sound || !part->bulletin;
         plan->part_bulletins[i] = b;
-        plan->parts[i] = part->bulletin ? measure(p, plan->rule, b, &plan->sound) : measure_relay(part);
+        plan->parts[i] = part->bulletin ? measure(p, plan->rule, lacks ? NULL : b, &plan->sound) : measure_relay(part);
     }
     plan->opening_bulletin = session->opening ? set_bulletin(set, session->opening) : NULL;
     plan->closing_bulletin = session->closing ? set_bulletin(set, session->closing) : NULL;
@@ -176,6 +185,8 @@ static enum problem_what plan_single(const struct compile_set *set, const struct
     plan->bulletin = plan->rule->bulletin ? set_bulletin(set, plan->rule->bulletin) : NULL;
     if (!plan->bulletin)
         return PROBLEM_NO_BULLETIN;
+    if (incomplete(p, plan->rule, plan->bulletin))
+        return PROBLEM_LANGUAGE_MISSING;
     plan->single = measure(p, plan->rule, plan->bulletin, &plan->sound);
     return plan->single.length_ms[all > 0 ? all - 1 : 0] < 0 ? PROBLEM_NOTHING_HERE : PROBLEMS;
 }

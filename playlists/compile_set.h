@@ -69,6 +69,7 @@ struct plan {
     struct session_filler *fillers;
     const struct compile_bulletin **filler_bulletins;
     size_t n_fillers;
+    size_t n_incomplete; /* parts that are left out since they lack a language */
     size_t n_spots;
     bool sound;
 };

@@ -135,6 +135,22 @@ struct bulletin_use bulletin_use(const struct bulletin *bulletin, const struct t
     return use;
 }
 
+const char *bulletin_lacks(const struct bulletin *bulletin, const struct texts *languages, enum device_kind kind)
+{
+    bool speaks = kind != KIND_BOARD, shows = kind == KIND_BOARD || kind == KIND_CLUSTER;
+    for (size_t i = 0; i < languages->n; i++) {
+        bool found = false;
+        for (size_t k = 0; k < bulletin->n_contents && !found; k++) {
+            const struct bulletin_content *content = &bulletin->contents[k];
+            found = strcmp(content->lang, languages->at[i]) == 0 &&
+                    ((speaks && content->audio) || (shows && content->text));
+        }
+        if (!found)
+            return languages->at[i];
+    }
+    return NULL;
+}
+
 static bool bulletin_speaks(const struct bulletin *bulletin, const char *lang)
 {
     for (size_t i = 0; i < bulletin->n_contents; i++)

@@ -433,6 +433,10 @@ struct bulletin_use {
 };
 struct bulletin_use bulletin_use(const struct bulletin *bulletin, const struct texts *languages, enum device_kind kind);
 
+/* The first of the languages for which the bulletin has nothing that such a device says or shows; NULL: it is complete.
+ */
+const char *bulletin_lacks(const struct bulletin *bulletin, const struct texts *languages, enum device_kind kind);
+
 /* Which of the device's languages an item uses: those that the item names and the bulletin has, in the device's order;
  * none: all of the device's. `room` holds the result's texts. */
 enum { DEVICE_LANGUAGES_MAX = 8 };

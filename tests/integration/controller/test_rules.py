@@ -1,4 +1,5 @@
 """Rules over the API: recurrences, sessions, edits, days left out, undo, clashes and the ways out, iCalendar, the command line."""
+import concurrent.futures
 import datetime
 import json
 import os
@@ -125,6 +126,27 @@ class Rules(unittest.TestCase):
         self.refused(422, "value", ["priority"], "POST", "rules", {"areas": ["a001"], "when": "daily", "times": ["13:00"],
                                                                    "session": {"parts": [{"bulletin": self.bulletin, "class": "priority"}]}})
 
+    def test_languages_are_complete_or_the_bulletin_is_refused(self):
+        """box-1 speaks Vietnamese and Chinese; the bulletin has Vietnamese only, and text alone."""
+        both = self.w.add_bulletin(title="Hai tiếng", contents=[{"lang": "vi", "text": "Xin chào"}, {"lang": "zh", "text": "你好"}])["hash"]
+        at = {"when": "daily", "areas": ["a001"], "times": ["20:00"]}
+        words = ["'Lịch tiêm chủng'", '"zh"', "box-1", "complete"]
+        self.refused(422, "value", words, "POST", "rules", {"bulletin": self.bulletin, **at, "languages": "complete"})
+        self.refused(422, "value", words, "POST", "rules", {"session": {"parts": [{"bulletin": both}, {"bulletin": self.bulletin}], "languages": "complete"}, **at})
+        self.refused(422, "member", ["languages"], "POST", "rules", {"session": {"parts": [{"bulletin": both}]}, **at, "languages": "complete"})
+        self.assertEqual(self.add("du-tieng", bulletin=both, languages="complete", **at)["languages"], "complete")
+        self.add("mot-tieng", **{**at, "times": ["20:20"]})
+        self.refused(422, "value", words, "PATCH", "rules/mot-tieng", {"languages": "complete"})
+        self.refused(422, "value", words, "PATCH", "rules/du-tieng", {"bulletin": self.bulletin})
+        # A device that asks for more later: left out there, and the preview says why.
+        self.w.want(200, "PATCH", "devices/box-1", {"languages": ["vi", "zh", "en"]})
+        day = self.w.get(f"preview?device=box-1&day={self.day(3)}")
+        self.assertIn(("du-tieng", "language missing"), [(p["rule"], p["why"]) for p in day["problems"]])
+        self.assertNotIn("du-tieng", [e["rule"] for e in day["entries"]])
+        self.w.want(200, "PATCH", "devices/box-1", {"languages": ["vi", "zh"]})
+        for id in ("du-tieng", "mot-tieng"):
+            self.w.want(200, "DELETE", f"rules/{id}")
+
     def test_clashes_are_told_and_resolved(self):
         first = self.add("tin-huyen", bulletin=self.news, when="weekly", weekdays=["mon"], times=["15:10"], areas=["a000"], show_ms=900000,
                          **{"class": "priority"})
@@ -146,6 +168,51 @@ class Rules(unittest.TestCase):
         self.assertTrue(other["except"] and all(datetime.date.fromisoformat(d).isoweekday() == 1 for d in other["except"]))
         self.assertEqual(self.w.want(200, "POST", "rules/tin-huyen/undo").get("except"), None)
         self.assertTrue(self.w.want(200, "PATCH", "rules/thay", {"show_ms": 660000})["clashes"])
+
+    def test_clashes_that_are_far_away_are_found(self):
+        """Two that meet once in a year, and one that begins in two years: whichever is saved last is told."""
+        feast = (datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=200)).date()
+        far = {"id": "hoi-lang", "when": "once", "date": str(feast), "times": ["14:00"], "show_ms": 600000}
+        month = {"id": "hang-thang", "when": "monthly", "month_days": [feast.day], "times": ["14:05"], "show_ms": 600000}
+        late = {"id": "hai-nam", "when": "daily", "from": self.day(730), "times": ["14:10"], "show_ms": 60000}
+        for first, second in ((far, month), (month, far), (late, month), (month, late)):
+            self.add(**first)
+            self.assertEqual([c["rule"] for c in self.add(**second)["clashes"]], [first["id"]])
+            for rule in (first, second):
+                self.w.want(200, "DELETE", f"rules/{rule['id']}")
+                rule["id"] += "x"
+
+    def test_saves_at_once_see_each_other(self):
+        at = {"when": "daily", "areas": ["a002"], "times": ["10:00"], "show_ms": 600000}
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            saved = list(pool.map(lambda n: self.w.call("POST", "rules", {"id": f"cung-luc-{n}", "bulletin": self.bulletin, **at, "on_clash": "refuse"}),
+                                  range(8)))
+            self.assertEqual(sorted(a.status for a in saved), [201] + [409] * 7)
+            kept = next(a.json["id"] for a in saved if a.status == 201)
+            # Edits at once: none is lost unseen.
+            edits = [{"show_ms": 500000}, {"late_ms": 30000}, {"gain_mb": -300}, {"until": self.day(400)}]
+            done = list(pool.map(lambda e: self.w.call("PATCH", f"rules/{kept}", e), edits))
+        rule = self.w.get(f"rules/{kept}")
+        for edit, answer in zip(edits, done):
+            self.assertIn(answer.status, (200, 409), answer.body)
+            (name, value), = edit.items()
+            self.assertEqual(rule.get(name) == value, answer.status == 200, (edit, answer.status, rule))
+        self.assertIn(200, [a.status for a in done])
+
+    def test_one_token_does_not_keep_others_waiting(self):
+        many, few = self.w.make_token(), self.w.make_token()
+        save = {"bulletin": self.bulletin, "when": "daily", "areas": ["a001"], "times": ["11:00"]}
+        done = []
+
+        def add(token, id):
+            status = self.w.call("POST", "rules", {"id": id, **save}, token=token).status
+            done.append((token, status))
+            return status
+        with concurrent.futures.ThreadPoolExecutor(40) as pool:
+            flood = [pool.submit(add, many, f"nhieu-{n}") for n in range(36)]
+            mine = [add(few, f"it-{n}") for n in range(4)]
+            self.assertEqual(mine, [201] * 4)
+            self.assertTrue({f.result() for f in flood} <= {201, 503})
 
     def test_iCalendar(self):
         self.add("lich", when="lunar_days", lunar_days=[1, 15], times=["18:00"])

@@ -121,7 +121,29 @@ static void languages_of_a_slot(void **state)
     assert_string_equal(day_said(), "0:5 15:3");
     assert_int_equal(scene.result.items[0].languages.n, 0);
     assert_null(problem("phien", PROBLEM_LANGUAGE_DROPPED));
-    assert_non_null(problem("phien", PROBLEM_CUT));
+    assert_null(problem("phien", PROBLEM_CUT)); /* what speaks one language only is not said at all, and told */
+    assert_int_equal(problem("phien", PROBLEM_LANGUAGE_MISSING)->start_ms, july_ms(1, 5 * 60));
+    assert_null(problem("phien", PROBLEM_NOTHING_HERE));
+}
+
+static void a_bulletin_is_complete_or_refused(void **state)
+{
+    (void)state;
+    static const char *two[] = {"vi", "zh"};
+    struct rule rules[2] = {scene_rule("du", 5, 5 * 60), scene_rule("thieu", 10, 6 * 60)};
+    scene.device.languages = (struct texts){two, 2};
+    for (int complete = 0; complete < 2; complete++) {
+        rules[0].complete = rules[1].complete = complete;
+        scene_compile(rules, 2, 1, 3);
+        assert_null(problem("du", PROBLEM_LANGUAGE_MISSING));
+        assert_int_equal(scene.result.n_items, complete ? 3 : 6);
+        assert_int_equal(scene.result.n_problems, complete);
+    }
+    assert_int_equal(problem("thieu", PROBLEM_LANGUAGE_MISSING)->count, 3);
+    /* A board has text of it, but not in Chinese. */
+    scene.device.kind = KIND_BOARD;
+    scene_compile(rules, 2, 1, 3);
+    assert_int_equal(scene.result.n_items, 3);
 }
 
 static void a_relay_has_its_place(void **state)
@@ -217,6 +239,7 @@ int main(void)
         SCENE_TEST(a_part_put_in_renames_none),
         SCENE_TEST(plays_with_a_gap),
         SCENE_TEST(what_is_too_long_is_cut),
+        SCENE_TEST(a_bulletin_is_complete_or_refused),
         SCENE_TEST(languages_of_a_slot),
         SCENE_TEST(a_relay_has_its_place),
         SCENE_TEST(fillers_fill),
