@@ -175,7 +175,7 @@ static int add_revision(struct request *r, struct bulletin *bulletin)
         store_one(r->c->store, "SELECT hash, revision, unit FROM bulletins WHERE id = ? ORDER BY revision DESC LIMIT 1",
                   "s", bulletin->id);
     if (last && !area_in_unit(r->c->store, json_string_value(json_object_get(last, "unit")), r->token.unit))
-        result = refuse(&r->problem, 409, "conflict", "id", WORD_TAKEN, "bulletin", bulletin->id);
+        result = refuse_taken(&r->problem, "bulletin", bulletin->id);
     bulletin->revision = last ? json_integer_value(json_object_get(last, "revision")) : 1;
     if (result == 0)
         result = encode(r, bulletin, &bytes);

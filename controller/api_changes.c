@@ -160,7 +160,7 @@ int api_changes_list(struct request *r)
     struct page page;
     const char *state = request_query(r, "state");
     if (state && strcmp(state, "planned") != 0 && strcmp(state, "all") != 0)
-        return refuse(&r->problem, 400, "query", NULL, WORD_QUERY_VALUE, "state");
+        return refuse(&r->problem, 400, "query", NULL, WORD_VALUE_CHOICE, "state", "planned, all");
     if (request_page(r, true, &page) < 0)
         return -1;
     return request_reply_page(

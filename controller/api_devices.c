@@ -220,7 +220,7 @@ static int there_already(struct request *r, const char *id, const char *kind, co
                          const json_t *settings, const char *serial, const char *x)
 {
     if (!device_in_unit(r->c->store, id, r->token.unit))
-        return refuse(&r->problem, 409, "conflict", "id", WORD_TAKEN, "device", id);
+        return refuse_taken(&r->problem, "device", id);
     json_t *facts = device_facts(r->c->store, id);
     json_t *want = json_pack("{s:s, s:s, s:s, s:s, s:O}", "id", id, "kind", kind, "area", area, "name", name,
                              "settings", settings);
@@ -234,7 +234,7 @@ static int there_already(struct request *r, const char *id, const char *kind, co
                                             "sss", id, serial, x) == 1);
     json_decref(want);
     json_decref(facts);
-    return same ? device_reply(r, 200, id) : refuse(&r->problem, 409, "conflict", "id", WORD_TAKEN, "device", id);
+    return same ? device_reply(r, 200, id) : refuse_taken(&r->problem, "device", id);
 }
 
 int api_devices_new(struct request *r)

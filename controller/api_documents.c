@@ -98,6 +98,23 @@ static void touch_bulletin(struct request *r, const char *hash)
     json_decref(rules);
 }
 
+/* The answer to what was handed in: an area may come later, but who signed is told of a slip of the pen at once. */
+static int approval_reply(struct request *r, unsigned status, const char *hash)
+{
+    json_t *row = store_one(r->c->store, SQL_APPROVAL "WHERE a.hash = ?", "s", hash), *warnings = json_array(), *area;
+    size_t i;
+    json_array_foreach(json_object_get(row, "areas"), i, area)
+    {
+        struct problem said = {0};
+        if (area_exists(r->c->store, json_string_value(area)))
+            continue;
+        refuse(&said, 200, "", NULL, WORD_WARN_NO_AREA, json_string_value(area));
+        json_array_append_new(warnings, json_string(r->english ? said.en : said.vi));
+    }
+    json_object_set_new(row, "warnings", warnings);
+    return request_reply(r, status, row);
+}
+
 static int keep_approval(struct request *r, const struct approval *a, const char *kid, const char *text, size_t len)
 {
     const struct person_key *person = person_of(r, kid);
@@ -117,7 +134,7 @@ static int keep_approval(struct request *r, const struct approval *a, const char
     if (n < 0)
         return request_store_failed(r);
     touch_bulletin(r, a->bulletin);
-    return request_reply(r, 201, store_one(r->c->store, SQL_APPROVAL "WHERE a.hash = ?", "s", hash.hex));
+    return approval_reply(r, 201, hash.hex);
 }
 
 static int judge_approval(struct request *r, struct arena *arena, const char *text, size_t len)
@@ -141,7 +158,7 @@ static int judge_approval(struct request *r, struct arena *arena, const char *te
     if (!person || !texts_have(&person->roles, "approver"))
         return refuse(&r->problem, 422, "document", NULL, WORD_NOT_APPROVER, header.kid);
     if (store_number(r->c->store, 0, "SELECT 1 FROM bulletins WHERE hash = ?", "s", a->bulletin) != 1)
-        return refuse(&r->problem, 422, "document", "bulletin", WORD_MISSING, "bulletin", a->bulletin);
+        return refuse_missing(&r->problem, 422, "document", "bulletin", "bulletin", a->bulletin);
     return keep_approval(r, a, header.kid, text, len);
 }
 
@@ -151,9 +168,8 @@ int api_approvals_new(struct request *r)
     size_t len = r->body.len;
     sealed_trim(&text, &len);
     struct hash hash = hash_of(text, len);
-    json_t *there = store_one(r->c->store, SQL_APPROVAL "WHERE a.hash = ?", "s", hash.hex);
-    if (there)
-        return request_reply(r, 200, there);
+    if (store_number(r->c->store, 0, "SELECT 1 FROM approvals WHERE hash = ?", "s", hash.hex) == 1)
+        return approval_reply(r, 200, hash.hex);
     struct arena *arena = arena_new();
     int result = judge_approval(r, arena, text, len);
     arena_free(arena);

@@ -38,7 +38,7 @@ int api_exemptions_list(struct request *r)
     size_t i;
     const char *ended = request_query(r, "ended");
     if (ended && strcmp(ended, "true") != 0 && strcmp(ended, "false") != 0)
-        return refuse(&r->problem, 400, "query", NULL, WORD_QUERY_VALUE, "ended");
+        return refuse(&r->problem, 400, "query", NULL, WORD_VALUE_CHOICE, "ended", "true, false");
     if (request_page(r, true, &page) < 0)
         return -1;
     json_t *rows = store_list(
@@ -61,11 +61,11 @@ static int check_places(struct request *r, const json_t *areas, const json_t *de
         if (!area_in_unit(r->c->store, area, r->token.unit))
             return refuse(&r->problem, 403, "scope", "areas", WORD_SCOPE, area, r->token.unit);
     }
-    json_array_foreach(devices, i, value) if (!device_in_unit(r->c->store, json_string_value(value),
-                                                              r->token.unit)) return refuse(&r->problem, 422, "value",
-                                                                                            "devices", WORD_MISSING,
-                                                                                            "device",
-                                                                                            json_string_value(value));
+    json_array_foreach(devices, i,
+                       value) if (!device_in_unit(r->c->store, json_string_value(value),
+                                                  r->token.unit)) return refuse_missing(&r->problem, 422, "value",
+                                                                                        "devices", "device",
+                                                                                        json_string_value(value));
     return 0;
 }
 
@@ -111,7 +111,7 @@ static int add(struct request *r, const char *id, const json_t *body, const char
                     strcmp(json_string_value(json_object_get(there, "from")), from) == 0 &&
                     strcmp(json_string_value(json_object_get(there, "until")), until) == 0;
         json_decref(there);
-        return same ? tell(r, 200, id) : refuse(&r->problem, 409, "conflict", "id", WORD_TAKEN, "exemption", id);
+        return same ? tell(r, 200, id) : refuse_taken(&r->problem, "exemption", id);
     }
     if (store_run(
             r->c->store,

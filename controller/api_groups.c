@@ -61,7 +61,7 @@ static int check_members(struct request *r, const json_t *devices, const char *u
     if (stray)
         result = device_in_unit(r->c->store, stray, r->token.unit)
                      ? refuse(&r->problem, 422, "value", "devices", WORD_GROUP_STRAY, stray, unit)
-                     : refuse(&r->problem, 422, "value", "devices", WORD_MISSING, "device", stray);
+                     : refuse_missing(&r->problem, 422, "value", "devices", "device", stray);
     free(stray);
     return result;
 }
@@ -115,7 +115,7 @@ static int there_already(struct request *r, const char *id, const char *unit, co
                 json_equal(json_object_get(row, "devices"), want);
     json_decref(want);
     json_decref(row);
-    return same ? reply(r, 200, id) : refuse(&r->problem, 409, "conflict", "id", WORD_TAKEN, "group", id);
+    return same ? reply(r, 200, id) : refuse_taken(&r->problem, "group", id);
 }
 
 int api_groups_new(struct request *r)

@@ -62,19 +62,19 @@ static const char *const state_names[] = {"pending", "taken", "declined", NULL};
     " times_here__json, p.at_ms AS answered__at, " SQL_DEVICES " FROM reached e JOIN rules r ON r.id = e.rule"         \
     " JOIN communes c ON c.id = e.commune LEFT JOIN placements p ON p.rule = r.id AND p.area = c.id" SQL_DEVICES_FROM
 
-static int check_choice(struct request *r, const char *name, const char *value, const char *const *names)
+static int check_state(struct request *r, const char *state)
 {
-    for (int i = 0; value && names[i]; i++)
-        if (strcmp(names[i], value) == 0)
+    for (int i = 0; state && state_names[i]; i++)
+        if (strcmp(state_names[i], state) == 0)
             return 0;
-    return value ? refuse(&r->problem, 400, "query", NULL, WORD_QUERY_VALUE, name) : 0;
+    return !state ? 0 : refuse(&r->problem, 400, "query", NULL, WORD_VALUE_CHOICE, "state", "pending, taken, declined");
 }
 
 int api_inbox(struct request *r)
 {
     struct page page;
     const char *commune = request_query(r, "commune"), *state = request_query(r, "state");
-    if (check_choice(r, "state", state, state_names) < 0 || request_page(r, false, &page) < 0)
+    if (check_state(r, state) < 0 || request_page(r, false, &page) < 0)
         return -1;
     if (commune && !area_in_unit(r->c->store, commune, r->token.unit))
         return request_missing(r, "area", commune);
@@ -237,6 +237,18 @@ int api_inbox_answer(struct request *r)
     " AND q.twin = 0 GROUP BY d.commune) s ON s.commune = c.id" SQL_DEVICES_FROM                                       \
     "WHERE r.id = ?2 AND c.id > ?3 ORDER BY c.id LIMIT ?4"
 
+/* Nobody carries it: there is none in sight of the caller, or nobody is asked. */
+static int no_carriage(struct request *r, const char *rule)
+{
+    bool direct = store_number(r->c->store, 0,
+                               SQL_SCOPE "SELECT 1 FROM rules WHERE id = ?2 AND ended_ms IS NULL AND"
+                                         " coalesce(json_extract(body, '$.carry'), 'direct') = 'direct' AND unit IN"
+                                         " (SELECT id FROM scope UNION SELECT id FROM over)",
+                               "ss", r->token.unit, rule) == 1;
+    return direct ? refuse(&r->problem, 409, "conflict", NULL, WORD_CARRIAGE_DIRECT, rule)
+                  : request_missing(r, "rule", rule);
+}
+
 int api_carriage(struct request *r)
 {
     struct page page;
@@ -251,7 +263,7 @@ int api_carriage(struct request *r)
                               rule, page.after ? page.after : "", page.limit + 1, from_ms, to_ms);
     if (json_array_size(rows) == 0 && !page.after) {
         json_decref(rows);
-        return request_missing(r, "rule", rule);
+        return no_carriage(r, rule);
     }
     return request_reply_page(r, &page, rows);
 }

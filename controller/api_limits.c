@@ -96,7 +96,7 @@ static int write_line(struct request *r, const json_t *line, char **ret_id)
     if (*ret_id)
         return 0;
     if (store_number(r->c->store, 0, "SELECT 1 FROM limits WHERE id = ?", "s", id) == 1)
-        return refuse(&r->problem, 409, "conflict", "id", WORD_TAKEN, "limit", id);
+        return refuse_taken(&r->problem, "limit", id);
     if (store_number(r->c->store, 0, "SELECT count(*) FROM limits WHERE area = ?", "s", area) >= LIMITS_OF_AREA)
         return refuse(&r->problem, 409, "conflict", "area", WORD_LIMIT_MANY, area, (int)LIMITS_OF_AREA);
     *ret_id = xstrdup(id);

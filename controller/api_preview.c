@@ -103,9 +103,9 @@ int api_preview(struct request *r)
     const char *device = request_query(r, "device"), *text = request_query(r, "day");
     int64_t day = PREVIEW_TODAY;
     if (!device)
-        return refuse(&r->problem, 400, "query", "device", WORD_QUERY_VALUE, "device");
+        return refuse(&r->problem, 400, "query", "device", WORD_MEMBER_MISSING, "device");
     if (text && civil_parse_date(text, &day) < 0)
-        return refuse(&r->problem, 400, "query", "day", WORD_QUERY_VALUE, "day");
+        return refuse(&r->problem, 400, "query", "day", WORD_VALUE_DATE, "day", text);
     if (!device_in_unit(r->c->store, device, r->token.unit))
         return request_missing(r, "device", device);
     return start(r, device, day, NULL, NULL);

@@ -51,7 +51,7 @@ int api_rules_list(struct request *r)
     size_t i;
     const char *ended = request_query(r, "ended");
     if (ended && strcmp(ended, "true") != 0 && strcmp(ended, "false") != 0)
-        return refuse(&r->problem, 400, "query", NULL, WORD_QUERY_VALUE, "ended");
+        return refuse(&r->problem, 400, "query", NULL, WORD_VALUE_CHOICE, "ended", "true, false");
     if (request_page(r, true, &page) < 0)
         return -1;
     json_t *rows = store_list(
@@ -114,14 +114,14 @@ static int tell_twin(struct request *r, const json_t *there, const char *id, con
 {
     bool same = json_equal(json_object_get(there, "body"), body) && json_is_null(json_object_get(there, "ended")) &&
                 area_in_unit(r->c->store, json_string_value(json_object_get(there, "unit")), r->token.unit);
-    return same ? rule_tell(r, 200, id, body) : refuse(&r->problem, 409, "conflict", "id", WORD_TAKEN, "rule", id);
+    return same ? rule_tell(r, 200, id, body) : refuse_taken(&r->problem, "rule", id);
 }
 
 static int insert(struct request *r, const struct saving *saving)
 {
     const char *bulletin = json_string_value(json_object_get(saving->body, "bulletin"));
     if (store_number(r->c->store, 0, "SELECT 1 FROM rules WHERE id = ?", "s", saving->id) == 1)
-        return refuse(&r->problem, 409, "conflict", "id", WORD_TAKEN, "rule", saving->id);
+        return refuse_taken(&r->problem, "rule", saving->id);
     if (store_run(r->c->store, "INSERT INTO rules (id, unit, bulletin, body, created_ms) VALUES (?, ?, ?, ?, ?)",
                   "sssji", saving->id, r->token.unit, bulletin ? bulletin : "", saving->body, r->now_ms) < 0)
         return request_store_failed(r);

@@ -35,3 +35,14 @@ int refuse(struct problem *problem, int status, const char *code, const char *me
     trim_utf8(problem->en, sizeof(problem->en));
     return -1;
 }
+
+int refuse_missing(struct problem *problem, int status, const char *code, const char *member, const char *thing,
+                   const char *id)
+{
+    return refuse(problem, status, code, member, WORD_MISSING, word_thing(thing), thing, id);
+}
+
+int refuse_taken(struct problem *problem, const char *thing, const char *id)
+{
+    return refuse(problem, 409, "conflict", "id", WORD_TAKEN, word_thing(thing), thing, id);
+}

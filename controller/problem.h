@@ -25,4 +25,9 @@ struct problem {
  * `return refuse(...)`. `member` may be NULL. */
 int refuse(struct problem *problem, int status, const char *code, const char *member, enum word word, ...);
 
+/* There is no such thing ("rule", "device": see word_thing()), or its id is taken; both return -1. */
+int refuse_missing(struct problem *problem, int status, const char *code, const char *member, const char *thing,
+                   const char *id);
+int refuse_taken(struct problem *problem, const char *thing, const char *id);
+
 #endif

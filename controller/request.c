@@ -50,7 +50,7 @@ bool request_is(const struct request *r, enum role role)
 
 int request_missing(struct request *r, const char *what, const char *id)
 {
-    return refuse(&r->problem, 404, "missing", NULL, WORD_MISSING, what, id);
+    return refuse_missing(&r->problem, 404, "missing", NULL, what, id);
 }
 
 int request_store_failed(struct request *r)
@@ -103,7 +103,7 @@ static enum MHD_Result check_parameter(void *arg, enum MHD_ValueKind kind, const
         if ((at == known || at[-1] == ' ') && (at[len] == ' ' || at[len] == '\0') && !strchr(key, ' '))
             return value && utf8_valid(value, strlen(value))
                        ? MHD_YES
-                       : (refuse(&r->problem, 400, "query", NULL, WORD_QUERY_VALUE, key), MHD_NO);
+                       : (refuse(&r->problem, 400, "query", NULL, WORD_QUERY_UTF8, key), MHD_NO);
     refuse(&r->problem, 400, "query", NULL, *known ? WORD_QUERY_UNKNOWN : WORD_QUERY_NONE, key, known);
     return MHD_NO;
 }

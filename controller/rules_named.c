@@ -64,7 +64,7 @@ static int check_said(void *arg, const char *member, const char *hash, const cha
     struct request *r = arg;
     int64_t limit = store_number(r->c->store, -1, "SELECT class FROM bulletins WHERE hash = ?", "s", hash);
     if (limit < 0)
-        return refuse(&r->problem, 422, "value", member, WORD_MISSING, "bulletin", hash);
+        return refuse_missing(&r->problem, 422, "value", member, "bulletin", hash);
     if (class_of(class) > limit)
         return refuse(&r->problem, 422, "value", strcmp(member, "bulletin") == 0 ? "class" : member, WORD_RULE_CLASS,
                       class, air_class_names[limit]);
@@ -83,7 +83,7 @@ static int check_area(struct request *r, const char *member, const char *area)
 static int check_device(struct request *r, const char *member, const char *device)
 {
     if (store_number(r->c->store, 0, "SELECT 1 FROM devices WHERE id = ?", "s", device) != 1)
-        return refuse(&r->problem, 422, "value", member, WORD_MISSING, "device", device);
+        return refuse_missing(&r->problem, 422, "value", member, "device", device);
     if (!device_in_unit(r->c->store, device, r->token.unit))
         return refuse(&r->problem, 403, "scope", member, WORD_SCOPE, device, r->token.unit);
     return 0;
@@ -92,7 +92,7 @@ static int check_device(struct request *r, const char *member, const char *devic
 static int check_group(struct request *r, const char *member, const char *group)
 {
     if (!group_exists(r->c->store, group))
-        return refuse(&r->problem, 422, "value", member, WORD_MISSING, "group", group);
+        return refuse_missing(&r->problem, 422, "value", member, "group", group);
     if (!group_in_unit(r->c->store, group, r->token.unit))
         return refuse(&r->problem, 403, "scope", member, WORD_SCOPE, group, r->token.unit);
     return 0;

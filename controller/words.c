@@ -1,6 +1,8 @@
 /* words.c - see words.h. */
 #include "controller/words.h"
 
+#include <string.h>
+
 static const struct {
     const char *vi, *en;
 } words[WORDS] = {
@@ -12,14 +14,14 @@ static const struct {
                     "There is no route %s; routes begin with /api/v1/ and are listed in API.md."},
     [WORD_METHOD] = {"Không dùng được phương thức %s với %s; các phương thức dùng được: %s.",
                      "The method %s cannot be used with %s; it takes %s."},
-    [WORD_MISSING] = {"Không có %s \"%s\" trong phạm vi của mã truy cập này.",
-                      "There is no %s \"%s\" in the scope of this token."},
+    [WORD_MISSING] = {"Không có %1$s%2$.0s \"%3$s\" trong phạm vi của mã truy cập này.",
+                      "There is no %2$s%1$.0s \"%3$s\" in the scope of this token."},
     [WORD_QUERY_UNKNOWN] = {"Không có tham số \"%s\" ở đây; các tham số dùng được: %s.",
                             "The query parameter \"%s\" is not known here; it takes: %s."},
     [WORD_QUERY_NONE] = {"Không có tham số \"%s\" ở đây; địa chỉ này không nhận tham số nào.",
                          "The query parameter \"%s\" is not known here; this route takes none."},
-    [WORD_QUERY_VALUE] = {"Giá trị của tham số \"%s\" không hợp lệ.",
-                          "The value of the query parameter \"%s\" cannot be used here."},
+    [WORD_QUERY_UTF8] = {"Giá trị của tham số \"%s\" không phải chữ viết theo UTF-8.",
+                         "The value of the query parameter \"%s\" is no proper UTF-8 text."},
     [WORD_QUERY_LIMIT] = {"Tham số limit là \"%s\"; phải là số từ 1 đến 1000.",
                           "The query parameter limit is \"%s\"; it must be a number from 1 to 1000."},
     [WORD_QUERY_ORDER] = {"Tham số order là \"%s\"; phải là asc hoặc desc.",
@@ -101,8 +103,8 @@ static const struct {
     [WORD_CONTENT_EMPTY] = {"%slang: ngôn ngữ này không có nội dung; cần text hoặc audio.",
                             "%slang: this language has no content; text or audio is needed."},
     [WORD_BULLETIN] = {"Bản tin không hợp lệ: %s.", "The bulletin cannot be written: %s."},
-    [WORD_TAKEN] = {"Mã của %s \"%s\" đã được dùng cho nội dung khác; hãy chọn mã khác.",
-                    "The id of %s \"%s\" is taken with other content; choose another id."},
+    [WORD_TAKEN] = {"Mã \"%3$s\" của %1$s%2$.0s đã được dùng cho nội dung khác; hãy chọn mã khác.",
+                    "The id of %2$s%1$.0s \"%3$s\" is taken with other content; choose another id."},
     [WORD_BOX_ELSEWHERE] = {"Khóa này thuộc hộp thiết bị đang đặt tại \"%s\"; mỗi hộp chỉ ở một nơi.",
                             "This key belongs to the box at \"%s\"; a box stands at one place only."},
     [WORD_NO_STORE] = {"Thiết bị \"%s\" chưa báo kho lưu nào; hãy ghi store (mã kho) hoặc chờ thiết bị kết nối.",
@@ -260,6 +262,14 @@ static const struct {
          "như vậy; hãy dùng offer hoặc must.",
          "carry is direct; from \"%s\", which has communes below it, only an admin may do that; offer "
          "or must would be right."},
+    [WORD_CARRIAGE_DIRECT] =
+        {"Lịch phát \"%s\" là lịch trực tiếp (carry là direct): các xã, phường không phải trả lời nên không có tình "
+         "hình "
+         "tiếp nhận; xem nhật ký phát của lịch tại /receipts.",
+         "The rule \"%s\" is direct (its carry): no commune is asked, so there is no carriage to tell; what was heard "
+         "of it is at /receipts."},
+    [WORD_WARN_NO_AREA] = {"Chưa có địa bàn \"%s\"; phần duyệt cho nơi đó chưa có tác dụng.",
+                           "There is no area \"%s\" yet; for that place the approval has no effect."},
     [WORD_CLASH] =
         {"Chưa lưu: %s (tổng số lịch phát bị trùng: %zu). Có thể đặt on_clash là replace (thay), after (phát sau) hoặc "
          "shift (dời giờ).",
@@ -279,4 +289,21 @@ static const struct {
 const char *word_text(enum word word, bool vietnamese)
 {
     return vietnamese ? words[word].vi : words[word].en;
+}
+
+const char *word_thing(const char *english)
+{
+    static const struct {
+        const char *en, *vi;
+    } things[] = {
+        {"area", "địa bàn"},        {"bulletin", "bản tin"},    {"change", "thay đổi địa bàn"},
+        {"device", "thiết bị"},     {"group", "nhóm thiết bị"}, {"exemption", "văn bản cho phép"},
+        {"keys", "danh sách khóa"}, {"limit", "giới hạn"},      {"playlist", "lịch đã gửi cho thiết bị"},
+        {"media", "tệp âm thanh"},  {"rule", "lịch phát"},      {"trust", "văn bản tin cậy"},
+        {"token", "mã truy cập"},
+    };
+    for (size_t i = 0; i < sizeof(things) / sizeof(things[0]); i++)
+        if (strcmp(things[i].en, english) == 0)
+            return things[i].vi;
+    return english;
 }

@@ -11,10 +11,10 @@ enum word {
     WORD_BUSY,
     WORD_ROUTE,         /* path */
     WORD_METHOD,        /* method, path, allowed */
-    WORD_MISSING,       /* what, id */
+    WORD_MISSING,       /* what in Vietnamese, what in English, id: see refuse_missing() */
     WORD_QUERY_UNKNOWN, /* parameter, known ones */
     WORD_QUERY_NONE,    /* parameter */
-    WORD_QUERY_VALUE,   /* parameter */
+    WORD_QUERY_UTF8,    /* parameter */
     WORD_QUERY_LIMIT,   /* text */
     WORD_QUERY_ORDER,   /* text */
     WORD_QUERY_AFTER,   /* text */
@@ -56,7 +56,7 @@ enum word {
     WORD_NO_MEDIA,       /* path of the member, hash */
     WORD_CONTENT_EMPTY,  /* path */
     WORD_BULLETIN,       /* why */
-    WORD_TAKEN,          /* what, id */
+    WORD_TAKEN,          /* the same: see refuse_taken() */
     WORD_BOX_ELSEWHERE,  /* device */
     WORD_NO_STORE,       /* device */
     WORD_DOCUMENT,       /* refusal, why */
@@ -118,22 +118,27 @@ enum word {
     WORD_LIMIT_MINUTES,         /* when, has, number, whose, source */
     WORD_EXEMPT_PLACES,
     WORD_EXEMPT_ORDER,
-    WORD_EXEMPT_LONG,    /* until, from, days */
-    WORD_INBOX_WHERE,    /* unit */
-    WORD_INBOX_NOT,      /* rule, commune */
-    WORD_INBOX_MUST,     /* rule */
-    WORD_INBOX_COUNT,    /* has, number */
-    WORD_INBOX_WINDOW,   /* time, from, to */
-    WORD_INBOX_FIXED,    /* rule */
-    WORD_CARRY_WINDOW,   /* carry */
-    WORD_CARRY_DIRECT,   /* unit */
-    WORD_CLASH,          /* sentence, how many */
-    WORD_CLASH_FULL,     /* way */
-    WORD_RULE_MEANWHILE, /* rule */
-    WORD_RULE_LANGUAGE,  /* title, language, device, kind */
+    WORD_EXEMPT_LONG,     /* until, from, days */
+    WORD_INBOX_WHERE,     /* unit */
+    WORD_INBOX_NOT,       /* rule, commune */
+    WORD_INBOX_MUST,      /* rule */
+    WORD_INBOX_COUNT,     /* has, number */
+    WORD_INBOX_WINDOW,    /* time, from, to */
+    WORD_INBOX_FIXED,     /* rule */
+    WORD_CARRY_WINDOW,    /* carry */
+    WORD_CARRY_DIRECT,    /* unit */
+    WORD_CARRIAGE_DIRECT, /* rule */
+    WORD_WARN_NO_AREA,    /* area */
+    WORD_CLASH,           /* sentence, how many */
+    WORD_CLASH_FULL,      /* way */
+    WORD_RULE_MEANWHILE,  /* rule */
+    WORD_RULE_LANGUAGE,   /* title, language, device, kind */
     WORDS,
 };
 
 const char *word_text(enum word word, bool vietnamese);
+
+/* The Vietnamese noun for a kind of thing ("rule": "lịch phát"); the English one itself where there is none. */
+const char *word_thing(const char *english);
 
 #endif

@@ -105,7 +105,12 @@ class Api(unittest.TestCase):
         sealed = self.w.approve(bulletin["hash"])
         approval = self.w.want(201, "POST", "approvals", sealed, type="application/jose")
         self.assertEqual((approval["person"], approval["hash"]), ("person-0", sha(sealed.encode())))
-        self.w.want(200, "POST", "approvals", sealed + "\n", type="application/jose")
+        same = self.w.want(200, "POST", "approvals", sealed + "\n", type="application/jose")
+        self.assertEqual((approval["warnings"], same["warnings"]), ([], []))
+        astray = self.w.want(201, "POST", "approvals", self.w.approve(bulletin["hash"], areas=["a001", "zzz"]), type="application/jose",
+                             headers={"Accept-Language": "vi"})
+        self.assertEqual(len(astray["warnings"]), 1)
+        self.assertIn('Chưa có địa bàn "zzz"', astray["warnings"][0])
         self.assertEqual(self.w.want(200, "POST", "rules", {"id": "warned", **body})["warnings"], [])
         playlist = wait_for("playlist", lambda: (lambda a: a.status == 200 and any(i["rule"] == "warned" and i["bulletin"] == bulletin["hash"]
                                                                                    for i in a.json["items"]) and a.json)(

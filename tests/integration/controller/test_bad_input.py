@@ -59,6 +59,8 @@ class BadInput(unittest.TestCase):
                     self.assertIn(word, problem["detail"], shown)
             else:
                 self.assertNotEqual(problem["detail"].encode(), problem["detail"].encode("ascii", "ignore"), "not Vietnamese: " + shown)
+                self.assertNotRegex(problem["detail"], r"(Không có|của) (area|bulletin|change|device|group|exemption|keys|limit|playlist|media|rule|trust|token)\b",
+                                    "an English noun: " + shown)
         self.assertEqual(self.w.dump(), before, "the store changed: " + shown)
         return answer
 
@@ -78,7 +80,9 @@ class BadInput(unittest.TestCase):
     def test_queries(self):
         for path, words in {"devices?limit=0": ["limit", "1 to 1000"], "devices?limit=x": ["limit"], "devices?limit=1001": ["limit"],
                             "devices?colour=red": ["colour", "kind"], "status?x=1": ["x", "none"], "receipts?after=-1": ["after"],
-                            "receipts?order=up": ["order", "desc"], "receipts?from=yesterday": ["from", "yesterday"], "rules?ended=maybe": ["ended"],
+                            "receipts?order=up": ["order", "desc"], "receipts?from=yesterday": ["from", "yesterday"], "rules?ended=maybe": ["ended", "true, false"],
+                            "inbox?state=maybe": ["state", "pending, taken, declined"], "areas/changes?state=old": ["state", "planned, all"],
+                            "preview?device=box-1&day=01/12/2026": ["day", "01/12/2026", "2026-07-01"], "preview": ["device", "required"],
                             "events?to=2026-13-01T00:00:00Z": ["to", "2026-13-01"]}.items():
             self.refused(400, "query", words, "GET", path)
 
@@ -86,6 +90,10 @@ class BadInput(unittest.TestCase):
         for path in ("devices/none", "rules/none", "bulletins/" + "0" * 64, "media/" + "0" * 64, "areas/zzz", "devices/none/playlist", "receipts?device=none"):
             self.refused(404, "missing", ["scope of this token"], "GET", path)
         self.refused(404, "missing", ["none"], "DELETE", "rules/none")
+
+    def test_no_carriage(self):
+        self.refused(409, "conflict", ["there", "direct"], "GET", "carriage?rule=there")
+        self.refused(404, "missing", ["none"], "GET", "carriage?rule=none")
 
     def test_bodies(self):
         for body, code, words in ((b"", "body", ["needs a body"]), (b"{", "json", ["line 1"]), (b"[]", "json", ["object"]), (b"\xff\xfe{}", "json", ["line 1"]),
