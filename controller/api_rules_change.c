@@ -123,7 +123,8 @@ static int settle_edit(struct request *r)
 static int change_to(struct request *r, const struct target *target, const json_t *wanted)
 {
     json_t *fresh = NULL;
-    if (rule_check(wanted, r->c->zones, r->c->settings->zone, &r->problem, &fresh) < 0)
+    if (carry_check_change(r->c->store, &r->token, target->body, &r->problem) < 0 ||
+        rule_check(wanted, r->c->zones, r->c->settings->zone, &r->problem, &fresh) < 0)
         return -1;
     int result = rule_check_named(r, fresh);
     if (result == 0 && r->json && json_object_get(r->json, "carry"))

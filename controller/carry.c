@@ -62,6 +62,13 @@ int carry_settle(struct store *store, const struct token *token, const json_t *g
     return 0;
 }
 
+int carry_check_change(struct store *store, const struct token *token, const json_t *old, struct problem *problem)
+{
+    if (!json_object_get(old, "carry") && from_above(store, token))
+        return refuse(problem, 403, "role", "carry", WORD_CARRY_DIRECT, token->unit);
+    return 0;
+}
+
 void carry_build(const json_t *body, struct rule *ret)
 {
     const char *word = json_string_value(json_object_get(body, "carry"));

@@ -18,6 +18,9 @@ int carry_check(const struct form *form, json_t *ret);
 int carry_settle(struct store *store, const struct token *token, const json_t *given, json_t *body,
                  struct problem *problem);
 
+/* May this caller change a rule of body `old`? Not one that is direct from above, unless an admin: -1. */
+int carry_check_change(struct store *store, const struct token *token, const json_t *old, struct problem *problem);
+
 /* carry of a canonical body, and the communes' words to the rule of this id; in `arena`. */
 void carry_build(const json_t *body, struct rule *ret);
 void placements_load(struct store *store, const char *rule, struct arena *arena, struct rule *ret);

@@ -321,6 +321,11 @@ class Places(unittest.TestCase):
         self.refused(403, "role", ["i0"], "POST", "rules", {"bulletin": self.bulletin, "when": "daily", "times": ["06:30"], "areas": ["i0"], "carry": "direct"},
                      token=province)
         self.assertNotIn("carry", self.rule(token=one, id="own", areas=["i1"], devices=None))
+        admin = self.w.make_token("i0", "admin")
+        self.rule(token=admin, id="straight", areas=["i0"], devices=None, times=["09:00"])
+        self.refused(403, "role", ["i0"], "PATCH", "rules/straight", {"times": ["09:30"]}, token=province)
+        self.w.want(200, "PATCH", "rules/straight", {"times": ["09:30"]}, token=admin)
+        self.w.want(200, "DELETE", "rules/straight", token=admin)
         waiting = self.w.get("inbox", token=one)["items"]
         self.assertEqual([(i["rule"], i["commune"], i["state"], i["carry"]) for i in waiting], [("offer", "i1", "pending", "offer"), ("must", "i1", "pending", "must")])
         self.assertEqual(len(self.w.get("inbox", token=province)["items"]), 4)
