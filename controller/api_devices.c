@@ -251,6 +251,8 @@ int api_devices_new(struct request *r)
         form_choice(&form, "kind", true, device_kind_names, &kind) < 0 || form_id(&form, "area", true, &area) < 0 ||
         form_text(&form, "name", true, 1, 200, &name) < 0 || check_settings(r, &form) < 0 || check_area(r, area) < 0)
         return -1;
+    if (strcmp(id, "controller") == 0 || strcmp(id, "observer") == 0) /* identities of the broker's access list */
+        return refuse(&r->problem, 422, "value", "id", WORD_VALUE_RESERVED, id);
     if (box.object && !json_is_object(box.object))
         return refuse(&r->problem, 422, "value", "box", WORD_VALUE_OBJECT, "box");
     if (box.object && check_box(r, &box, id, &serial, &x, kid) < 0)

@@ -89,6 +89,21 @@ static int get(const struct form *form, const char *name, bool required, const j
     return refuse(form->problem, 422, "member", full, WORD_MEMBER_MISSING, full);
 }
 
+/* Is what begins at `text` a control character, or does it turn the direction of what follows, so that it reads as
+ * another: C0 but line end and tab, DEL, C1, U+200E and F, U+2028 to 202E, U+2066 to 2069? `text` is valid UTF-8. */
+static bool is_control(const char *text)
+{
+    const unsigned char *c = (const unsigned char *)text;
+    if (c[0] < 0x80)
+        return (c[0] < ' ' && c[0] != '\n' && c[0] != '\t') || c[0] == 0x7f;
+    if (c[0] == 0xc2)
+        return c[1] < 0xa0;
+    if (c[0] != 0xe2)
+        return false;
+    return (c[1] == 0x80 && ((c[2] >= 0x8e && c[2] <= 0x8f) || (c[2] >= 0xa8 && c[2] <= 0xae))) ||
+           (c[1] == 0x81 && c[2] >= 0xa6 && c[2] <= 0xa9);
+}
+
 int form_text(const struct form *form, const char *name, bool required, size_t min, size_t max, const char **ret)
 {
     const json_t *value;
@@ -104,7 +119,7 @@ int form_text(const struct form *form, const char *name, bool required, size_t m
         return refuse(form->problem, 422, "value", full, WORD_VALUE_LENGTH, full, len, min, max);
     const char *text = json_string_value(value);
     for (size_t i = 0; i < len; i++)
-        if ((unsigned char)text[i] < ' ' && text[i] != '\n' && text[i] != '\t')
+        if (is_control(text + i))
             return refuse(form->problem, 422, "value", full, WORD_VALUE_CONTROL, full, i);
     *ret = text;
     return 0;

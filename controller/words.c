@@ -74,6 +74,8 @@ static const struct {
     [WORD_VALUE_CONTROL] = {"%s có ký tự điều khiển ở vị trí %zu; chỉ dùng chữ, dấu cách, xuống dòng và tab.",
                             "%s has a control character at position %zu; only letters, spaces, line ends and tabs are "
                             "allowed."},
+    [WORD_VALUE_RESERVED] = {"\"%s\" là tên mà máy chủ MQTT dành cho trung tâm; hãy đặt mã khác cho thiết bị.",
+                             "\"%s\" is a name that the broker keeps for the centre; give the device another id."},
     [WORD_VALUE_ID] =
         {"%s là \"%.80s\"; phải gồm 1 đến 40 ký tự a-z, 0-9 và dấu -, không bắt đầu hay kết thúc bằng dấu -.",
          "%s is \"%.80s\"; it must be 1 to 40 of a-z, 0-9 and -, not beginning or ending with -."},

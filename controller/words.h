@@ -40,6 +40,7 @@ enum word {
     WORD_VALUE_LENGTH,   /* member, has, min, max */
     WORD_VALUE_CONTROL,  /* member, position */
     WORD_VALUE_ID,       /* member, text */
+    WORD_VALUE_RESERVED, /* text */
     WORD_VALUE_HASH,     /* member, text */
     WORD_VALUE_KEY,      /* text */
     WORD_VALUE_INT,      /* member, min, max */

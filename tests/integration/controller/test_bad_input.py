@@ -90,6 +90,9 @@ class BadInput(unittest.TestCase):
         for path in ("devices/none", "rules/none", "bulletins/" + "0" * 64, "media/" + "0" * 64, "areas/zzz", "devices/none/playlist", "receipts?device=none"):
             self.refused(404, "missing", ["scope of this token"], "GET", path)
         self.refused(404, "missing", ["none"], "DELETE", "rules/none")
+        for path in ("devices/box-1%00", "rules/there%00x"):
+            self.refused(404, "missing", ["scope of this token"], "GET", path)
+        self.refused(404, "route", ["page.js"], "GET", "/page.js%00")
 
     def test_no_carriage(self):
         self.refused(409, "conflict", ["there", "direct"], "GET", "carriage?rule=there")
@@ -127,7 +130,9 @@ class BadInput(unittest.TestCase):
                                   (device(quiet_hours=[{"from": "25:00", "to": "06:00"}]), "value", ["quiet_hours[0].from", "25:00"]),
                                   (device(gain_ceilings=[{"from": "01:00", "to": "06:00"}]), "member", ["gain_ceilings[0].gain_mb"]),
                                   (device(box={"serial": "S", "x": "short"}), "value", ["box.x", "short"]), (device(box={"serial": "S"}), "member", ["box.x"]),
-                                  (device(colour="red"), "member", ["colour", "languages"]), (device(name="a\u0007b"), "value", ["name", "control"])):
+                                  (device(colour="red"), "member", ["colour", "languages"]), (device(name="a\u0007b"), "value", ["name", "control"]),
+                                  (device(name="a\u202eb"), "value", ["name", "control"]), (device(name="a\u0085b"), "value", ["name", "control"]),
+                                  (device(id="controller"), "value", ["controller", "broker"]), (device(id="observer"), "value", ["observer", "broker"])):
             self.refused(422, code, words, "POST", "devices", body)
         self.refused(409, "conflict", ["box-1"], "POST", "devices", device(id="box-1"))
         self.refused(409, "conflict", ["box-1"], "POST", "devices", device(box={"serial": "S", "x": self.w.box.x}))
