@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CLASHES_TOLD_MAX = 20, DAYS_TOLD_MAX = 31 };
+enum { CLASHES_TOLD_MAX = 20, DAYS_TOLD_MAX = 31, DATES_NAMED_MAX = 3 };
 
 /* "replace": the other rule leaves out its days, or ends. "after", "shift": this rule gets other times. */
 static const char *const way_names[] = {"tell", "refuse", "replace", "after", "shift", NULL};
@@ -83,24 +83,29 @@ static void put_date(struct buf *text, const json_t *date, bool english)
         buf_putf(text, "%.2s/%.2s/%.4s", is + 8, is + 5, is);
 }
 
-static void put_days(struct buf *text, const json_t *clash, bool english)
+/* Weekdays say it only where the rule itself goes by them: market days hit every weekday sooner or later. */
+static bool goes_by_weekdays(const json_t *body, const json_t *clash)
+{
+    const char *when = json_string_value(json_object_get(body, "when"));
+    return json_is_true(json_object_get(clash, "every_week")) && when &&
+           (strcmp(when, "daily") == 0 || strcmp(when, "weekly") == 0);
+}
+
+static void put_days(struct buf *text, const json_t *body, const json_t *clash, bool english)
 {
     const json_t *days = json_object_get(clash, "days");
-    size_t n = json_array_size(days);
-    if (json_is_true(json_object_get(clash, "every_week")) && n > 1) {
+    size_t n = json_array_size(days), n_named = n > DATES_NAMED_MAX + 1 ? DATES_NAMED_MAX : n;
+    if (n > 1 && goes_by_weekdays(body, clash)) {
         put_weekdays(text, (unsigned)json_integer_value(json_object_get(clash, "weekdays")), english);
         return;
     }
-    if (n > 3) {
-        buf_putf(text, english ? "on %zu days from " : "%zu ngày, từ ngày ", n);
-        put_date(text, json_array_get(days, 0), english);
-        return;
-    }
-    buf_putf(text, "%s", english ? "on " : n > 1 ? "các ngày " : "ngày ");
-    for (size_t i = 0; i < n; i++) {
+    buf_putf(text, "%s", english ? "on " : n > 1 && n == n_named ? "các ngày " : "ngày ");
+    for (size_t i = 0; i < n_named; i++) {
         buf_putf(text, "%s", i ? ", " : "");
         put_date(text, json_array_get(days, i), english);
     }
+    if (n > n_named)
+        buf_putf(text, english ? " and %zu more days" : " và %zu ngày khác", n - n_named);
 }
 
 static void put_time(struct buf *text, const struct zone *zone, int64_t at_ms)
@@ -121,8 +126,23 @@ static char *title_of(struct request *r, const char *id)
     return title ? title : xstrdup(id);
 }
 
-/* "05:10-05:25 trùng với 'Tin huyện' (ưu tiên) trên 12 cụm loa, các ngày thứ Hai" */
-static json_t *sentence(struct request *r, const json_t *body, const json_t *clash, const json_t *kinds)
+/* What was done about it: `body` is the rule as it is saved. */
+static void put_taken(struct buf *text, const json_t *body, const char *way, bool english)
+{
+    const json_t *times = json_object_get(body, "times"), *time;
+    size_t i;
+    if (strcmp(way, way_names[WAY_REPLACE]) == 0) {
+        buf_putf(text, "%s", english ? "; this one takes its place there" : "; lịch này phát thay");
+        return;
+    }
+    buf_putf(text, "%s", english ? "; moved to" : "; đã dời sang");
+    json_array_foreach(times, i, time) buf_putf(text, "%s %s", i ? "," : "", json_string_value(time));
+}
+
+/* "05:10-05:25 trùng với 'Tin huyện' (ưu tiên) trên 12 cụm loa, các ngày thứ Hai; đã dời sang 05:25". `taken`: the way
+ * out; NULL: none was taken. */
+static json_t *sentence(struct request *r, const json_t *body, const json_t *clash, const json_t *kinds,
+                        const char *taken)
 {
     bool english = r->english;
     const struct zone *zone = zones_get(r->c->zones, json_string_value(json_object_get(body, "zone")));
@@ -135,7 +155,9 @@ static json_t *sentence(struct request *r, const json_t *body, const json_t *cla
     buf_putf(&text, english ? " clashes with '%s' (%s) on %lld %s, " : " trùng với '%s' (%s) trên %lld %s, ", title,
              class_word(class, english), (long long)json_integer_value(json_object_get(clash, "devices")),
              devices_word(kinds, english));
-    put_days(&text, clash, english);
+    put_days(&text, body, clash, english);
+    if (taken)
+        put_taken(&text, body, taken, english);
     json_t *json = json_string(buf_text(&text));
     buf_done(&text);
     free(title);
@@ -150,12 +172,13 @@ static json_t *first_of(const json_t *list, size_t max)
     return some;
 }
 
-static json_t *told_clash(struct request *r, const json_t *body, const json_t *clash, const json_t *kinds)
+static json_t *told_clash(struct request *r, const json_t *body, const json_t *clash, const json_t *kinds,
+                          const char *taken)
 {
     json_t *told = json_object();
     json_object_set(told, "rule", json_object_get(clash, "rule"));
     json_object_set(told, "class", json_object_get(clash, "class"));
-    json_object_set_new(told, "sentence", sentence(r, body, clash, kinds));
+    json_object_set_new(told, "sentence", sentence(r, body, clash, kinds, taken));
     json_object_set_new(told, "from", json_instant(json_integer_value(json_object_get(clash, "from_ms"))));
     json_object_set_new(told, "to", json_instant(json_integer_value(json_object_get(clash, "to_ms"))));
     json_object_set(told, "devices", json_object_get(clash, "devices"));
@@ -169,7 +192,7 @@ static json_t *told_clash(struct request *r, const json_t *body, const json_t *c
 static int refuse_clash(struct request *r, const json_t *body, const json_t *report)
 {
     const json_t *clashes = json_object_get(report, "clashes");
-    json_t *first = sentence(r, body, json_array_get(clashes, 0), json_object_get(report, "kinds"));
+    json_t *first = sentence(r, body, json_array_get(clashes, 0), json_object_get(report, "kinds"), NULL);
     refuse(&r->problem, 409, "clash", "on_clash", WORD_CLASH, json_string_value(first), json_array_size(clashes));
     json_decref(first);
     return -1;
@@ -237,10 +260,11 @@ static void tell_clashes(struct settling *s, const json_t *report)
 {
     struct request *r = s->request;
     const json_t *clashes = json_object_get(report, "clashes"), *clash;
+    const char *taken = s->way == WAY_TELL ? NULL : way_names[s->way];
     json_t *told = json_array();
     size_t i;
     json_array_foreach(clashes, i, clash) if (i < CLASHES_TOLD_MAX)
-        json_array_append_new(told, told_clash(r, s->saving.body, clash, json_object_get(report, "kinds")));
+        json_array_append_new(told, told_clash(r, s->saving.body, clash, json_object_get(report, "kinds"), taken));
     json_object_set_new(r->reply, "clashes", report ? json_incref(told) : json_null());
     json_decref(told);
     if (json_array_size(clashes))

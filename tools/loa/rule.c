@@ -14,7 +14,14 @@ static void tell_warnings(const struct call *call, const json_t *answer)
     size_t i;
     for (size_t k = 0; k < 2; k++)
         json_array_foreach((json_t *)(uintptr_t)answer_at(answer, lists[k]), i, value)
-            warn(call, json_is_string(value) ? json_string_value(value) : answer_text(value, "sentence", "?"));
+        {
+            /* Two rules may say bulletins of one title: the id tells them apart. */
+            char *text = json_is_string(value) ? xasprintf("%s", json_string_value(value))
+                                               : xasprintf("%s [%s]", answer_text(value, "sentence", "?"),
+                                                           answer_text(value, "rule", "?"));
+            warn(call, text);
+            free(text);
+        }
 }
 
 /* Send it; the id for people, the whole answer with --json. */

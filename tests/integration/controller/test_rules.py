@@ -162,12 +162,23 @@ class Rules(unittest.TestCase):
         self.assertEqual(self.w.call("GET", "rules/khong").status, 404)
         moved = self.add("sau", **more, on_clash="after")
         self.assertEqual((moved["times"], moved["way"]), (["15:25"], "after"))
+        self.assertEqual(moved["clashes"][0]["sentence"],
+                         "15:20-15:25 trùng với 'Tin huyện' (ưu tiên) trên 2 cụm loa, các ngày thứ Hai; đã dời sang 15:25")
         self.w.want(200, "DELETE", "rules/sau")
         self.add("thay", **more, until=self.day(20), on_clash="replace")
         other = self.w.get("rules/tin-huyen")
         self.assertTrue(other["except"] and all(datetime.date.fromisoformat(d).isoweekday() == 1 for d in other["except"]))
         self.assertEqual(self.w.want(200, "POST", "rules/tin-huyen/undo").get("except"), None)
         self.assertTrue(self.w.want(200, "PATCH", "rules/thay", {"show_ms": 660000})["clashes"])
+        # Days that are no weekly pattern are told as dates.
+        self.add("hang-ngay", times=["16:20"], areas=["a002"], show_ms=600000)
+        market = self.add("phien-cho", when="lunar_days", lunar_days=[2, 7, 12, 17, 22, 27], times=["16:20"], areas=["a002"], show_ms=600000)
+        clash = market["clashes"][0]
+        day = ", ".join("/".join(reversed(d.split("-"))) for d in clash["days"][:3])
+        self.assertEqual(clash["rule"], "hang-ngay")
+        self.assertTrue(clash["sentence"].endswith(f", ngày {day} và {clash['n_days'] - 3} ngày khác"), clash["sentence"])
+        for id in ("hang-ngay", "phien-cho"):
+            self.w.want(200, "DELETE", f"rules/{id}")
 
     def test_clashes_that_are_far_away_are_found(self):
         """Two that meet once in a year, and one that begins in two years: whichever is saved last is told."""
