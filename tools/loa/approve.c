@@ -129,8 +129,11 @@ static int read_era(const struct call *call, struct client *client, int64_t *ret
 }
 
 /* The end of what was done, in one sentence: the last day on which it holds. */
-static void say_approved(const struct call *call, const struct approval *approval)
+static void say_approved(const struct call *call, const json_t *answer, const struct approval *approval)
 {
+    json_t *warning;
+    size_t n;
+    json_array_foreach(answer_at(answer, "warnings"), n, warning) warn(call, json_string_value(warning));
     struct zone *zone = NULL;
     char day[32];
     when_format_utc(approval->until_ms - 1, day);
@@ -170,9 +173,10 @@ static int sign_and_send(const struct call *call, struct client *client, const s
         r = refuse(call, "%s", why.text);
     } else {
         r = EXIT_OK;
-        print_value(call, answer);
-        if (!call->json)
-            say_approved(call, approval);
+        if (call->json)
+            print_value(call, answer);
+        else
+            say_approved(call, answer, approval);
     }
     json_decref(answer);
     free(sealed);

@@ -192,10 +192,14 @@ static int read_option(struct call *call, int argc, char **argv, int *i)
 static int check(struct call *call)
 {
     const struct cli_command *c = call->command;
-    char usage[160];
-    for (const struct option_spec *o = c->options; o && o->name; o++)
+    char usage[160], lacks[320] = "";
+    size_t len = 0;
+    for (const struct option_spec *o = c->options; o && o->name && len < sizeof(lacks); o++)
         if (o->required && !call_option(call, o->name))
-            return misused(call, "--%s %s is required", o->name, o->value ? o->value : "");
+            len += (size_t)snprintf(lacks + len, sizeof(lacks) - len, "%s--%s%s%s", len ? ", " : "", o->name,
+                                    o->value ? " " : "", o->value ? o->value : "");
+    if (len > 0)
+        return misused(call, "missing, and required: %s", lacks);
     if (call->n_args < c->min_args)
         return misused(call, "too few arguments; right would be: %s", usage_of(c, usage));
     if (call->n_args > c->max_args)

@@ -52,6 +52,28 @@ static int put_texts(const struct call *call, const char *option, const char *me
     return EXIT_OK;
 }
 
+/* "5:00,17h30" as the API writes them */
+static int put_times(const struct call *call, const char *option, json_t *rule)
+{
+    json_t *list = option_list(call, option), *times = json_array(), *value;
+    size_t i;
+    int r = EXIT_OK;
+    json_array_foreach(list, i, value)
+    {
+        char text[16];
+        if (r == EXIT_OK && !when_time(json_string_value(value), text))
+            r = misused(call, "--%s has '%s'; right would be times such as 05:00 or 17:30, separated by commas", option,
+                        json_string_value(value));
+        if (r == EXIT_OK)
+            json_array_append_new(times, json_string(text));
+    }
+    if (list && r == EXIT_OK)
+        json_object_set(rule, "times", times);
+    json_decref(times);
+    json_decref(list);
+    return r;
+}
+
 /* "1,15,-1" as numbers */
 static int put_numbers(const struct call *call, const char *option, const char *member, json_t *rule)
 {
@@ -121,13 +143,15 @@ static int put_kind(const struct call *call, const char *when, json_t *rule)
     json_object_set_new(rule, "when", json_string(when));
     put_texts(call, "weekdays", "weekdays", rule);
     add_ranges(call, "lunar-dates", "lunar_dates", true, call_option(call, "leap"), rule);
-    put_texts(call, "daily", "times", rule);
-    put_texts(call, "at", "times", rule);
     if (call_option(call, "on-holidays") && strcmp(call_option(call, "on-holidays"), "all") != 0)
         put_texts(call, "on-holidays", "calendar_days", rule);
     if (call_option(call, "anchor"))
         json_object_set_new(rule, "anchor", json_string(call_option(call, "anchor")));
-    int r = put_numbers(call, "nth", "nths", rule);
+    int r = put_times(call, "daily", rule);
+    if (r == EXIT_OK)
+        r = put_times(call, "at", rule);
+    if (r == EXIT_OK)
+        r = put_numbers(call, "nth", "nths", rule);
     if (r == EXIT_OK)
         r = put_numbers(call, "month-days", "month_days", rule);
     if (r == EXIT_OK)
@@ -148,7 +172,7 @@ static int put_when(const struct call *call, bool whole, json_t *rule)
         return misused(call, "one of --once, --daily, --weekdays, --month-days, --every, --lunar-days, --lunar-dates "
                              "and --on-holidays would be right");
     if (!when)
-        return put_texts(call, "at", "times", rule);
+        return put_times(call, "at", rule);
     if (strcmp(when, "once") == 0) {
         if (call_option(call, "from") || call_option(call, "until"))
             return misused(call, "--from and --until belong to --daily and all that comes again");

@@ -140,3 +140,15 @@ bool when_on_the_clock(const char *utc, char ret[32])
     ret[19] = '\0';
     return true;
 }
+
+bool when_time(const char *text, char ret[16])
+{
+    int32_t second;
+    size_t hour = strspn(text, "0123456789");
+    const char *rest = text + hour;
+    bool h = *rest == 'h' || *rest == 'H';
+    if (hour < 1 || hour > 2 || strlen(rest) > 6 || (!h && *rest != ':'))
+        return false;
+    snprintf(ret, 16, "%s%.*s:%s", hour == 1 ? "0" : "", (int)hour, text, h && !rest[1] ? "00" : rest + 1);
+    return civil_parse_time(ret, &second) == 0;
+}

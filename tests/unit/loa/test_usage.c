@@ -104,8 +104,10 @@ static const struct wrong wrongs[] = {
     {"--frob status", 2, "--frob"},
     {"--json=1 status", 2, "takes no value"},
     {"status x", 2, "right would be: loa status\n"},
-    {"bulletin add", 2, "--title TEXT is required\n"},
+    {"bulletin add", 2, "missing, and required: --title TEXT, --category TEXT, --answerable NAME, --content"},
     {"rule add --bulletin " HASH " --area a000 --once +10d", 2, "+10d"},
+    {"rule add --bulletin " HASH " --area a000 --daily 5:00,25:00", 2, "--daily has '25:00'; right would be"},
+    {"rule add --bulletin " HASH " --area a000 --weekdays mon --at sáng", 2, "--at has 'sáng'"},
     {"rule add --bulletin " HASH " --area a000 --once +10s --zone No/Where", 2, "No/Where"},
     {"receipts --url https://localhost:1 --token-file tok", 1, "cannot connect"},
     {"status --url https://localhost:1 --token-file tok --ca missing.pem", 1, "missing.pem"},
@@ -114,7 +116,7 @@ static const struct wrong wrongs[] = {
 /* The same in Vietnamese, which is what is said unless --lang en is given. */
 static const struct wrong wrongs_vi[] = {
     {"keys new", 2, "thiếu đối số; cách viết đúng: loa keys new FILE"},
-    {"bulletin add", 2, "thiếu --title TEXT"},
+    {"bulletin add", 2, "thiếu (bắt buộc phải có): --title TEXT, --category"},
     {"nonsense", 2, "không có lệnh 'nonsense'"},
     {"receipts", 2, "chưa có địa chỉ máy chủ"},
     {"receipts --url https://localhost:1 --token-file tok", 1, "không kết nối được với máy chủ"},

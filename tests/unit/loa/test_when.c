@@ -104,10 +104,28 @@ static void test_format(void **state)
     assert_string_equal(text, "1969-12-31T23:59:59.999Z");
 }
 
+static void test_time(void **state)
+{
+    (void)state;
+    static const char *const good[][2] = {{"5:00", "05:00"},  {"05:00", "05:00"}, {"5h00", "05:00"},
+                                          {"17H30", "17:30"}, {"5h", "05:00"},    {"05:00:30", "05:00:30"},
+                                          {"0:00", "00:00"}};
+    static const char *const bad[] = {"",      "5",    "h",      ":30",        "25:00", "5:60",   "5:0",
+                                      "05.00", "sáng", "005:00", "5h30:00:00", "-1:00", "5:00pm", "5h3"};
+    char text[16];
+    for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+        assert_true(when_time(good[i][0], text));
+        assert_string_equal(text, good[i][1]);
+    }
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        if (when_time(bad[i], text))
+            fail_msg("'%s' was taken", bad[i]);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_parse), cmocka_unit_test(test_on_the_clock),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_parse),  cmocka_unit_test(test_on_the_clock),
                                        cmocka_unit_test(test_refuse), cmocka_unit_test(test_relative),
-                                       cmocka_unit_test(test_format)};
+                                       cmocka_unit_test(test_format), cmocka_unit_test(test_time)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
