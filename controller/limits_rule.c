@@ -8,6 +8,7 @@
 #include "controller/planner.h"
 #include "controller/rules.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -150,6 +151,7 @@ static int64_t used(const struct check *check, const struct place *place, enum l
 static int check_number(const struct check *check, const struct place *place, enum limit_what what,
                         enum limit_action action)
 {
+    static_assert(LIMITS == 6, "a new kind of limit that has a number needs its sentence");
     static const enum word words[LIMITS] = {[LIMIT_SESSIONS_PER_DAY] = WORD_LIMIT_SESSIONS,
                                             [LIMIT_MINUTES_PER_SESSION] = WORD_LIMIT_SESSION_MINUTES,
                                             [LIMIT_MINUTES_PER_DAY] = WORD_LIMIT_MINUTES};

@@ -1,6 +1,7 @@
 /* compile_lay.c - occurrences of the rules that hold for a device, day by day, in their parts, as limits allow. */
 #include "playlists/compile_set.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -51,6 +52,7 @@ static void gather(struct lay *lay)
 
 /* --- limits --- */
 
+static_assert(LIMITS == 6, "a new kind of limit needs its problem; a ceiling is the device's own to keep");
 static const enum problem_what problem_of[LIMITS] = {
     [LIMIT_QUIET_HOURS] = PROBLEM_QUIET_HOURS,
     [LIMIT_SESSIONS_PER_DAY] = PROBLEM_LIMIT_SESSIONS,
