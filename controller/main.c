@@ -28,10 +28,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const char usage[] = "usage: loa-controller --config FILE [--check]\n"
-                            "       loa-controller --config FILE token add --unit AREA --role ROLE [--note TEXT]\n"
-                            "       loa-controller --help | --version\n"
-                            "ROLE: viewer, technician, operator, approver, admin\n";
+static const char usage[] =
+    "loa-controller: máy chủ điều khiển trung tâm: API, trang điều hành, lịch phát của mọi thiết bị.\n"
+    "loa-controller: the controller: the API, the console, every device's playlist.\n"
+    "\n"
+    "  loa-controller --config FILE           chạy đến khi nhận SIGTERM / run until SIGTERM\n"
+    "  loa-controller --config FILE --check   chỉ kiểm tra cấu hình / read the configuration, then end\n"
+    "  loa-controller --config FILE token add --unit AREA --role ROLE [--note TEXT]\n"
+    "                                         cấp mã truy cập / make a token\n"
+    "  loa-controller --help | --version\n"
+    "ROLE: viewer, technician, operator, approver, admin\n";
 
 struct arguments {
     const char *config, *unit, *role, *note;
@@ -336,7 +342,7 @@ int main(int argc, char **argv)
     else if (signer_load(p.settings.scheduler_key, &p.c.scheduler, &why) < 0 || check(&p, &why) < 0)
         code = say(&why);
     else if (args.check)
-        code = 0;
+        code = printf("%s: cấu hình đúng / correct\n", args.config) < 0;
     else
         code = run(&p);
     signer_wipe(&p.c.scheduler);

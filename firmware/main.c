@@ -35,12 +35,15 @@ struct program {
 
 static void usage(FILE *out)
 {
-    fputs("loa-agent --config agent.cfg --site site.cfg [--check]\n"
-          "  --config FILE  who this device is: id, vault, link, roots, key\n"
-          "  --site FILE    how the box is wired: sound card, buses, amplifiers, signs\n"
-          "  --check        read and check both, say what is wrong, stop\n"
+    fputs("loa-agent: phần mềm trên thiết bị: giữ lịch phát, phát ra loa và bảng tin.\n"
+          "loa-agent: the software of a device: keeps its playlist, plays to loudspeakers and boards.\n"
+          "\n"
+          "  loa-agent --config FILE --site FILE [--check]\n"
+          "  --config FILE  thiết bị này là ai / who this device is: id, vault, link, roots, key\n"
+          "  --site FILE    hộp được đấu nối thế nào / how the box is wired: sound card, buses, amplifiers, signs\n"
+          "  --check        chỉ kiểm tra hai tệp / read and check both, say what is wrong, stop\n"
           "  --version, --help\n"
-          "firmware/README.md describes both files.\n",
+          "Hai tệp được mô tả trong / both files are described in: firmware/README.md\n",
           out);
 }
 
@@ -167,7 +170,7 @@ int main(int argc, char **argv)
         if (r < 0)
             fprintf(stderr, "loa-agent: %s\n", why.text);
         else
-            puts("loa-agent: both files are right");
+            puts("loa-agent: cấu hình đúng / both files are right");
         return r < 0 ? EXIT_USE : EXIT_SUCCESS;
     }
     log_setup("loa-agent", program.settings.log);
