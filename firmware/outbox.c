@@ -166,7 +166,7 @@ static int64_t hand_over(struct outbox *outbox, enum outbox_kind kind, int64_t n
             outbox->all.left -= 1000;
         }
     }
-    sqlite3_finalize(stmt);
+    sql_done(stmt);
     return r;
 }
 
@@ -332,7 +332,7 @@ static bool sweep_lane(struct outbox *outbox, enum outbox_kind kind, int64_t bef
         upto = sqlite3_column_int64(stmt, 0);
         rows++;
     }
-    sqlite3_finalize(stmt);
+    sql_done(stmt);
     return rows > 0 && sql_run(db, "DELETE FROM outbox WHERE kind=? AND n<=?", "ii", (int64_t)kind, upto) == 0 &&
            rows == SWEEP_ROWS;
 }

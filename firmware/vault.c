@@ -119,7 +119,7 @@ int vault_document(struct vault *vault, enum doc_type type, struct vault_documen
         memcpy(ret->sealed, sqlite3_column_blob(stmt, 3), ret->len);
         r = 0;
     }
-    sqlite3_finalize(stmt);
+    sql_done(stmt);
     return r;
 }
 
@@ -152,7 +152,7 @@ void vault_held(struct vault *vault, enum doc_type type, struct held_version *re
         ret_held->floor_era = sqlite3_column_int64(stmt, 2);
         ret_held->floor_ver = sqlite3_column_int64(stmt, 3);
     }
-    sqlite3_finalize(stmt);
+    sql_done(stmt);
 }
 
 int vault_raise_floor(struct vault *vault, enum doc_type type, int64_t era, int64_t ver)
@@ -230,7 +230,7 @@ void vault_waiting(struct vault *vault, vault_waiting_fn each, void *arg)
         n++;
     }
     bool whole = stmt && vault->depth == 0; /* what a transaction took away may come back */
-    whole &= sqlite3_finalize(stmt) == SQLITE_OK;
+    whole &= sql_done(stmt) == SQLITE_OK;
     vault->none_waits = whole && n == 0;
     for (size_t i = 0; i < n; i++) {
         each(arg, rows[i].type, rows[i].sealed.data, rows[i].sealed.len);
@@ -293,7 +293,7 @@ int vault_command_answered(struct vault *vault, const char *id, bool *ret_ok, ch
         snprintf(ret_detail, VAULT_ANSWER_MAX, "%s", (const char *)sqlite3_column_text(stmt, 1));
         r = 0;
     }
-    sqlite3_finalize(stmt);
+    sql_done(stmt);
     return r;
 }
 
@@ -319,7 +319,7 @@ void vault_load_ledger(struct vault *vault, struct ledger *ret_ledger)
     if (stmt && sqlite3_step(stmt) == SQLITE_ROW &&
         ledger_read(sqlite3_column_blob(stmt, 0), (size_t)sqlite3_column_bytes(stmt, 0), ret_ledger) < 0)
         log_err("vault", "ledger is of an unknown format; begins anew, what was on may play again");
-    sqlite3_finalize(stmt);
+    sql_done(stmt);
 }
 
 int vault_save_timekeeper(struct vault *vault, const struct timekeeper *tk)
@@ -338,7 +338,7 @@ void vault_load_timekeeper(struct vault *vault, struct timekeeper *ret_tk)
     if (stmt && sqlite3_step(stmt) == SQLITE_ROW &&
         timekeeper_read(sqlite3_column_blob(stmt, 0), (size_t)sqlite3_column_bytes(stmt, 0), ret_tk) < 0)
         log_warn("vault", "stored time is of an unknown format; time is not trusted until somebody vouches for it");
-    sqlite3_finalize(stmt);
+    sql_done(stmt);
 }
 
 int vault_airing_save(struct vault *vault, const struct airing *a)
@@ -369,7 +369,7 @@ static int read_airing(sqlite3_stmt *stmt, struct airing *ret)
         snprintf(ret->exempt, sizeof(ret->exempt), "%s", exempt ? exempt : "");
         r = 0;
     }
-    sqlite3_finalize(stmt);
+    sql_done(stmt);
     return r;
 }
 
@@ -396,7 +396,7 @@ int vault_airing_evidence(struct vault *vault, uint64_t key, void *ret_evidence,
         memcpy(ret_evidence, sqlite3_column_blob(stmt, 0), size);
         r = 0;
     }
-    sqlite3_finalize(stmt);
+    sql_done(stmt);
     return r;
 }
 

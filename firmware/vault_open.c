@@ -74,7 +74,7 @@ static int load_meta(struct vault *vault, int64_t now_ms, struct complaint *why)
     sqlite3_stmt *stmt = sql_query(vault->db, "SELECT value FROM meta WHERE name='store'", "");
     if (stmt && sqlite3_step(stmt) == SQLITE_ROW)
         snprintf(vault->store, sizeof(vault->store), "%s", (const char *)sqlite3_column_text(stmt, 0));
-    sqlite3_finalize(stmt);
+    sql_done(stmt);
     vault->welcomed = sql_number(vault->db, 0, "SELECT value FROM meta WHERE name='welcomed'", "") != 0;
     vault->up_reserved = sql_number(vault->db, 0, "SELECT value FROM meta WHERE name='up'", "");
     vault->up_last = vault->up_reserved;
@@ -94,7 +94,7 @@ static int check_whole(sqlite3 *db, bool suspect)
                 : SQLITE_CORRUPT;
     if (sqlite3_errcode(db) == SQLITE_IOERR)
         r = SQLITE_IOERR;
-    sqlite3_finalize(stmt);
+    sql_done(stmt);
     return r;
 }
 
@@ -128,7 +128,7 @@ static int open_file(const char *path, bool suspect, sqlite3 **ret_db, struct co
     else if ((r = check_whole(db, suspect)) != SQLITE_OK)
         complain(why, ERR_STORE, "%s: is damaged", path);
     if (r != SQLITE_OK) {
-        sqlite3_close(db);
+        sql_close(db);
         db = NULL;
     }
     *ret_db = db;
@@ -326,7 +326,7 @@ void vault_close(struct vault *vault)
 {
     if (!vault)
         return;
-    sqlite3_close(vault->db);
+    sql_close(vault->db);
     if (vault->dir_fd >= 0)
         close(vault->dir_fd);
     free(vault->dir);
@@ -360,10 +360,10 @@ int vault_mend(struct vault *vault)
     if (code == SQLITE_OK) /* a log that fills the disk leaves no room for the trial */
         sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
     if (code != SQLITE_OK || !can_be_written(db)) {
-        sqlite3_close(db);
+        sql_close(db);
         return ERR_STORE;
     }
-    sqlite3_close(vault->db);
+    sql_close(vault->db);
     vault->db = db;
     sqlite3_wal_hook(vault->db, on_logged, vault);
     vault->copy = vault->ill = vault->none_waits = false;

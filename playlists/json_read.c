@@ -32,15 +32,19 @@ static struct json_value *around(struct reader *r)
     return r->depth > 0 ? &r->values[r->open[r->depth - 1]] : NULL;
 }
 
+static void make_room(struct reader *r, uint32_t cap)
+{
+    struct json_value *grown = realloc(r->values, cap * sizeof(*grown));
+    if (!grown)
+        abort();
+    r->values = grown;
+    r->cap = cap;
+}
+
 static struct json_value *add(struct reader *r, enum json_kind kind)
 {
-    if (r->n == r->cap) {
-        r->cap *= 2;
-        struct json_value *grown = realloc(r->values, r->cap * sizeof(*grown));
-        if (!grown)
-            abort();
-        r->values = grown;
-    }
+    if (r->n == r->cap)
+        make_room(r, r->cap * 2);
     struct json_value *value = &r->values[r->n++];
     *value = (struct json_value){.kind = kind, .next = r->n};
     return value;
@@ -307,8 +311,7 @@ int json_read(const char *text, size_t len, int max_depth, struct arena *arena, 
         wrong = "a text has half of a surrogate pair";
     if (wrong)
         return refuse(&r, wrong, 0, why);
-    r.cap = (uint32_t)(len / BYTES_EACH + 16);
-    r.values = xcalloc(r.cap, sizeof(*r.values));
+    make_room(&r, (uint32_t)(len / BYTES_EACH + 16));
     r.open = xcalloc((size_t)max_depth, sizeof(*r.open));
     int err = parse(&r, why);
     free(r.open);

@@ -25,8 +25,8 @@ enum {
     SIGNATURE_TEXT = 86, /* 64 bytes in base64url */
     KEY_TEXT = 43,       /* 32 bytes in base64url */
     KEY_FILE_MAX = 4096,
-    INFLATE_STEP = 16384,
-    RAW_WINDOW = -15, /* raw DEFLATE, 32 KiB window (RFC 1951) */
+    INFLATE_RATIO = 8, /* what a playlist grows to, so that room is seldom made twice */
+    RAW_WINDOW = -15,  /* raw DEFLATE, 32 KiB window (RFC 1951) */
     DEFLATE_BITS_MIN = 10,
     DEFLATE_LEVEL_MAX = 9,
     DEFLATE_AHEAD = 262, /* bytes of its window that zlib does not look back at */
@@ -118,20 +118,19 @@ static enum refusal inflate_into(const unsigned char *data, size_t len, struct b
     z_stream z = {.next_in = (unsigned char *)(uintptr_t)data, .avail_in = (unsigned)len};
     if (inflateInit2(&z, RAW_WINDOW) != Z_OK)
         abort();
+    const size_t step = len * INFLATE_RATIO + 1;
     size_t before = ret->len;
-    unsigned char chunk[INFLATE_STEP];
     int status;
     enum refusal refusal = REFUSAL_NONE;
     do {
-        z.next_out = chunk;
-        z.avail_out = sizeof(chunk);
+        z.next_out = buf_room(ret, step);
+        z.avail_out = (unsigned)step;
         status = inflate(&z, Z_NO_FLUSH);
+        ret->len += step - z.avail_out;
         if (status != Z_OK && status != Z_STREAM_END)
             refusal = REFUSAL_FORMAT;
-        else if (ret->len - before + (sizeof(chunk) - z.avail_out) > DOC_INFLATED_MAX)
+        else if (ret->len - before > DOC_INFLATED_MAX)
             refusal = REFUSAL_TOO_LARGE;
-        else
-            buf_put(ret, chunk, sizeof(chunk) - z.avail_out);
     } while (refusal == REFUSAL_NONE && status != Z_STREAM_END);
     if (refusal == REFUSAL_NONE && z.avail_in > 0)
         refusal = REFUSAL_FORMAT;
@@ -164,10 +163,9 @@ static enum refusal read_payload(const struct parts *parts, bool deflated, struc
     else
         buf_put(ret, bytes, (size_t)len);
     free(bytes);
-    if (refusal) {
+    if (refusal)
         ret->len = before;
-        buf_put(ret, "", 0);
-    }
+    buf_put(ret, "", 0); /* terminated either way */
     return refusal;
 }
 

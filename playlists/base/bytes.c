@@ -79,20 +79,23 @@ char *b64url_encode(const void *data, size_t len)
     return text;
 }
 
-/* libsodium takes some bytes above 0x7F for digits, so the alphabet is checked before. */
-static bool is_b64url(const char *text, size_t len)
+/* libsodium takes some bytes above 0x7F for digits. What it does below is right. */
+static bool is_ascii(const char *text, size_t len)
 {
-    bool all = true;
-    for (size_t i = 0; i < len; i++) {
-        unsigned char c = (unsigned char)text[i], low = c | 0x20;
-        all &= (low >= 'a' && low <= 'z') | (c >= '0' && c <= '9') | (c == '-') | (c == '_');
+    uint64_t bits = 0, word;
+    size_t at = 0;
+    for (; at + sizeof(word) <= len; at += sizeof(word)) {
+        memcpy(&word, text + at, sizeof(word));
+        bits |= word;
     }
-    return all;
+    for (; at < len; at++)
+        bits |= (unsigned char)text[at];
+    return (bits & UINT64_C(0x8080808080808080)) == 0;
 }
 
 int b64url_decode(const char *text, size_t text_len, void *ret_data, size_t cap)
 {
-    if (!is_b64url(text, text_len))
+    if (!is_ascii(text, text_len))
         return ERR_FORMAT;
     if (text_len / 4 * 3 + text_len % 4 > cap + 1 && text_len / 4 * 3 > cap)
         return ERR_LIMIT;
@@ -105,7 +108,7 @@ int b64url_decode(const char *text, size_t text_len, void *ret_data, size_t cap)
     return (int)len;
 }
 
-void buf_put(struct buf *buf, const void *data, size_t len)
+uint8_t *buf_room(struct buf *buf, size_t len)
 {
     if (buf->len + len + 1 > buf->cap) {
         size_t cap = buf->cap ? buf->cap : 256;
@@ -117,8 +120,14 @@ void buf_put(struct buf *buf, const void *data, size_t len)
         buf->data = grown;
         buf->cap = cap;
     }
+    return buf->data + buf->len;
+}
+
+void buf_put(struct buf *buf, const void *data, size_t len)
+{
+    uint8_t *room = buf_room(buf, len);
     if (len)
-        memcpy(buf->data + buf->len, data, len);
+        memcpy(room, data, len);
     buf->len += len;
     buf->data[buf->len] = '\0';
 }
@@ -171,6 +180,9 @@ struct arena {
     size_t used, cap;           /* of the newest */
 };
 
+/* Each chunk is twice the one before: few of them, and little is left over. */
+enum { CHUNK_MIN = 4096, CHUNK_MAX = 65536 };
+
 struct arena *arena_new(void)
 {
     return xcalloc(1, sizeof(struct arena));
@@ -180,7 +192,11 @@ void *arena_alloc(struct arena *arena, size_t size)
 {
     size = (size + alignof(max_align_t) - 1) & ~(alignof(max_align_t) - 1);
     if (!arena->chunks || arena->used + size > arena->cap) {
-        size_t cap = size > 4096 ? size : 4096;
+        size_t cap = arena->cap ? arena->cap * 2 : CHUNK_MIN;
+        if (cap > CHUNK_MAX)
+            cap = CHUNK_MAX;
+        if (cap < size)
+            cap = size;
         struct arena_chunk *chunk = xcalloc(1, sizeof(*chunk) + cap);
         chunk->next = arena->chunks;
         arena->chunks = chunk;

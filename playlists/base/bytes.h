@@ -34,6 +34,7 @@ struct buf {
     size_t cap;
 };
 void buf_put(struct buf *buf, const void *data, size_t len);
+uint8_t *buf_room(struct buf *buf, size_t len); /* makes room behind the end for as many; then add to buf->len */
 void buf_putf(struct buf *buf, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 const char *buf_text(struct buf *buf);    /* terminated view; valid until the next change */
 void buf_drop(struct buf *buf, size_t n); /* drop n bytes from the front */
