@@ -5,6 +5,7 @@
 #include "firmware/refusals.h"
 #include "playlists/base/log.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +19,9 @@ struct belief {
     struct hash hash;
 };
 
-enum { BELIEFS = DOC_PLAYLIST + 1 }; /* trust, keys, config, playlist: each vouches for the next */
+/* What is believed until something newer comes; each vouches for the next. They index the arrays below. */
+enum { BELIEFS = DOC_PLAYLIST + 1 };
+static_assert(DOC_TRUST == 0 && DOC_KEYS == 1 && DOC_CONFIG == 2 && DOC_PLAYLIST == 3, "the beliefs come first");
 
 struct courier {
     struct vault *vault;
@@ -97,11 +100,16 @@ static bool unproven(enum refusal refusal)
            refusal == REFUSAL_UNKNOWN_KEY || refusal == REFUSAL_SIGNATURE || refusal == REFUSAL_TOO_LARGE;
 }
 
+static bool is_belief(enum doc_type type)
+{
+    return (int)type < BELIEFS;
+}
+
 static enum allowance allowance_of(enum doc_type type, bool vouched)
 {
     if (vouched)
         return ALLOW_VOUCHED;
-    return type <= DOC_PLAYLIST ? ALLOW_RETAINED : ALLOW_PASSING;
+    return is_belief(type) ? ALLOW_RETAINED : ALLOW_PASSING;
 }
 
 static bool may_spend(struct courier *courier, enum doc_type type, bool vouched)
@@ -306,12 +314,12 @@ static void take_command(struct courier *courier, const struct parcel *parcel)
 static bool take(struct courier *courier, struct parcel *parcel)
 {
     struct held_version held = {0};
-    if (parcel->type <= DOC_PLAYLIST)
+    if (is_belief(parcel->type))
         vault_held(courier->vault, parcel->type, &held);
     else if (parcel->type == DOC_WELCOME)
         held = (struct held_version){.era = courier->nonce.era, .ver = courier->nonce.ver};
     enum refusal refusal = judge(courier, parcel, &held);
-    if (refusal == REFUSAL_NONE && parcel->type > DOC_PLAYLIST &&
+    if (refusal == REFUSAL_NONE && !is_belief(parcel->type) &&
         !nonce_quoted(&courier->nonce, parcel->type, parcel->doc)) {
         refusal = REFUSAL_NONCE;
         complain(&parcel->why, ERR_STATE, "it quotes another session than this one");
@@ -348,7 +356,7 @@ static void take_waiting(void *arg, enum doc_type type, const void *sealed, size
 {
     struct courier *courier = arg;
     struct hash hash = hash_of(sealed, len);
-    if (type <= DOC_PLAYLIST || type == DOC_WELCOME)
+    if (is_belief(type) || type == DOC_WELCOME)
         take_sealed(courier, type, sealed, len, &hash);
 }
 
