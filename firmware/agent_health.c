@@ -42,11 +42,12 @@ static void watch_part(struct agent *agent, struct part_told *told, bool is_sign
         log_info("bus", "%s answers again", now->name);
         agent_event(agent, "reachable", now->name, "it answers again");
     }
-    if (!away && now->faulty && !told->faulty) {
+    if (!away && now->faulty && (!told->faulty || (now->faults & ~told->faults))) {
         log_warn("bus", "%s: %s", now->name, now->problem);
         agent_event(agent, is_sign ? "sign_fault" : "amplifier_fault", now->name, "%s", now->problem);
     }
-    *told = (struct part_told){.known = true, .reachable = !away, .faulty = !away && now->faulty};
+    *told = (struct part_told){
+        .known = true, .reachable = !away, .faulty = !away && now->faulty, .faults = away ? 0 : now->faults};
 }
 
 void agent_card(void *arg, bool healthy, int error)

@@ -42,6 +42,7 @@ struct event_damper {
 /* How one part was when it was last told. */
 struct part_told {
     bool known, reachable, faulty;
+    uint64_t faults; /* a new one is told while others stand */
 };
 
 struct agent {

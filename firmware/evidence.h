@@ -38,11 +38,16 @@ struct airing_evidence {
 };
 
 /* How one amplifier or sign is, for health and events. */
+/* Bits of part_report.faults beside those of the profile's fault points, which are 32 at most. */
+#define FAULT_CONTRADICTED (UINT64_C(1) << 32) /* meter and relay disagree */
+#define FAULT_NOT_SHOWN    (UINT64_C(1) << 33) /* a sign does not show what it should */
+
 struct part_report {
     const char *name; /* borrowed */
     bool reachable;
     int64_t since_elapsed_ms; /* since when it is (un)reachable */
     bool faulty;              /* fault points are set, or it does not do what is wanted */
+    uint64_t faults;          /* which: a bit each (FAULT_* above the points'); 0: none */
     bool has_temperature, has_level;
     double temperature_c, level_db;
     char problem[240]; /* one sentence; empty when all is well */

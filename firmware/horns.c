@@ -298,6 +298,7 @@ static void add_mains(const struct horns *horns, size_t index, struct part_repor
     char problem[sizeof(ret->problem)];
     if (mains_contradiction(horns->mains, index, problem, sizeof(problem))) {
         ret->faulty = true;
+        ret->faults |= FAULT_CONTRADICTED;
         snprintf(ret->problem, sizeof(ret->problem), "%s", problem);
     }
 }
@@ -314,6 +315,7 @@ void horns_report(const struct horns *horns, size_t index, struct part_report *r
                                 .reachable = status.reachable,
                                 .since_elapsed_ms = status.reachable_elapsed_ms,
                                 .faulty = status.faults != 0,
+                                .faults = status.faults,
                                 .has_temperature = status.temperature.valid,
                                 .temperature_c = status.temperature.value,
                                 .has_level = status.output_level.valid,

@@ -205,6 +205,7 @@ void panels_report(const struct panels *panels, size_t index, struct part_report
     *ret = (struct part_report){.name = panels->site->signs[index].name,
                                 .reachable = status.reachable,
                                 .since_elapsed_ms = status.reachable_elapsed_ms,
-                                .faulty = status.phase == SIGN_FAILED || status.faults != 0};
+                                .faulty = status.phase == SIGN_FAILED || status.faults != 0,
+                                .faults = status.faults | (status.phase == SIGN_FAILED ? FAULT_NOT_SHOWN : 0)};
     snprintf(ret->problem, sizeof(ret->problem), "%s", status.problem);
 }
