@@ -105,16 +105,10 @@ static bool is_belief(enum doc_type type)
     return (int)type < BELIEFS;
 }
 
-static enum allowance allowance_of(enum doc_type type, bool vouched)
-{
-    if (vouched)
-        return ALLOW_VOUCHED;
-    return is_belief(type) ? ALLOW_RETAINED : ALLOW_PASSING;
-}
-
 static bool may_spend(struct courier *courier, enum doc_type type, bool vouched)
 {
-    return refusals_may_spend(&courier->refusals, allowance_of(type, vouched), courier->now->elapsed_ms);
+    enum allowance allowance = vouched ? ALLOW_VOUCHED : is_belief(type) ? ALLOW_RETAINED : ALLOW_PASSING;
+    return refusals_may_spend(&courier->refusals, allowance, courier->now->elapsed_ms);
 }
 
 static void tell(struct courier *courier, enum doc_type type, const struct hash *hash, const char *reason,
