@@ -1,8 +1,8 @@
 /* codec.h - one table drives decoding, limits and encoding of a JSON document, so that the three cannot disagree.
  *
- * Internal to playlists/ (document_tables.h says where the tables are); tests read the tables to compare them with WIRE.md. Pure; any
- * thread. Members stand in the table's order when encoded. An optional scalar that is 0, false or the first name, an
- * optional text, object or list that is empty, is not written; absent, it is read as that. */
+ * Internal to playlists/ (document_tables.h says where the tables are); tests read the tables to compare them with
+ * WIRE.md. Pure; any thread. Members stand in the table's order when encoded. An optional scalar that is 0, false or
+ * the first name, an optional text, object or list that is empty, is not written; absent, it is read as that. */
 #ifndef LOA_CODEC_H
 #define LOA_CODEC_H
 
