@@ -95,6 +95,51 @@ static size_t list_of(const struct days *days, int64_t ver)
     return SIZE_MAX;
 }
 
+/* Sound is hashed after a start, and ahead of its use, before anything may be heard of it. */
+static bool awaits_check(const struct air_item *items, size_t n, int64_t now_ms)
+{
+    for (size_t i = 0; i < n; i++)
+        if (items[i].unsure && items[i].start_ms <= now_ms + ARBITER_LEAD_MS && now_ms < items[i].end_ms)
+            return true;
+    return false;
+}
+
+/* The list as it was asked with while sounds were being checked. */
+static size_t add_checked_list(struct days *days, size_t list, const struct air_item *items)
+{
+    struct days_plan *plan = &days->plan;
+    const struct sim_list *whole = &plan->lists[list];
+    struct sim_item *copy = arena_alloc(plan->arena, (whole->n + 1) * sizeof(*copy));
+    for (size_t i = 0; i < whole->n; i++) {
+        copy[i] = whole->items[i];
+        size_t at = timetable_find(days->world->agent->timetable, copy[i].air.key);
+        if (at == SIZE_MAX || !items[at].unsure)
+            continue;
+        copy[i].air.blocked = items[at].blocked;
+        copy[i].air.unsure = true;
+        copy[i].air.soon = items[at].soon;
+    }
+    if (plan->n_lists == DAYS_LISTS_MAX)
+        abort();
+    plan->lists[plan->n_lists] = (struct sim_list){.items = copy, .n = whole->n};
+    return plan->n_lists++;
+}
+
+/* What is due waits for its check: true when this question is in the script, with what it knew. The check ends at the
+ * same moment, but what else that moment brings (a step of the clock) may come first. */
+static bool asked_unsure(struct days *days)
+{
+    const struct agent *agent = days->world->agent;
+    size_t n, list = list_of(days, days->ver);
+    const struct air_item *items = timetable_items(agent->timetable, &n);
+    if (list == SIZE_MAX || !awaits_check(items, n, agent->time.now_ms))
+        return false;
+    add_turn(days, (struct sim_turn){.kind = SIM_LIST, .list = add_checked_list(days, list, items)});
+    put_turn(days, (struct sim_turn){.kind = SIM_ASK});
+    put_turn(days, (struct sim_turn){.kind = SIM_LIST, .list = list});
+    return true;
+}
+
 /* The agent has asked its arbiter: with which playlist, and by which time? */
 static void observe(struct days *days)
 {
@@ -116,6 +161,8 @@ static void observe(struct days *days)
     }
     days->known = known;
     days->ahead_ms = ahead_ms;
+    if (asked_unsure(days))
+        return;
     days->n_asked = days->asked_ms == sim_true_ms() ? days->n_asked + 1 : 1;
     days->asked_ms = sim_true_ms();
 }

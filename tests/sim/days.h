@@ -7,7 +7,7 @@
 #include "playlists/simulate.h"
 #include "tests/sim/sim.h"
 
-enum { DAYS_RULES_MAX = 16, DAYS_LISTS_MAX = 48, DAYS_BULLETINS = 5, DAYS_TURNS_MAX = 4000 };
+enum { DAYS_RULES_MAX = 16, DAYS_LISTS_MAX = 400, DAYS_BULLETINS = 5, DAYS_TURNS_MAX = 4000 };
 
 enum days_edit {
     EDIT_ADD,
