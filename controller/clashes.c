@@ -139,6 +139,7 @@ static json_t *look(struct clashes *k, const struct job *job)
     int64_t now_ms = clock_wall_ms();
     timetables_refresh(k->timetables, k->own.store, k->own.zones, now_ms);
     if (rule_build(job->id, job->body, k->own.zones, arena, &rule) == 0) {
+        timetables_learn(k->timetables, k->own.store, &rule);
         size_t n_others = timetables_rules(k->timetables, arena, &others);
         size_t n_bulletins = timetables_bulletins(k->timetables, arena, &bulletins);
         size_t n_devices = devices_of(k, job->body, kinds, arena, &devices);

@@ -42,40 +42,6 @@ static bool names(const json_t *list, const char *id)
     return false;
 }
 
-static void know_bulletin(struct making *m, const char *hash)
-{
-    for (size_t i = 0; hash && i < m->n_bulletins; i++)
-        if (strcmp(m->bulletins[i].hash, hash) == 0)
-            return;
-    char *body = hash ? store_text(m->own.store, "SELECT body FROM bulletins WHERE hash = ?", "s", hash) : NULL;
-    struct bulletin *bulletin = NULL;
-    if (body && bulletin_decode(body, strlen(body), m->arena, &bulletin, NULL) >= 0)
-        m->bulletins[m->n_bulletins++] = (struct compile_bulletin){
-            .hash = arena_strndup(m->arena, hash, strlen(hash)), .size = (int64_t)strlen(body), .bulletin = bulletin};
-    free(body);
-}
-
-/* How many bulletins a rule may name that are not known yet. */
-static size_t could_name(const struct rule *rule)
-{
-    return 3 + (rule->session ? rule->session->n_parts : 0);
-}
-
-static void know_what_it_says(struct making *m, const struct rule *rule)
-{
-    struct compile_bulletin *more = arena_alloc(m->arena, (m->n_bulletins + could_name(rule)) * sizeof(*more));
-    if (m->n_bulletins)
-        memcpy(more, m->bulletins, m->n_bulletins * sizeof(*more));
-    m->bulletins = more;
-    know_bulletin(m, rule->bulletin);
-    for (size_t i = 0; rule->session && i < rule->session->n_parts; i++)
-        know_bulletin(m, rule->session->parts[i].bulletin);
-    if (rule->session) {
-        know_bulletin(m, rule->session->opening);
-        know_bulletin(m, rule->session->closing);
-    }
-}
-
 static void take_draft(struct making *m, const json_t *draft)
 {
     const json_t *id_json = json_object_get(draft, "id");
@@ -83,7 +49,7 @@ static void take_draft(struct making *m, const json_t *draft)
     struct rule rule;
     if (rule_build(id, json_object_get(draft, "body"), m->own.zones, m->arena, &rule) < 0)
         return;
-    know_what_it_says(m, &rule);
+    timetables_learn(m->timetables, m->own.store, &rule);
     size_t at = 0;
     while (at < m->n_rules && strcmp(m->rules[at].id, id) != 0)
         at++;
@@ -101,12 +67,12 @@ static void gather(struct making *m)
     size_t i;
     timetables_refresh(m->timetables, m->own.store, m->own.zones, m->wanted->now_ms);
     size_t n = timetables_rules(m->timetables, m->arena, &stored);
-    m->n_bulletins = timetables_bulletins(m->timetables, m->arena, &m->bulletins);
     m->rules = arena_alloc(m->arena, (n + json_array_size(m->wanted->drafts) + 1) * sizeof(*m->rules));
     for (size_t k = 0; k < n; k++)
         if (!names(m->wanted->without, stored[k].id))
             m->rules[m->n_rules++] = stored[k];
     json_array_foreach(m->wanted->drafts, i, draft) take_draft(m, draft);
+    m->n_bulletins = timetables_bulletins(m->timetables, m->arena, &m->bulletins);
 }
 
 /* --- what the device makes of it --- */

@@ -177,7 +177,7 @@ static void bulletin_changed(struct timetables *t, struct store *store, const ch
 
 /* --- rules --- */
 
-static void know_what_it_says(struct timetables *t, struct store *store, const struct rule *rule)
+void timetables_learn(struct timetables *t, struct store *store, const struct rule *rule)
 {
     const struct session *session = rule->session;
     if (rule->bulletin)
@@ -218,7 +218,7 @@ static void rule_changed(struct timetables *t, struct store *store, struct zones
 {
     struct entry *entry = load_rule(store, zones, id);
     if (entry)
-        know_what_it_says(t, store, &entry->rule);
+        timetables_learn(t, store, &entry->rule);
     struct entry *old = put(&t->rules, id, entry);
     if (t->set)
         compile_set_rule(t->set, id, entry ? &entry->rule : NULL);

@@ -17,6 +17,9 @@ void timetables_free(struct timetables *timetables); /* NULL is fine */
  * now_ms on for HORIZON_DAYS and more. */
 void timetables_refresh(struct timetables *timetables, struct store *store, struct zones *zones, int64_t now_ms);
 
+/* What a rule that is not saved says is known from now on as if it were: its bulletins, its parts, its fillers. */
+void timetables_learn(struct timetables *timetables, struct store *store, const struct rule *rule);
+
 /* What holds for the device; valid until the next refresh. */
 const struct timeline *timetables_timeline(struct timetables *timetables, const struct compile_device *device);
 

@@ -151,14 +151,15 @@ class Rules(unittest.TestCase):
         first = self.add("tin-huyen", bulletin=self.news, when="weekly", weekdays=["mon"], times=["15:10"], areas=["a000"], show_ms=900000,
                          **{"class": "priority"})
         self.assertEqual(first["clashes"], [])
-        more = {"times": ["15:20"], "areas": ["a002"], "show_ms": 600000}
+        unused = self.w.add_bulletin(title="Chưa lịch nào dùng")["hash"]
+        more = {"times": ["15:20"], "areas": ["a002"], "show_ms": 600000, "bulletin": unused}
         told = self.add("trung", **more)
         self.assertEqual([(c["rule"], c["class"], c["devices"]) for c in told["clashes"]], [("tin-huyen", "priority", 2)])
         self.assertEqual(told["clashes"][0]["sentence"], "15:20-15:25 trùng với 'Tin huyện' (ưu tiên) trên 2 cụm loa, các ngày thứ Hai")
         self.assertEqual(told["ways"]["after"], ["15:25"])
         self.w.want(200, "DELETE", "rules/trung")
         self.refused(409, "clash", ["'Tin huyện'", "on Mondays"], "POST", "rules",
-                     {"id": "khong", "bulletin": self.bulletin, "when": "daily", **more, "on_clash": "refuse"})
+                     {"id": "khong", "when": "daily", **more, "on_clash": "refuse"})
         self.assertEqual(self.w.call("GET", "rules/khong").status, 404)
         moved = self.add("sau", **more, on_clash="after")
         self.assertEqual((moved["times"], moved["way"]), (["15:25"], "after"))
