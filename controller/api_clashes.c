@@ -3,6 +3,7 @@
 #include "controller/api_clashes.h"
 
 #include "controller/clashes.h"
+#include "controller/limits_together.h"
 #include "controller/places.h"
 #include "controller/publisher.h"
 #include "controller/rules.h"
@@ -281,7 +282,7 @@ static int check_base(struct request *r, const struct settling *s)
     if (!s->saving.old)
         return 0;
     json_t *row = rule_find(r, s->id), *now = row ? rule_body_of(row) : NULL;
-    bool same = now && json_equal(now, s->saving.old) && json_is_null(json_object_get(row, "ended"));
+    bool same = now && json_equal(now, s->saving.old) && json_is_null(json_object_get(row, "ended")) != s->saving.ended;
     json_decref(now);
     json_decref(row);
     return same ? 0 : refuse(&r->problem, 409, "conflict", NULL, WORD_RULE_MEANWHILE, s->id);
@@ -291,9 +292,10 @@ static int check_base(struct request *r, const struct settling *s)
 static int settle(struct settling *s, const json_t *report)
 {
     struct request *r = s->request;
-    if (!report && s->way != WAY_TELL)
+    const json_t *excess = json_object_get(report, s->way == WAY_REPLACE ? "excess_replaced" : "excess");
+    if (!report && (s->way != WAY_TELL || limits_refuse_days(r->c->store)))
         return refuse(&r->problem, 503, "busy", NULL, WORD_BUSY);
-    if (check_base(r, s) < 0)
+    if (check_base(r, s) < 0 || limits_check_together(r, excess) < 0)
         return -1;
     if (store_begin(r->c->store) < 0)
         return request_store_failed(r);
@@ -309,6 +311,7 @@ static int settle(struct settling *s, const json_t *report)
     if (rule_tell(r, s->saving.old ? 200 : 201, s->id, s->saving.body) < 0)
         return -1;
     tell_clashes(s, report);
+    json_object_set_new(r->reply, "warnings", limits_warn_together(r, excess));
     return 0;
 }
 

@@ -9,6 +9,7 @@ struct saving {
     const char *id;
     json_t *body; /* canonical; its times are changed by the ways "after" and "shift" */
     json_t *old;  /* canonical body that it replaces; NULL: a new rule */
+    bool ended;   /* the old one has ended, and comes back */
 };
 /* Writes it, within a transaction that is open. */
 typedef int (*save_fn)(struct request *r, const struct saving *saving);

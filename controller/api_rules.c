@@ -99,7 +99,9 @@ void rule_touch(struct request *r, const json_t *body)
 /* Aside: that takes a look at every place that is meant. */
 static int tell_warnings(struct request *r)
 {
-    json_object_set_new(r->reply, "warnings", rule_warnings(r, r->about));
+    json_t *list = rule_warnings(r, r->about);
+    json_array_extend(list, json_object_get(r->reply, "warnings")); /* what came up when it was saved */
+    json_object_set_new(r->reply, "warnings", list);
     return 0;
 }
 
@@ -186,16 +188,29 @@ bool rule_stands(struct request *r, const char *id, const json_t *body)
     return same;
 }
 
+static int restore(struct request *r, const struct saving *saving)
+{
+    if (store_run(r->c->store, "UPDATE rules SET ended_ms = NULL WHERE id = ?", "s", saving->id) < 0)
+        return request_store_failed(r);
+    return 0;
+}
+
+static bool has_ended(struct request *r, const char *id)
+{
+    return store_number(r->c->store, 0, "SELECT 1 FROM rules WHERE id = ? AND ended_ms IS NOT NULL", "s", id) == 1;
+}
+
 /* On the loop: the body is what was checked. */
 static int set_ended(struct request *r)
 {
     bool ends = r->route->handle == api_rule_end;
+    const struct saving saving = {.id = r->param[0], .body = r->about, .old = r->about, .ended = true};
     if (!rule_stands(r, r->param[0], r->about))
         return request_aside(r, r->route->handle, NULL);
-    if (store_run(r->c->store,
-                  ends ? "UPDATE rules SET ended_ms = coalesce(ended_ms, ?) WHERE id = ?"
-                       : "UPDATE rules SET ended_ms = ?1 * NULL WHERE id = ?2",
-                  "is", r->now_ms, r->param[0]) < 0)
+    if (!ends && has_ended(r, r->param[0]))
+        return clashes_settle(r, &saving, restore);
+    if (ends && store_run(r->c->store, "UPDATE rules SET ended_ms = coalesce(ended_ms, ?) WHERE id = ?", "is",
+                          r->now_ms, r->param[0]) < 0)
         return request_store_failed(r);
     rule_touch(r, r->about);
     return rule_tell(r, 200, r->param[0], r->about);

@@ -66,12 +66,12 @@ static int then_write(struct request *r, route_fn step, const char *what, json_t
         json_pack("{s:s?, s:O, s:o, s:I}", "what", what, "old", old, "fresh", fresh, "undone", (json_int_t)undone));
 }
 
-static int write_undo(struct request *r, const json_t *fresh)
+static int save_undo(struct request *r, const struct saving *saving)
 {
     if (store_run(r->c->store, "UPDATE rule_changes SET undone_ms = ? WHERE n = ? AND undone_ms IS NULL", "ii",
                   r->now_ms, json_integer_value(json_object_get(r->about, "undone"))) < 0)
         return request_store_failed(r);
-    return write_body(r, r->param[0], fresh);
+    return write_body(r, saving->id, saving->body);
 }
 
 /* Both the change and its record, or neither. */
@@ -79,7 +79,7 @@ static int write_whole(struct request *r, const char *what, const json_t *old, c
 {
     if (store_begin(r->c->store) < 0)
         return request_store_failed(r);
-    if ((what ? rule_write_change(r, r->param[0], what, old, fresh) : write_undo(r, fresh)) < 0) {
+    if (rule_write_change(r, r->param[0], what, old, fresh) < 0) {
         store_rollback(r->c->store);
         return -1;
     }
@@ -90,10 +90,9 @@ static int write_whole(struct request *r, const char *what, const json_t *old, c
 static int write_change(struct request *r)
 {
     const json_t *old = json_object_get(r->about, "old"), *fresh = json_object_get(r->about, "fresh");
-    bool undo = json_integer_value(json_object_get(r->about, "undone")) > 0;
     if (!rule_stands(r, r->param[0], old))
         return request_aside(r, r->route->handle, NULL);
-    if (undo || !json_equal(old, fresh)) {
+    if (!json_equal(old, fresh)) {
         if (write_whole(r, json_string_value(json_object_get(r->about, "what")), old, fresh) < 0)
             return -1;
         rule_touch(r, old);
@@ -113,7 +112,8 @@ static int settle_edit(struct request *r)
     json_t *about = json_incref(r->about); /* outlives the steps to come */
     struct saving saving = {
         .id = r->param[0], .body = json_object_get(about, "fresh"), .old = json_object_get(about, "old")};
-    int result = rule_stands(r, saving.id, saving.old) ? clashes_settle(r, &saving, save_edit)
+    bool undo = json_integer_value(json_object_get(about, "undone")) > 0;
+    int result = rule_stands(r, saving.id, saving.old) ? clashes_settle(r, &saving, undo ? save_undo : save_edit)
                                                        : request_aside(r, r->route->handle, NULL);
     json_decref(about);
     return result;
@@ -244,7 +244,7 @@ static int undo(struct request *r, const struct target *target, const json_t *ch
     json_t *former = json_object_get(change, "body");
     if (rule_check_named(r, former) < 0 || limits_check_rule(r, former) < 0)
         return -1;
-    return then_write(r, write_change, NULL, target->body, json_incref(former),
+    return then_write(r, settle_edit, NULL, target->body, json_incref(former),
                       json_integer_value(json_object_get(change, "n")));
 }
 

@@ -1,6 +1,8 @@
 /* clashes.c - see clashes.h. */
 #include "controller/clashes.h"
 
+#include "controller/areas.h"
+#include "controller/carry.h"
 #include "controller/places.h"
 #include "controller/planner.h"
 #include "controller/rules.h"
@@ -17,7 +19,7 @@
 #define LOOK_MS (366 * DAY_MS)
 #define FAR_MS  (1830 * DAY_MS) /* a time further away than this is none */
 
-enum { LOOKS_MAX = 3 };
+enum { LOOKS_MAX = 3, EXCESSES_TOLD_MAX = 8 };
 
 struct job {
     struct job *next;
@@ -107,6 +109,24 @@ static size_t devices_of(struct clashes *k, const json_t *body, json_t *kinds, s
     return n;
 }
 
+/* Areas in which no device stands yet: as though an ordinary loudspeaker stood in each. */
+static size_t devices_to_come(struct clashes *k, const json_t *body, struct arena *arena, struct compile_device **ret)
+{
+    const json_t *areas = json_object_get(body, "areas"), *area;
+    size_t i;
+    *ret = arena_alloc(arena, (json_array_size(areas) + 1) * sizeof(**ret));
+    json_array_foreach(areas, i, area)
+    {
+        json_t *facts =
+            json_pack("{s:O, s:s, s:o, s:{s:s, s:s}}", "id", area, "kind", device_kind_names[KIND_LOUDSPEAKER],
+                      "memberships", areas_memberships(k->own.store, json_string_value(area)), "settings", "zone",
+                      k->own.settings->zone, "noise", noise_class_names[NOISE_ORDINARY]);
+        planner_device(&k->own, facts, arena, &(*ret)[i]);
+        json_decref(facts);
+    }
+    return json_array_size(areas);
+}
+
 /* The rule's next time from now on, or a bound behind all of them. */
 static int64_t begin_of(const struct rule *rule, int64_t now_ms)
 {
@@ -128,32 +148,72 @@ static int64_t end_of(const struct rule *others, size_t n, int64_t from_ms)
     return until_ms;
 }
 
-static json_t *look(struct clashes *k, const struct job *job)
+static json_t *excess_json(const struct excess *excess)
 {
-    struct arena *arena = arena_new();
+    const struct limit_line *line = excess->line;
+    json_t *others = json_array();
+    for (size_t i = 0; i < excess->n_others && i < EXCESS_OTHERS_MAX; i++)
+        json_array_append_new(others, json_string(excess->others[i]->id));
+    return json_pack("{s:s, s:i, s:b, s:I, s:I, s:o, s:s?, s:s?, s:s, s:o, s:I, s:i}", "what",
+                     limit_what_names[line->what], "action", (int)line->action, "worse", (int)excess->worse, "wanted",
+                     (json_int_t)excess->wanted, "number", (json_int_t)line->number, "day",
+                     date_json(limits_day(&excess->device->limits, excess->start_ms)), "area", line->area, "authority",
+                     line->authority, "device", excess->device->id, "others", others, "n_others",
+                     (json_int_t)excess->n_others, "days", __builtin_popcountll(excess->days));
+}
+
+static json_t *excesses_json(const struct excess_report *report)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < report->n && i < EXCESSES_TOLD_MAX; i++)
+        json_array_append_new(list, excess_json(&report->at[i]));
+    return list;
+}
+
+static json_t *report_json(const struct clash_report *report, json_t *kinds)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < report->n; i++)
+        json_array_append_new(list, clash_json(&report->clashes[i]));
+    return json_pack("{s:o, s:o, s:o, s:O, s:o, s:o}", "clashes", list, "after", way_json(&report->after), "shift",
+                     way_json(&report->shift), "kinds", kinds, "excess", excesses_json(&report->excess),
+                     "excess_replaced", excesses_json(&report->excess_replaced));
+}
+
+static json_t *look_at(struct clashes *k, const struct job *job, const struct rule *rule, struct arena *arena)
+{
     struct clash_report report = {0};
     struct compile_bulletin *bulletins;
     struct compile_device *devices;
-    struct rule rule, *others;
-    json_t *json = NULL, *kinds = json_array(), *list = json_array();
-    int64_t now_ms = clock_wall_ms();
-    timetables_refresh(k->timetables, k->own.store, k->own.zones, now_ms);
-    if (rule_build(job->id, job->body, k->own.zones, arena, &rule) == 0) {
-        timetables_learn(k->timetables, k->own.store, &rule);
-        size_t n_others = timetables_rules(k->timetables, arena, &others);
-        size_t n_bulletins = timetables_bulletins(k->timetables, arena, &bulletins);
-        size_t n_devices = devices_of(k, job->body, kinds, arena, &devices);
-        int64_t from_ms = begin_of(&rule, now_ms);
-        from_ms = from_ms == INT64_MAX ? now_ms : from_ms;
-        clash_find(&rule, others, n_others, bulletins, n_bulletins, devices, n_devices, from_ms,
-                   end_of(others, n_others, from_ms), arena, &report);
-        for (size_t i = 0; i < report.n; i++)
-            json_array_append_new(list, clash_json(&report.clashes[i]));
-        json = json_pack("{s:O, s:o, s:o, s:O}", "clashes", list, "after", way_json(&report.after), "shift",
-                         way_json(&report.shift), "kinds", kinds);
-    }
-    json_decref(list);
+    struct rule *others;
+    json_t *kinds = json_array();
+    int64_t now_ms = clock_wall_ms(), from_ms = begin_of(rule, now_ms);
+    timetables_learn(k->timetables, k->own.store, rule);
+    size_t n_others = timetables_rules(k->timetables, arena, &others);
+    size_t n_bulletins = timetables_bulletins(k->timetables, arena, &bulletins);
+    size_t n_devices = devices_of(k, job->body, kinds, arena, &devices), n_there = n_devices;
+    if (n_there == 0)
+        n_devices = devices_to_come(k, job->body, arena, &devices);
+    from_ms = from_ms == INT64_MAX ? now_ms : from_ms;
+    clash_find(rule, others, n_others, bulletins, n_bulletins, devices, n_devices, from_ms,
+               end_of(others, n_others, from_ms), arena, &report);
+    if (n_there == 0)
+        report.n = 0; /* on no device */
+    json_t *json = report_json(&report, kinds);
     json_decref(kinds);
+    return json;
+}
+
+static json_t *look(struct clashes *k, const struct job *job)
+{
+    struct arena *arena = arena_new();
+    struct rule rule;
+    json_t *json = NULL;
+    timetables_refresh(k->timetables, k->own.store, k->own.zones, clock_wall_ms());
+    if (rule_build(job->id, job->body, k->own.zones, arena, &rule) == 0) {
+        placements_load(k->own.store, job->id, arena, &rule);
+        json = look_at(k, job, &rule, arena);
+    }
     arena_free(arena);
     return json;
 }

@@ -21,8 +21,10 @@ void clashes_stop(struct clashes *clashes);
 void clashes_free(struct clashes *clashes); /* NULL is fine; after the loop has ended */
 
 /* `report` is owned by the callee: {"clashes": [{"rule", "class", "from_ms", "to_ms", "weekdays", "every_week", "days",
- * "other_days", "other_whole", "devices"}], "after": ["05:25"] | null, "shift": ... | null, "kinds": ["loudspeaker"]}.
- * NULL: it could not be looked at. */
+ * "other_days", "other_whole", "devices"}], "after": ["05:25"] | null, "shift": ... | null, "kinds": ["loudspeaker"],
+ * "excess": [{"what", "action", "worse", "wanted", "number", "day", "area", "authority", "device", "others",
+ * "n_others", "days"}], "excess_replaced": [...]} (playlists/excess.h; the latter when on_clash is `replace`). NULL: it
+ * could not be looked at. */
 typedef void (*clashes_done_fn)(void *arg, json_t *report);
 /* -EBUSY: too many wait, in all or of this token (its id). `body` is canonical, borrowed for the call. `arg` is told
  * once, later. */

@@ -1,5 +1,5 @@
 /* limits_rule.h - a rule held against the limits of the places that it is meant for, when it is saved: what it would be
- * refused for by itself. What several rules use up together is found when playlists are made. Loop thread. */
+ * refused for by itself. What several rules use up together: limits_together.h. Loop thread. */
 #ifndef LOA_LIMITS_RULE_H
 #define LOA_LIMITS_RULE_H
 

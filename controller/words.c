@@ -241,6 +241,16 @@ static const struct {
     [WORD_LIMIT_MINUTES] =
         {"Đến lần phát %1$s, lịch này phát %2$lld phút trong ngày; %4$s chỉ cho %3$lld phút (%5$s).",
          "With the airing at %1$s this rule takes %2$lld minutes that day; %4$s allows %3$lld (%5$s)."},
+    [WORD_LIMIT_SESSIONS_ALL] =
+        {"Ngày %1$s tất cả lịch phát ở %4$s cộng lại là %2$lld lần, chỉ được %3$lld lần mỗi ngày (%5$s); số ngày như "
+         "vậy trong %8$d ngày: %7$d. Các lịch khác: %6$s.",
+         "On %1$s all rules for %4$s together are on air %2$lld times, and %3$lld a day are allowed (%5$s); days like "
+         "that within %8$d days: %7$d. The other rules: %6$s."},
+    [WORD_LIMIT_MINUTES_ALL] =
+        {"Ngày %1$s tất cả lịch phát ở %4$s cộng lại là %2$lld phút, chỉ được %3$lld phút mỗi ngày (%5$s); số ngày như "
+         "vậy trong %8$d ngày: %7$d. Các lịch khác: %6$s.",
+         "On %1$s all rules for %4$s together take %2$lld minutes, and %3$lld a day are allowed (%5$s); days like that "
+         "within %8$d days: %7$d. The other rules: %6$s."},
     [WORD_EXEMPT_PLACES] = {"Chưa ghi nơi được miễn: cần areas (địa bàn) hoặc devices (thiết bị).",
                             "The exemption has no place: areas or devices are needed."},
     [WORD_EXEMPT_ORDER] = {"order phải là một dòng, như 12/CV-UBND.", "order must be one line, such as 12/CV-UBND."},

@@ -117,6 +117,8 @@ enum word {
     WORD_LIMIT_SESSIONS,        /* when, has, number, whose, source */
     WORD_LIMIT_SESSION_MINUTES, /* when, has, number, whose, source */
     WORD_LIMIT_MINUTES,         /* when, has, number, whose, source */
+    WORD_LIMIT_SESSIONS_ALL,    /* day, all want, number, whose, source, the others, days like that, days looked at */
+    WORD_LIMIT_MINUTES_ALL,     /* the same */
     WORD_EXEMPT_PLACES,
     WORD_EXEMPT_ORDER,
     WORD_EXEMPT_LONG,     /* until, from, days */

@@ -1,7 +1,7 @@
 /* clash.c - see clash.h. Devices that are alike are looked at once. */
 #include "playlists/clash.h"
 
-#include "playlists/compile_set.h"
+#include "playlists/excess_look.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +12,7 @@ enum { MINUTES = 1440 };
 struct alike {
     struct profile profile;
     struct buf key;
+    const struct compile_device *device; /* one of them */
     size_t n;
 };
 
@@ -50,6 +51,7 @@ struct search {
     int64_t length_ms;       /* the longest that it takes anywhere */
     size_t n_devices;
     size_t at; /* the group that is looked at */
+    struct excess_look excess;
     struct clash_report *ret;
 };
 
@@ -91,7 +93,7 @@ static void gather_devices(struct search *s, const struct compile_device *device
 {
     s->alike = xcalloc(n + 1, sizeof(s->alike[0]));
     for (size_t i = 0; i < n; i++) {
-        struct alike one = {.profile = set_profile(s->set, &devices[i]), .n = 1};
+        struct alike one = {.profile = set_profile(s->set, &devices[i]), .device = &devices[i], .n = 1};
         if (!reaches(s, &one.profile)) {
             alike_done(&one);
             continue;
@@ -344,6 +346,8 @@ static void look_at(struct search *s, struct alike *alike)
         if (timeline.plans[i].rule != s->rule && may_clash(s->rule, timeline.plans[i].rule))
             look_at_plan(s, timeline.plans, timeline.n_plans, &timeline.plans[i], &alike->profile, &counted);
     take_quiet(s, &alike->profile.limits);
+    if (excess_possible(&alike->profile.limits))
+        excess_look_at(&s->excess, &timeline, alike->device, alike->n);
     free(timeline.problems);
     arena_free(timeline.arena);
 }
@@ -432,19 +436,56 @@ static void search_done(struct search *s)
     compile_set_free(s->set);
 }
 
+/* Again, without the days that the others would leave out. */
+static void look_replaced(struct search *s, struct excess_look look, struct arena *arena)
+{
+    look.hit = s->ret->clashes;
+    look.n_hit = s->ret->n;
+    for (size_t i = 0; i < s->n_alike; i++) {
+        struct alike *alike = &s->alike[i];
+        struct timeline timeline = {.set = s->set, .profile = alike->profile};
+        if (!excess_possible(&alike->profile.limits))
+            continue;
+        timeline.arena = arena_new();
+        timeline_plan(s->set, &timeline);
+        excess_look_at(&look, &timeline, alike->device, alike->n);
+        free(timeline.problems);
+        arena_free(timeline.arena);
+    }
+    excess_done(&look, arena, &s->ret->excess_replaced);
+}
+
+static const struct rule *former_of(const struct rule *rule, const struct rule *others, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(others[i].id, rule->id) == 0)
+            return &others[i];
+    return NULL;
+}
+
 void clash_find(const struct rule *rule, const struct rule *others, size_t n_others,
                 const struct compile_bulletin *bulletins, size_t n_bulletins, const struct compile_device *devices,
                 size_t n_devices, int64_t from_ms, int64_t until_ms, struct arena *arena, struct clash_report *ret)
 {
+    const struct excess_look look = {.rule = rule,
+                                     .former = former_of(rule, others, n_others),
+                                     .bulletins = bulletins,
+                                     .n_bulletins = n_bulletins,
+                                     .from_ms = from_ms};
     struct search s = {.rule = rule, .from_ms = from_ms, .until_ms = until_ms, .ret = ret};
     *ret = (struct clash_report){0};
     s.set = compile_set_new(others, n_others, bulletins, n_bulletins, from_ms, until_ms);
     compile_set_rule(s.set, rule->id, rule);
     s.against = xcalloc(s.set->n_slots, sizeof(s.against[0]));
+    s.excess = look;
     find_days(&s);
     gather_devices(&s, devices, n_devices);
     for (s.at = 0; s.at < s.n_alike; s.at++)
         look_at(&s, &s.alike[s.at]);
     report(&s, arena);
+    excess_done(&s.excess, arena, &ret->excess);
+    ret->excess_replaced = ret->excess;
+    if (ret->n > 0 && ret->excess.n > 0)
+        look_replaced(&s, look, arena);
     search_done(&s);
 }

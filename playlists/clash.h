@@ -1,11 +1,12 @@
-/* clash.h - a rule against the other rules at the devices that both reach, and the ways out that operators know.
+/* clash.h - a rule against the other rules at the devices that both reach, and the ways out that operators know; and
+ * where the limits of a day are too narrow for all of them (excess.h).
  *
  * Two occurrences clash when one of them would keep the other from being said as planned: they overlap at a device and
  * are of one class, or of two classes above filler. Sessions count with their whole slot. Pure: any thread. */
 #ifndef LOA_CLASH_H
 #define LOA_CLASH_H
 
-#include "playlists/compile.h"
+#include "playlists/excess.h"
 
 enum { CLASH_DAYS_MAX = 1000 };
 
@@ -35,12 +36,15 @@ struct clash_way {
 struct clash_report {
     struct clash *clashes; /* by their first overlap, then the other rule's id; in the arena */
     size_t n;
-    struct clash_way after; /* behind what is there, as near as can be */
-    struct clash_way shift; /* the nearest free times, before or behind */
-    size_t n_devices;       /* that the rule reaches */
+    struct clash_way after;               /* behind what is there, as near as can be */
+    struct clash_way shift;               /* the nearest free times, before or behind */
+    size_t n_devices;                     /* that the rule reaches */
+    struct excess_report excess;          /* what the rule and the others together want too much of */
+    struct excess_report excess_replaced; /* the same in the way `replace` */
 };
 
-/* `others` may hold the rule itself (by id): it is not compared with itself. Devices that the rule does not reach do no
+/* `others` may hold the rule itself (by id): it is not compared with itself; it is its
+ * former version. Devices that the rule does not reach do no
  * harm. Looked at is [from_ms, until_ms). New times keep out of quiet hours that refuse, and stay on their civil day.
  * The other way out, `replace`, is in each clash: exceptions of the other rule, or its end. */
 void clash_find(const struct rule *rule, const struct rule *others, size_t n_others,

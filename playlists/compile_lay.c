@@ -29,13 +29,19 @@ static int occurrence_cmp(const void *a, const void *b)
     return (x->plan > y->plan) - (x->plan < y->plan);
 }
 
+static bool asked_for(const struct lay *lay, int64_t start_ms)
+{
+    const struct soundings *s = lay->timeline->soundings;
+    return !s || (start_ms >= s->from_ms && start_ms < s->until_ms);
+}
+
 static void gather(struct lay *lay)
 {
     for (uint32_t i = 0; i < lay->timeline->n_plans; i++) {
         const struct plan *plan = &lay->timeline->plans[i];
         for (size_t k = 0; k < plan->expansion->n; k++) {
             int64_t start_s = plan->expansion->start_s[k];
-            if (start_s * 1000 < plan->from_ms || start_s * 1000 >= plan->until_ms)
+            if (start_s * 1000 < plan->from_ms || start_s * 1000 >= plan->until_ms || !asked_for(lay, start_s * 1000))
                 continue;
             if (lay->n == lay->cap) {
                 lay->cap = lay->cap ? lay->cap * 2 : 256;
@@ -89,6 +95,19 @@ static bool below_number(struct lay *lay, const struct plan *plan, int64_t start
     return passes(lay, plan, start_ms, what, over);
 }
 
+static void note_sounding(struct soundings *s, struct sounding sounding)
+{
+    if (!s)
+        return;
+    if (s->n == s->cap) {
+        s->cap = s->cap ? s->cap * 2 : 64;
+        s->at = realloc(s->at, s->cap * sizeof(s->at[0]));
+        if (!s->at)
+            abort();
+    }
+    s->at[s->n++] = sounding;
+}
+
 static bool day_allows(struct lay *lay, const struct plan *plan, int64_t start_ms, int64_t length_ms)
 {
     const struct limits *limits = limits_of(lay);
@@ -97,8 +116,10 @@ static bool day_allows(struct lay *lay, const struct plan *plan, int64_t start_m
     if (limits->n_lines == 0 || !plan->sound)
         return true;
     if (!passes(lay, plan, start_ms, LIMIT_WEEKDAYS, closed) ||
-        !below_number(lay, plan, start_ms, LIMIT_MINUTES_PER_SESSION, 60000, length_ms) ||
-        !below_number(lay, plan, start_ms, LIMIT_SESSIONS_PER_DAY, 1, lay->day_sessions + 1) ||
+        !below_number(lay, plan, start_ms, LIMIT_MINUTES_PER_SESSION, 60000, length_ms))
+        return false;
+    note_sounding(lay->timeline->soundings, (struct sounding){start_ms, length_ms, plan->rule});
+    if (!below_number(lay, plan, start_ms, LIMIT_SESSIONS_PER_DAY, 1, lay->day_sessions + 1) ||
         !below_number(lay, plan, start_ms, LIMIT_MINUTES_PER_DAY, 60000, lay->day_ms + length_ms))
         return false;
     lay->day_sessions++;

@@ -97,6 +97,19 @@ struct quiet {
     size_t n;
 };
 
+/* What of a rule has sound and may be on its day: it counts for the limits of the day, whether the day has room for it
+ * or not. */
+struct sounding {
+    int64_t start_ms, length_ms;
+    const struct rule *rule;
+};
+
+struct soundings {
+    int64_t from_ms, until_ms;
+    struct sounding *at; /* owned; day by day, in the order in which the day is given to them */
+    size_t n, cap;
+};
+
 struct timeline {
     const struct compile_set *set;
     struct arena *arena;
@@ -111,6 +124,7 @@ struct timeline {
     int64_t end_ms;                   /* what begins later was too much; INT64_MAX: nothing was */
     struct compile_problem *problems; /* owned */
     size_t n_problems, cap_problems;
+    struct soundings *soundings; /* borrowed; only these are asked for, between two moments. NULL: all is laid */
     struct timeline *next;
 };
 

@@ -224,6 +224,49 @@ class Places(unittest.TestCase):
         self.assertEqual(len(warned), 1)
         self.assertIn("3 times", warned[0])
 
+    def test_what_rules_want_of_a_day_together(self):
+        self.add_areas("t1,a000,commune,Xã Chung", "t2,a000,commune,Xã Chưa có loa")
+        self.device("together-1", "t1")
+        self.device("together-2", "t1")
+        line = {"what": "sessions_per_day", "number": 2, "source": "Lạng Sơn 2026"}
+        self.w.want(201, "POST", "limits", {"items": [{**line, "id": "chung", "area": "t1"}, {**line, "area": "t2", "number": 1}]})
+        path = self.w.path("together.wav")
+        make_wav(path, 3.0)
+        sound = self.w.want(201, "POST", "media", read(path), type="audio/wav")
+        spoken = self.w.add_bulletin(title="Bản tin xã", contents=[{"lang": "vi", "text": "x", "audio": sound["hash"]}])["hash"]
+        here = {"devices": None, "areas": ["t1"], "bulletin": spoken}
+        for id, time in (("sang", "06:00"), ("trua", "12:00")):
+            self.assertFalse([w for w in self.rule(**here, id=id, times=[time])["warnings"] if "t1 Xã Chung" in w])
+        third = {"bulletin": spoken, "when": "daily", "areas": ["t1"], "id": "chieu", "times": ["17:00"]}
+        words = ["3 times", "2 a day", "t1 Xã Chung", "Lạng Sơn 2026", "'Bản tin xã' (sang)", "(trua)", "within 31 days: 31"]
+        self.assertEqual(self.refused(422, "value", words, "POST", "rules", third)["member"], "times")
+        self.assertEqual(self.w.call("GET", "rules/chieu").status, 404)
+        self.refused(422, "value", ["3 times", "(trua)"], "PATCH", "rules/sang", {"times": ["06:00", "07:00"]})
+        # Where nobody hears both it is allowed; so it is when the other one makes room, or an order lifts the limit.
+        for id, more in (("mot-cum", {"devices": ["box-1"], "areas": None}), ("thay", {"times": ["12:00"], "on_clash": "replace"})):
+            self.w.want(201, "POST", "rules", {k: v for k, v in {**third, "id": id, **more}.items() if v})
+            self.w.want(200, "DELETE", f"rules/{id}")
+        self.w.want(200, "POST", "rules/trua/restore")
+        self.w.want(201, "POST", "exemptions", {"id": "hoi", "order": "9/CV", "person": "An", "from": "2030-02-02", "until": "2030-02-02", "areas": ["t1"],
+                                                "limits": ["sessions_per_day"]})
+        self.w.want(201, "POST", "rules", {**third, "when": "once", "date": "2030-02-02"})
+        # What ended, and what was changed, comes back only where there is room.
+        self.w.want(200, "DELETE", "rules/trua")
+        self.w.want(201, "POST", "rules", {**third, "id": "toi"})
+        self.refused(422, "value", ["(toi)"], "POST", "rules/trua/restore")
+        self.w.want(200, "PATCH", "rules/toi", {"areas": ["a001"]})
+        self.w.want(200, "POST", "rules/trua/restore")
+        self.refused(422, "value", ["(trua)"], "POST", "rules/toi/undo")
+        # A line that warns; and one that came later than the rules: what asks for no more of the day is told, and kept.
+        self.w.want(200, "DELETE", "limits/chung")
+        self.w.want(201, "POST", "limits", {**line, "id": "chung-2", "area": "t1", "action": "warn"})
+        self.assertIn("3 lần, chỉ được 2 lần", "".join(self.w.want(200, "POST", "rules/toi/undo")["warnings"]))
+        self.w.want(201, "POST", "limits", {**line, "id": "chung-3", "area": "t1"})
+        self.assertEqual(len([w for w in self.w.want(200, "PATCH", "rules/toi", {"gain_mb": -300})["warnings"] if "t1 Xã Chung" in w]), 2)
+        # Where no device stands yet.
+        self.rule(**{**here, "areas": ["t2"]}, times=["06:00"])
+        self.assertIn("t2 Xã Chưa có loa", self.rule(422, **{**here, "areas": ["t2"]}, times=["07:00"])["detail"])
+
     def test_an_exemption_lifts_for_its_days_and_places(self):
         self.add_areas("x1,a000,commune,Xã", "x2,a000,commune,Xã")
         for n in (1, 2):
