@@ -1,4 +1,4 @@
-/* json_read.c - see json_read.h. RFC 8259 from its first byte to its last, in one pass. */
+/* json_read.c - see json_read.h. yajl is the grammar; here is what it leaves open, and the list. */
 #include "playlists/json_read.h"
 
 #include <errno.h>
@@ -6,31 +6,30 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <yajl/yajl_parse.h>
 
 enum { BYTES_EACH = 8 }; /* of text for a value, in what we read: the list seldom has to grow */
 
 struct reader {
-    const char *begin, *at, *end;
+    const char *begin, *end;
     struct arena *arena;
     struct json_value *values;
     uint32_t n, cap;
+    uint32_t *open; /* places of the objects and lists around what is read now */
     int depth, max_depth;
-    const char *wrong; /* why it goes no further */
+    const char *wrong; /* why it goes no further; NULL: as far as the grammar goes it is right */
     bool too_deep;
 };
 
-static bool go_no_further(struct reader *r, const char *what)
+static int go_no_further(struct reader *r, const char *what)
 {
-    r->wrong = r->at < r->end ? what : "it ends too early";
-    return false;
+    r->wrong = what;
+    return 0;
 }
 
-/* The next byte that is no space; NUL, which no text has, at the end. */
-static char next(struct reader *r)
+static struct json_value *around(struct reader *r)
 {
-    while (r->at < r->end && (*r->at == ' ' || *r->at == '\n' || *r->at == '\r' || *r->at == '\t'))
-        r->at++;
-    return r->at < r->end ? *r->at : '\0';
+    return r->depth > 0 ? &r->values[r->open[r->depth - 1]] : NULL;
 }
 
 static void make_room(struct reader *r, uint32_t cap)
@@ -51,7 +50,36 @@ static struct json_value *add(struct reader *r, enum json_kind kind)
     return value;
 }
 
-/* --- numbers and words --- */
+/* A value and not a name. NULL: it stands alone, which is neither object nor list. */
+static struct json_value *add_value(struct reader *r, enum json_kind kind)
+{
+    struct json_value *outer = around(r);
+    if (!outer) {
+        r->wrong = "'{' or '[' is expected here";
+        return NULL;
+    }
+    if (outer->kind == JSON_IS_LIST)
+        outer->n++; /* an object counts its names */
+    return add(r, kind);
+}
+
+static int on_word(struct reader *r, enum json_kind kind, bool yes)
+{
+    struct json_value *value = add_value(r, kind);
+    if (value)
+        value->yes = yes;
+    return value != NULL;
+}
+
+static int on_null(void *arg)
+{
+    return on_word(arg, JSON_IS_NULL, false);
+}
+
+static int on_bool(void *arg, int yes)
+{
+    return on_word(arg, JSON_IS_BOOL, yes != 0);
+}
 
 /* Up to 18 digits fit, whatever they are. False: something else stands there. */
 static bool short_int(const char *text, size_t len, int64_t *ret)
@@ -69,7 +97,7 @@ static bool short_int(const char *text, size_t len, int64_t *ret)
     return true;
 }
 
-/* Reals are read in whatever locale somebody set. */
+/* Of yajl's own numbers, reals are read in whatever locale somebody set. */
 static bool any_number(const char *text, size_t len, struct json_value *value)
 {
     char digits[JSON_DIGITS_MAX + 1];
@@ -88,264 +116,82 @@ static bool any_number(const char *text, size_t len, struct json_value *value)
     return isfinite(value->real);
 }
 
-static const char *behind_digits(const char *p, const char *end)
+static int on_number(void *arg, const char *text, size_t len)
 {
-    while (p < end && *p >= '0' && *p <= '9')
-        p++;
-    return p;
-}
-
-/* Behind the number at `p`; NULL: that is none. */
-static const char *behind_number(const char *p, const char *end)
-{
-    p += *p == '-';
-    const char *digits = p;
-    p = behind_digits(p, end);
-    if (p == digits || (*digits == '0' && p > digits + 1))
-        return NULL;
-    if (p < end && *p == '.') {
-        digits = ++p;
-        p = behind_digits(p, end);
-        if (p == digits)
-            return NULL;
-    }
-    if (p < end && (*p == 'e' || *p == 'E')) {
-        p++;
-        p += p < end && (*p == '+' || *p == '-');
-        digits = p;
-        p = behind_digits(p, end);
-        if (p == digits)
-            return NULL;
-    }
-    return p;
-}
-
-static bool read_number(struct reader *r)
-{
-    const char *from = r->at, *behind = behind_number(from, r->end);
-    if (!behind)
-        return go_no_further(r, "a number is not written as JSON has it");
-    size_t len = (size_t)(behind - from);
+    struct reader *r = arg;
     if (len > JSON_DIGITS_MAX)
         return go_no_further(r, "a number has too many digits");
-    struct json_value *value = add(r, JSON_IS_INT);
-    if (!short_int(from, len, &value->integer) && !any_number(from, len, value))
-        return go_no_further(r, "a number is too big");
-    r->at = behind;
-    return true;
+    struct json_value *value = add_value(r, JSON_IS_INT);
+    if (!value)
+        return 0;
+    bool fits = short_int(text, len, &value->integer) || any_number(text, len, value);
+    return fits ? 1 : go_no_further(r, "a number is too big");
 }
 
-static bool read_word(struct reader *r, const char *word, enum json_kind kind, bool yes)
+/* Without escapes it stays where it stands; else yajl's own copy lives no longer than this call. */
+static int take_text(struct reader *r, struct json_value *value, const unsigned char *bytes, size_t len)
 {
-    size_t len = strlen(word);
-    if ((size_t)(r->end - r->at) < len || memcmp(r->at, word, len) != 0)
-        return go_no_further(r, "a value is expected here");
-    add(r, kind)->yes = yes;
-    r->at += len;
-    return true;
+    const char *text = (const char *)bytes;
+    if (memchr(text, '\0', len))
+        return go_no_further(r, "a text holds NUL");
+    bool in_place = text >= r->begin && text < r->end;
+    value->text = in_place ? text : arena_strndup(r->arena, text, len);
+    value->n = (uint32_t)len;
+    return 1;
 }
 
-/* --- texts --- */
-
-/* The code of the "\uXXXX" at `p`; -1: none stands there. */
-static int32_t escaped_code(const char *p, const char *end)
+static int on_text(void *arg, const unsigned char *text, size_t len)
 {
-    char digits[5] = "";
-    if (end - p < 6 || p[0] != '\\' || p[1] != 'u')
-        return -1;
-    memcpy(digits, p + 2, 4);
-    return strspn(digits, "0123456789abcdefABCDEF") == 4 ? (int32_t)strtol(digits, NULL, 16) : -1;
+    struct json_value *value = add_value(arg, JSON_IS_TEXT);
+    return value && take_text(arg, value, text, len);
 }
-
-/* The character that the escape at r->at stands for, which is passed; -1: none. */
-static int32_t read_escape(struct reader *r)
-{
-    static const char plain[] = "\"\\/bfnrt", meant[] = "\"\\/\b\f\n\r\t";
-    const char *found = r->end - r->at > 1 && r->at[1] ? strchr(plain, r->at[1]) : NULL;
-    if (found) {
-        r->at += 2;
-        return (unsigned char)meant[found - plain];
-    }
-    int32_t code = escaped_code(r->at, r->end);
-    bool high = code >= 0xD800 && code <= 0xDBFF;
-    int32_t low = high ? escaped_code(r->at + 6, r->end) : 0xDC00;
-    if (code < 0)
-        (void)go_no_further(r, "an escape is none that JSON has");
-    else if (code == 0)
-        (void)go_no_further(r, "a text holds NUL");
-    else if ((code >= 0xDC00 && code <= 0xDFFF) || low < 0xDC00 || low > 0xDFFF)
-        (void)go_no_further(r, "a text has half of a surrogate pair");
-    if (r->wrong)
-        return -1;
-    r->at += high ? 12 : 6;
-    return high ? 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00) : code;
-}
-
-static char *put_utf8(char *to, int32_t code)
-{
-    int tail = code < 0x80 ? 0 : code < 0x800 ? 1 : code < 0x10000 ? 2 : 3;
-    static const unsigned char leads[] = {0, 0xC0, 0xE0, 0xF0};
-    *to++ = (char)(leads[tail] | code >> 6 * tail);
-    while (tail-- > 0)
-        *to++ = (char)(0x80 | (code >> 6 * tail & 0x3F));
-    return to;
-}
-
-/* To the closing quote or the first byte that a text cannot hold as it is. */
-static void pass_plain(struct reader *r)
-{
-    while (r->at < r->end && *r->at != '"' && *r->at != '\\' && (unsigned char)*r->at >= 0x20)
-        r->at++;
-}
-
-/* What an escape means is never longer than the escape. */
-static bool read_escaped(struct reader *r, struct json_value *value, const char *from)
-{
-    const char *close = r->at;
-    while (close < r->end && *close != '"')
-        close += *close == '\\' && r->end - close > 1 ? 2 : 1;
-    char *text = arena_alloc(r->arena, (size_t)(close - from) + 1), *to = text;
-    for (;;) {
-        size_t plain = (size_t)(r->at - from);
-        memcpy(to, from, plain);
-        to += plain;
-        if (r->at < r->end && *r->at == '"')
-            break;
-        if (r->at >= r->end || *r->at != '\\')
-            return go_no_further(r, "a control character stands in a text");
-        int32_t code = read_escape(r);
-        if (code < 0)
-            return false;
-        to = put_utf8(to, code);
-        from = r->at;
-        pass_plain(r);
-    }
-    r->at++;
-    value->text = text;
-    value->n = (uint32_t)(to - text);
-    return true;
-}
-
-/* Without escapes it stays where it stands. */
-static bool read_text(struct reader *r)
-{
-    struct json_value *value = add(r, JSON_IS_TEXT);
-    const char *from = ++r->at;
-    pass_plain(r);
-    if (r->at >= r->end || *r->at != '"')
-        return read_escaped(r, value, from);
-    value->text = from;
-    value->n = (uint32_t)(r->at++ - from);
-    return true;
-}
-
-/* --- objects and lists --- */
-
-static bool read_value(struct reader *r);
 
 static bool same_name(const struct json_value *a, const struct json_value *b)
 {
     return a->n == b->n && memcmp(a->text, b->text, a->n) == 0;
 }
 
-static bool read_name(struct reader *r, uint32_t object)
+static int on_name(void *arg, const unsigned char *text, size_t len)
 {
-    if (next(r) != '"')
-        return go_no_further(r, "a name in quotes is expected here");
-    uint32_t place = r->n;
-    if (!read_text(r))
-        return false;
-    if (r->values[object].n++ >= JSON_NAMES_MAX)
+    struct reader *r = arg;
+    const struct json_value *name = add(r, JSON_IS_TEXT), *before = around(r) + 1;
+    if (around(r)->n++ >= JSON_NAMES_MAX)
         return go_no_further(r, "an object has too many names");
-    const struct json_value *name = &r->values[place];
-    for (const struct json_value *before = &r->values[object + 1]; before < name; before = &r->values[before[1].next])
+    if (!take_text(r, &r->values[r->n - 1], text, len))
+        return 0;
+    for (; before < name; before = &r->values[before[1].next])
         if (same_name(before, name))
             return go_no_further(r, "duplicate name in an object");
-    if (next(r) != ':')
-        return go_no_further(r, "':' is expected here");
-    r->at++;
-    return true;
+    return 1;
 }
 
-static bool read_object(struct reader *r)
-{
-    uint32_t place = (uint32_t)(add(r, JSON_IS_OBJECT) - r->values);
-    do {
-        r->at++; /* the brace, or the comma */
-        if (r->values[place].n == 0 && next(r) == '}')
-            break;
-        if (!read_name(r, place) || !read_value(r))
-            return false;
-    } while (next(r) == ',');
-    if (next(r) != '}')
-        return go_no_further(r, "',' or '}' is expected here");
-    r->at++;
-    r->values[place].next = r->n;
-    return true;
-}
-
-static bool read_list(struct reader *r)
-{
-    uint32_t place = (uint32_t)(add(r, JSON_IS_LIST) - r->values);
-    do {
-        r->at++; /* the bracket, or the comma */
-        if (r->values[place].n == 0 && next(r) == ']')
-            break;
-        r->values[place].n++;
-        if (!read_value(r))
-            return false;
-    } while (next(r) == ',');
-    if (next(r) != ']')
-        return go_no_further(r, "',' or ']' is expected here");
-    r->at++;
-    r->values[place].next = r->n;
-    return true;
-}
-
-static bool read_nest(struct reader *r, bool (*read)(struct reader *r))
+static int begin(struct reader *r, enum json_kind kind)
 {
     r->too_deep = r->depth == r->max_depth;
     if (r->too_deep)
-        return false;
-    r->depth++;
-    bool right = read(r);
+        return 0;
+    const struct json_value *value = r->depth > 0 ? add_value(r, kind) : add(r, kind);
+    r->open[r->depth++] = (uint32_t)(value - r->values);
+    return 1;
+}
+
+static int on_object(void *arg)
+{
+    return begin(arg, JSON_IS_OBJECT);
+}
+
+static int on_list(void *arg)
+{
+    return begin(arg, JSON_IS_LIST);
+}
+
+static int on_end(void *arg)
+{
+    struct reader *r = arg;
+    around(r)->next = r->n;
     r->depth--;
-    return right;
+    return 1;
 }
-
-static bool read_value(struct reader *r)
-{
-    switch (next(r)) {
-    case '{':
-        return read_nest(r, read_object);
-    case '[':
-        return read_nest(r, read_list);
-    case '"':
-        return read_text(r);
-    case 't':
-        return read_word(r, "true", JSON_IS_BOOL, true);
-    case 'f':
-        return read_word(r, "false", JSON_IS_BOOL, false);
-    case 'n':
-        return read_word(r, "null", JSON_IS_NULL, false);
-    default:
-        if (r->at < r->end && (*r->at == '-' || (*r->at >= '0' && *r->at <= '9')))
-            return read_number(r);
-        return go_no_further(r, "a value is expected here");
-    }
-}
-
-static bool read_all(struct reader *r)
-{
-    char first = next(r);
-    if (first != '{' && first != '[')
-        return go_no_further(r, "'{' or '[' is expected here");
-    if (!read_value(r))
-        return false;
-    return next(r) == '\0' || go_no_further(r, "something stands behind its end");
-}
-
-/* --- the whole --- */
 
 /* utf8_valid() looks at each byte, and most documents are ASCII. */
 static size_t ascii_words(const char *text, size_t len)
@@ -360,41 +206,120 @@ static size_t ascii_words(const char *text, size_t len)
     return at;
 }
 
-/* What no JSON text has, anywhere in it. NULL: nothing of it. */
+/* What RFC 8259 forbids and yajl takes, anywhere in the text. NULL: nothing of it. */
 static const char *not_plain(const char *text, size_t len)
 {
     if (len == 0)
         return "nothing is there";
     size_t plain = ascii_words(text, len);
-    return utf8_valid(text + plain, len - plain) ? NULL : "it is not UTF-8 text without NUL";
+    if (!utf8_valid(text + plain, len - plain))
+        return "it is not UTF-8 text without NUL";
+    if (memchr(text, '\v', len) || memchr(text, '\f', len))
+        return "a control character stands in it";
+    return NULL;
 }
 
-static int refuse(const struct reader *r, struct complaint *why)
+/* The code of the "\uXXXX" at `p`; -1: none stands there. */
+static int32_t escaped_code(const char *p, const char *end)
+{
+    char digits[5] = "";
+    if (end - p < 6 || p[0] != '\\' || p[1] != 'u')
+        return -1;
+    memcpy(digits, p + 2, 4);
+    return strspn(digits, "0123456789abcdefABCDEF") == 4 ? (int32_t)strtol(digits, NULL, 16) : -1;
+}
+
+/* yajl makes something of half a surrogate pair: another reader would make something else. A backslash outside of texts
+ * is the grammar's to refuse. */
+static bool pairs_are_whole(const char *text, const char *end)
+{
+    for (const char *p = text; (p = memchr(p, '\\', (size_t)(end - p))) != NULL;) {
+        int32_t code = escaped_code(p, end);
+        bool high = code >= 0xD800 && code <= 0xDBFF;
+        int32_t low = high ? escaped_code(p + 6, end) : 0xDC00;
+        if ((code >= 0xDC00 && code <= 0xDFFF) || low < 0xDC00 || low > 0xDFFF)
+            return false;
+        p += high ? 12 : code >= 0 ? 6 : 2;
+        if (p >= end)
+            break;
+    }
+    return true;
+}
+
+static int refuse(const struct reader *r, const char *what, size_t at, struct complaint *why)
 {
     int line = 1, column = 1;
-    for (const char *p = r->begin; p < r->at; p++) {
+    for (const char *p = r->begin; p < r->end && p < r->begin + at; p++) {
         column = *p == '\n' ? 1 : column + 1;
         line += *p == '\n';
     }
-    return complain(why, ERR_FORMAT, "is not the JSON of one object: %s (line %d, column %d)", r->wrong, line, column);
+    return complain(why, ERR_FORMAT, "is not the JSON of one object: %s (line %d, column %d)", what, line, column);
+}
+
+static bool all_space(const char *p, const char *end)
+{
+    while (p < end && (*p == ' ' || *p == '\t' || *p == '\r' || *p == '\n'))
+        p++;
+    return p == end;
+}
+
+static int parse(struct reader *r, struct complaint *why)
+{
+    static const yajl_callbacks callbacks = {.yajl_null = on_null,
+                                             .yajl_boolean = on_bool,
+                                             .yajl_number = on_number,
+                                             .yajl_string = on_text,
+                                             .yajl_start_map = on_object,
+                                             .yajl_map_key = on_name,
+                                             .yajl_end_map = on_end,
+                                             .yajl_start_array = on_list,
+                                             .yajl_end_array = on_end};
+    const unsigned char *text = (const unsigned char *)r->begin;
+    size_t len = (size_t)(r->end - r->begin);
+    yajl_handle handle = yajl_alloc(&callbacks, NULL, r);
+    if (!handle)
+        abort();
+    yajl_config(handle, yajl_dont_validate_strings, 1);  /* not_plain() has */
+    yajl_config(handle, yajl_allow_trailing_garbage, 1); /* else it takes a text without end for none */
+    yajl_status status = yajl_parse(handle, text, len);
+    size_t at = yajl_get_bytes_consumed(handle);
+    if (status == yajl_status_ok)
+        status = yajl_complete_parse(handle);
+    if (status == yajl_status_ok && !all_space(r->begin + at, r->end))
+        r->wrong = "something stands behind its end";
+    int err = 0;
+    if (r->too_deep) {
+        err = complain(why, ERR_LIMIT, "is nested deeper than %d levels", r->max_depth);
+    } else if (r->wrong) {
+        err = refuse(r, r->wrong, at, why);
+    } else if (status != yajl_status_ok) {
+        unsigned char *said = yajl_get_error(handle, 0, text, len);
+        said[strcspn((char *)said, "\n")] = '\0';
+        err = refuse(r, (char *)said, at, why);
+        yajl_free_error(handle, said);
+    }
+    yajl_free(handle);
+    return err;
 }
 
 int json_read(const char *text, size_t len, int max_depth, struct arena *arena, struct json_value **ret_values,
               struct complaint *why)
 {
-    struct reader r = {.begin = text, .at = text, .end = text + len, .arena = arena, .max_depth = max_depth};
-    r.wrong = not_plain(text, len);
-    if (r.wrong)
-        return refuse(&r, why);
+    struct reader r = {.begin = text, .end = text + len, .arena = arena, .max_depth = max_depth};
+    const char *wrong = not_plain(text, len);
+    if (!wrong && !pairs_are_whole(text, r.end))
+        wrong = "a text has half of a surrogate pair";
+    if (wrong)
+        return refuse(&r, wrong, 0, why);
     make_room(&r, (uint32_t)(len / BYTES_EACH + 16));
-    if (read_all(&r)) {
+    r.open = xcalloc((size_t)max_depth, sizeof(*r.open));
+    int err = parse(&r, why);
+    free(r.open);
+    if (err == 0)
         *ret_values = r.values;
-        return 0;
-    }
-    free(r.values);
-    if (r.too_deep)
-        return complain(why, ERR_LIMIT, "is nested deeper than %d levels", max_depth);
-    return refuse(&r, why);
+    else
+        free(r.values);
+    return err;
 }
 
 const struct json_value *json_member(const struct json_value *values, const struct json_value *object, const char *name,
