@@ -379,11 +379,16 @@ int drafts_start(struct drafts *d, const char *const *devices, size_t n, json_t 
     d->on_done = done;
     d->arg = arg;
     d->work.data = d;
-    int r = uv_queue_work(d->loop, &d->work, on_thread, on_worked);
-    if (r < 0)
-        return r;
-    d->busy = true;
-    d->meant = meant ? meant : json_array();
+    d->meant = meant ? json_incref(meant) : json_array(); /* whole before the thread is asked: it may begin at once */
     d->reached = json_array();
+    int r = uv_queue_work(d->loop, &d->work, on_thread, on_worked);
+    d->busy = r == 0;
+    if (r < 0) {
+        json_decref(d->meant);
+        json_decref(d->reached);
+        d->meant = d->reached = NULL;
+        return r;
+    }
+    json_decref(meant);
     return 0;
 }
