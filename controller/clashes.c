@@ -5,6 +5,7 @@
 #include "controller/carry.h"
 #include "controller/places.h"
 #include "controller/planner.h"
+#include "controller/reader.h"
 #include "controller/rules.h"
 #include "playlists/base/clock.h"
 #include "playlists/clash.h"
@@ -35,7 +36,8 @@ struct job {
 
 struct clashes {
     struct controller *c;
-    struct controller own; /* the thread's: a store for reading and zones of its own */
+    struct reader *reader;  /* the thread's */
+    struct controller *own; /* what it gave, while the thread is at it */
     struct timetables *timetables;
     uv_work_t work;
     struct job *jobs; /* the first is worked at; by round */
@@ -89,12 +91,12 @@ static json_t *clash_json(const struct clash *clash)
 static size_t devices_of(struct clashes *k, const json_t *body, json_t *kinds, struct arena *arena,
                          struct compile_device **ret)
 {
-    json_t *ids = planner_devices_of(k->own.store, body), *id;
+    json_t *ids = planner_devices_of(k->own->store, body), *id;
     size_t n = 0, i, j;
     *ret = arena_alloc(arena, (json_array_size(ids) + 1) * sizeof(**ret));
     json_array_foreach(ids, i, id)
     {
-        json_t *facts = device_facts(k->own.store, json_string_value(id));
+        json_t *facts = device_facts(k->own->store, json_string_value(id));
         if (!facts)
             continue;
         bool there = false;
@@ -102,7 +104,7 @@ static size_t devices_of(struct clashes *k, const json_t *body, json_t *kinds, s
         json_array_foreach(kinds, j, known) there = there || json_equal(known, kind);
         if (!there)
             json_array_append(kinds, kind);
-        planner_device(&k->own, facts, arena, &(*ret)[n++]);
+        planner_device(k->own, facts, arena, &(*ret)[n++]);
         json_decref(facts);
     }
     json_decref(ids);
@@ -119,9 +121,9 @@ static size_t devices_to_come(struct clashes *k, const json_t *body, struct aren
     {
         json_t *facts =
             json_pack("{s:O, s:s, s:o, s:{s:s, s:s}}", "id", area, "kind", device_kind_names[KIND_LOUDSPEAKER],
-                      "memberships", areas_memberships(k->own.store, json_string_value(area)), "settings", "zone",
-                      k->own.settings->zone, "noise", noise_class_names[NOISE_ORDINARY]);
-        planner_device(&k->own, facts, arena, &(*ret)[i]);
+                      "memberships", areas_memberships(k->own->store, json_string_value(area)), "settings", "zone",
+                      k->own->settings->zone, "noise", noise_class_names[NOISE_ORDINARY]);
+        planner_device(k->own, facts, arena, &(*ret)[i]);
         json_decref(facts);
     }
     return json_array_size(areas);
@@ -188,7 +190,7 @@ static json_t *look_at(struct clashes *k, const struct job *job, const struct ru
     struct rule *others;
     json_t *kinds = json_array();
     int64_t now_ms = clock_wall_ms(), from_ms = begin_of(rule, now_ms);
-    timetables_learn(k->timetables, k->own.store, rule);
+    timetables_learn(k->timetables, k->own->store, rule);
     size_t n_others = timetables_rules(k->timetables, arena, &others);
     size_t n_bulletins = timetables_bulletins(k->timetables, arena, &bulletins);
     size_t n_devices = devices_of(k, job->body, kinds, arena, &devices), n_there = n_devices;
@@ -209,25 +211,13 @@ static json_t *look(struct clashes *k, const struct job *job)
     struct arena *arena = arena_new();
     struct rule rule;
     json_t *json = NULL;
-    timetables_refresh(k->timetables, k->own.store, k->own.zones, clock_wall_ms());
-    if (rule_build(job->id, job->body, k->own.zones, arena, &rule) == 0) {
-        placements_load(k->own.store, job->id, arena, &rule);
+    timetables_refresh(k->timetables, k->own->store, k->own->zones, clock_wall_ms());
+    if (rule_build(job->id, job->body, k->own->zones, arena, &rule) == 0) {
+        placements_load(k->own->store, job->id, arena, &rule);
         json = look_at(k, job, &rule, arena);
     }
     arena_free(arena);
     return json;
-}
-
-static int open_own(struct clashes *k)
-{
-    if (k->own.store)
-        return 0;
-    char *path = xasprintf("%s/controller.db", k->own.settings->state);
-    int r = store_open_reader(path, &k->own.store);
-    free(path);
-    if (r == 0)
-        k->own.zones = zones_new(k->own.settings->zoneinfo, k->own.settings->calendars);
-    return r;
 }
 
 static int64_t latest_change(struct store *store)
@@ -238,11 +228,11 @@ static int64_t latest_change(struct store *store)
 static void on_thread(uv_work_t *work)
 {
     struct clashes *k = work->data;
-    if (open_own(k) < 0 || store_snapshot(k->own.store) < 0)
+    if (reader_begin(k->reader, &k->own) < 0)
         return;
-    k->jobs->seen_n = latest_change(k->own.store);
+    k->jobs->seen_n = latest_change(k->own->store);
     k->jobs->report = look(k, k->jobs);
-    (void)!store_commit(k->own.store);
+    reader_end(k->reader, false);
 }
 
 static void on_worked(uv_work_t *work, int status);
@@ -303,7 +293,7 @@ struct clashes *clashes_new(struct controller *c)
 {
     struct clashes *k = xcalloc(1, sizeof(*k));
     k->c = c;
-    k->own.settings = c->settings;
+    k->reader = reader_new(&(struct controller){.settings = c->settings}); /* without the key that seals */
     k->timetables = timetables_new();
     k->work.data = k;
     return k;
@@ -363,7 +353,6 @@ void clashes_free(struct clashes *clashes)
     if (!clashes)
         return;
     timetables_free(clashes->timetables);
-    zones_free(clashes->own.zones);
-    store_close(clashes->own.store);
+    reader_free(clashes->reader);
     free(clashes);
 }

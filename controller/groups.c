@@ -14,29 +14,20 @@ bool group_in_unit(struct store *store, const char *group, const char *unit)
                         "ss", unit, group) == 1;
 }
 
-static json_t *ids_of(json_t *rows)
-{
-    json_t *ids = json_array(), *row;
-    size_t i;
-    json_array_foreach(rows, i, row) json_array_append(ids, json_object_get(row, "id"));
-    json_decref(rows);
-    return ids;
-}
-
 json_t *groups_of_device(struct store *store, const char *device, const json_t *path)
 {
-    return ids_of(store_list(store,
-                             "SELECT g.id FROM group_members m JOIN groups g ON g.id = m.grp WHERE m.device = ? AND"
-                             " g.unit IN (SELECT value FROM json_each(?)) ORDER BY g.id",
-                             "sj", device, path));
+    return store_ids(store_list(store,
+                                "SELECT g.id FROM group_members m JOIN groups g ON g.id = m.grp WHERE m.device = ? AND"
+                                " g.unit IN (SELECT value FROM json_each(?)) ORDER BY g.id",
+                                "sj", device, path));
 }
 
 json_t *group_devices(struct store *store, const char *group)
 {
-    return ids_of(store_list(store,
-                             "WITH RECURSIVE scope(id) AS (SELECT unit FROM groups WHERE id = ?1 UNION SELECT a.id"
-                             " FROM areas a JOIN scope ON a.parent = scope.id) SELECT d.id FROM group_members m"
-                             " JOIN devices d ON d.id = m.device JOIN scope ON scope.id = d.area WHERE m.grp = ?1"
-                             " ORDER BY d.id",
-                             "s", group));
+    return store_ids(store_list(store,
+                                "WITH RECURSIVE scope(id) AS (SELECT unit FROM groups WHERE id = ?1 UNION SELECT a.id"
+                                " FROM areas a JOIN scope ON a.parent = scope.id) SELECT d.id FROM group_members m"
+                                " JOIN devices d ON d.id = m.device JOIN scope ON scope.id = d.area WHERE m.grp = ?1"
+                                " ORDER BY d.id",
+                                "s", group));
 }

@@ -120,24 +120,14 @@ bool planner_same(const json_t *published, const json_t *fresh, int64_t now_ms)
     return same;
 }
 
-/* Consumes rows. */
-static json_t *ids_of(json_t *rows)
-{
-    json_t *ids = json_array(), *row;
-    size_t i;
-    json_array_foreach(rows, i, row) json_array_append(ids, json_object_get(row, "id"));
-    json_decref(rows);
-    return ids;
-}
-
 json_t *planner_devices(struct store *store)
 {
-    return ids_of(store_list(store, "SELECT id FROM devices ORDER BY id", ""));
+    return store_ids(store_list(store, "SELECT id FROM devices ORDER BY id", ""));
 }
 
 json_t *planner_devices_of(struct store *store, const json_t *body)
 {
-    return ids_of(store_list(
+    return store_ids(store_list(
         store,
         "WITH RECURSIVE planned(area, into_area) AS (SELECT area, into_area FROM area_changes WHERE done_ms IS NULL AND"
         " undone_ms IS NULL AND into_area IS NOT NULL), meant(id) AS (SELECT value FROM json_each(?1, '$.areas') UNION"

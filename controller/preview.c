@@ -5,6 +5,7 @@
 #include "controller/mandate.h"
 #include "controller/places.h"
 #include "controller/planner.h"
+#include "controller/reader.h"
 #include "controller/rules.h"
 #include "playlists/simulate.h"
 
@@ -16,7 +17,7 @@
 
 /* One preview in the making. */
 struct making {
-    struct controller own; /* a reader of the store and zones of its own */
+    struct controller *own; /* of a reader */
     const struct preview *wanted;
     struct arena *arena;
     struct timetables *timetables;
@@ -47,9 +48,9 @@ static void take_draft(struct making *m, const json_t *draft)
     const json_t *id_json = json_object_get(draft, "id");
     const char *id = arena_strndup(m->arena, json_string_value(id_json), json_string_length(id_json));
     struct rule rule;
-    if (rule_build(id, json_object_get(draft, "body"), m->own.zones, m->arena, &rule) < 0)
+    if (rule_build(id, json_object_get(draft, "body"), m->own->zones, m->arena, &rule) < 0)
         return;
-    timetables_learn(m->timetables, m->own.store, &rule);
+    timetables_learn(m->timetables, m->own->store, &rule);
     size_t at = 0;
     while (at < m->n_rules && strcmp(m->rules[at].id, id) != 0)
         at++;
@@ -65,7 +66,7 @@ static void gather(struct making *m)
     struct rule *stored;
     const json_t *draft;
     size_t i;
-    timetables_refresh(m->timetables, m->own.store, m->own.zones, m->wanted->now_ms);
+    timetables_refresh(m->timetables, m->own->store, m->own->zones, m->wanted->now_ms);
     size_t n = timetables_rules(m->timetables, m->arena, &stored);
     m->rules = arena_alloc(m->arena, (n + json_array_size(m->wanted->drafts) + 1) * sizeof(*m->rules));
     for (size_t k = 0; k < n; k++)
@@ -102,7 +103,7 @@ static const char *refusal_of(struct making *m, const struct playlist_item *item
     struct complaint why = {0};
     const char *hash = m->result.bulletins[item->bulletin].hash;
     enum item_verdict verdict =
-        judge_item(mandate_authority(m->own.mandate), bulletin_of(m, hash), hash, chosen->opened, chosen->n_opened,
+        judge_item(mandate_authority(m->own->mandate), bulletin_of(m, hash), hash, chosen->opened, chosen->n_opened,
                    &m->areas, (enum air_class)item->class, item->start_ms, &why);
     if (verdict == ITEM_APPROVED)
         return NULL;
@@ -117,7 +118,7 @@ static struct sim_list list_of(struct making *m)
 {
     const struct preview *wanted = m->wanted;
     int64_t now_ms = wanted->now_ms < m->from_ms ? wanted->now_ms : m->from_ms;
-    struct chosen *chosen = approvals_add(&m->own, bulletin_of, m, &m->areas, now_ms, m->arena, &m->result);
+    struct chosen *chosen = approvals_add(m->own, bulletin_of, m, &m->areas, now_ms, m->arena, &m->result);
     struct playlist playlist = {.bulletins = m->result.bulletins, .n_bulletins = m->result.n_bulletins};
     m->items = arena_alloc(m->arena, (m->result.n_items + 1) * sizeof(m->items[0]));
     m->refusals = arena_alloc(m->arena, (m->result.n_items + 1) * sizeof(m->refusals[0]));
@@ -267,12 +268,12 @@ static json_t *tell(struct making *m)
 
 static json_t *make(struct making *m)
 {
-    json_t *facts = device_facts(m->own.store, m->wanted->device), *told = NULL;
+    json_t *facts = device_facts(m->own->store, m->wanted->device), *told = NULL;
     if (facts) {
         const json_t *zone = json_object_get(json_object_get(facts, "settings"), "zone");
-        planner_device(&m->own, facts, m->arena, &m->device);
+        planner_device(m->own, facts, m->arena, &m->device);
         m->areas = texts_of_json(json_object_get(facts, "config_areas"), m->arena);
-        m->zone = zones_get(m->own.zones, json_string_value(zone));
+        m->zone = zones_get(m->own->zones, json_string_value(zone));
         gather(m);
         if (m->zone)
             told = tell(m);
@@ -283,24 +284,17 @@ static json_t *make(struct making *m)
 
 json_t *preview_make(const struct settings *settings, const struct preview *wanted)
 {
-    struct making m = {.own = {.settings = settings}, .wanted = wanted};
+    struct reader *reader = reader_new(&(struct controller){.settings = settings}); /* without the key that seals */
+    struct making m = {.wanted = wanted};
     json_t *told = NULL;
-    char *path = xasprintf("%s/controller.db", settings->state);
-    if (store_open_reader(path, &m.own.store) == 0) {
+    if (reader_begin(reader, &m.own) == 0) {
         m.arena = arena_new();
-        m.own.zones = zones_new(settings->zoneinfo, settings->calendars);
         m.timetables = timetables_new();
-        if (store_snapshot(m.own.store) == 0) {
-            m.own.mandate = mandate_new(m.own.store, settings);
-            told = make(&m);
-            mandate_free(m.own.mandate);
-            (void)!store_commit(m.own.store);
-        }
+        told = make(&m);
         timetables_free(m.timetables);
-        zones_free(m.own.zones);
         arena_free(m.arena);
-        store_close(m.own.store);
+        reader_end(reader, false);
     }
-    free(path);
+    reader_free(reader);
     return told;
 }

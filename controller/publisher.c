@@ -150,9 +150,12 @@ static void on_drafted(void *arg, const struct drafted *made)
         json_object_set_new(p->asked_urgent ? p->urgent : p->bulk, p->asked[i], json_true());
     for (size_t i = 0; i < json_array_size(made->reached); i++)
         mark_list(p, json_array_get(made->reached, i));
-    json_array_extend(p->meant, (json_t *)made->left);
+    if (made->trusted)
+        json_array_extend(p->meant, (json_t *)made->left);
     publisher_send_soon(p);
-    bool some = made->n + json_array_size(made->reached) > 0; /* else the store cannot be read now */
+    bool some = made->n + json_array_size(made->reached) > 0;
+    if (!some && wants_work(p))
+        log_warn("publisher", "the store cannot be read; playlists are looked at again in %d s", RETRY_MS / 1000);
     if (wants_work(p))
         work_in(p, r < 0 || !some ? RETRY_MS : 0);
 }

@@ -334,6 +334,15 @@ json_t *store_list(struct store *store, const char *sql, const char *types, ...)
     return list;
 }
 
+json_t *store_ids(json_t *rows)
+{
+    json_t *ids = json_array(), *row;
+    size_t i;
+    json_array_foreach(rows, i, row) json_array_append(ids, json_object_get(row, "id"));
+    json_decref(rows);
+    return ids;
+}
+
 json_t *store_one(struct store *store, const char *sql, const char *types, ...)
 {
     va_list args;

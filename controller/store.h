@@ -30,6 +30,8 @@ void store_close(struct store *store); /* NULL is fine; settles what is gathered
 MUST_USE int store_run(struct store *store, const char *sql, const char *types, ...);
 /* All rows as an array of objects; an empty one on failure (logged). The caller owns it. */
 json_t *store_list(struct store *store, const char *sql, const char *types, ...);
+/* The column `id` of such rows, which are consumed. The caller owns it. */
+json_t *store_ids(json_t *rows);
 /* The first row, or NULL. The caller owns it. */
 json_t *store_one(struct store *store, const char *sql, const char *types, ...);
 /* The first column of the first row as a number; `fallback` when there is none. */

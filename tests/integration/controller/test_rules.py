@@ -6,7 +6,7 @@ import os
 import subprocess
 import unittest
 
-from kit import BUILD, World, wait_for
+from kit import BUILD, World, read, wait_for
 
 LOA = os.path.join(BUILD, "tools", "loa", "loa")
 ENGLISH = {"Accept-Language": "en"}
@@ -225,6 +225,15 @@ class Rules(unittest.TestCase):
             mine = [add(few, f"it-{n}") for n in range(4)]
             self.assertEqual(mine, [201] * 4)
             self.assertTrue({f.result() for f in flood} <= {201, 503})
+
+    def test_a_change_waits_for_nothing(self):
+        """What a rule means is looked for at once, however soon the thread that looks begins."""
+        for n in range(15):
+            self.add(f"gap-{n}", times=["03:33"])
+            self.wait_days("in the playlist", f"gap-{n}", len)
+            self.w.want(200, "DELETE", f"rules/gap-{n}")
+            self.wait_days("out of it", f"gap-{n}", lambda days: not days)
+        self.assertNotIn(b"looked at again", read(self.w.path("controller.log")))
 
     def test_iCalendar(self):
         self.add("lich", when="lunar_days", lunar_days=[1, 15], times=["18:00"])

@@ -20,82 +20,78 @@ static void accept(const char *tag, const char *path, const char *value)
     free(text);
 }
 
+static const struct {
+    const char *tag, *path, *value, *sentence;
+} refused[] = {
+    {"loa-playlist", "items[1].start_ms", "-5", "items[1].start_ms: is -5, it must be 0 to 4102444800000"},
+    {"loa-playlist", "items[0].class", "\"emergency\"",
+     "items[0].class: is \"emergency\", it must be one of filler, normal, priority"},
+    {"loa-playlist", "items[0].bulletin", "1", "items[0].bulletin: is 1, but there are only 1 bulletins"},
+    {"loa-playlist", "items[0].bulletin", "-1", "items[0].bulletin: is -1, which only a relay's is"},
+    {"loa-playlist", "items[0].source", "\"VOV1\"", "items[0].source: is named beside a bulletin"},
+    {"loa-playlist", "items[2].source", NULL, "items[2].bulletin: is -1, which only a relay's is"},
+    {"loa-playlist", "items[0].languages", "[\"vi\",\"vi\"]", "items[0].languages: names \"vi\" twice"},
+    {"loa-playlist", "items[0].exempt", "\"\"", "items[0].exempt: has 0 bytes"},
+    {"loa-playlist", "items[0].catch_up_ms", "-1", "items[0].catch_up_ms: is -1"},
+    {"loa-playlist", "items[0].id", "\"chao-sang.1782882000.\"", "items[0].id: is \"chao-sang.1782882000.\""},
+    {"loa-playlist", "items[0].id", "\"chao-sang.1782882000.R\"", "items[0].id: is \"chao-sang.1782882000.R\""},
+    {"loa-playlist", "items[0].id", "\"chao-sang..r1\"", "items[0].id: is \"chao-sang..r1\""},
+    {"loa-playlist", "items[0].id", "\"a.1.bcdefghijklmnopqr\"", "items[0].id: is \"a.1.bcdefghijklmnopqr\""},
+    {"loa-playlist", "items[0].end_ms", "1782882000000", "items[0].end_ms: is not after start_ms"},
+    {"loa-playlist", "items[1].start_ms", "1782881999000", "items[1]: must come after the item before it"},
+    {"loa-playlist", "items[0].start_ms", "1782885600001", "items[0].end_ms: is not after start_ms"},
+    {"loa-playlist", "items[1].end_ms", "\"soon\"", "items[1].end_ms: is a text, it must be an integer"},
+    {"loa-playlist", "items[0].start_ms", "1.5", "items[0].start_ms: is a real number, it must be an integer"},
+    {"loa-playlist", "items[0].zones", "[\"zone_1\",\"zone_1\"]", "items[0].zones: names \"zone_1\" twice"},
+    {"loa-playlist", "items[0].zones[1]", "7", "items[0].zones[1]: is an integer, it must be a text"},
+    {"loa-playlist", "items", "{}", "items: is an object, it must be a list"},
+    {"loa-playlist", "bulletins[0].approvals[1].hash", "\"AB\"", "bulletins[0].approvals[1].hash: is \"AB\""},
+    {"loa-playlist", "until_ms", "5", "until_ms: is before from_ms"},
+    {"loa-playlist", "aud", "\"dev/Cum\"", "aud: is \"dev/Cum\", it must be all, controller"},
+    {"loa-playlist", "exp", "1782878400", "exp: is not after iat"},
+    {"loa-playlist", "ver", "9007199254740992", "ver: is 9007199254740992"},
+    {"loa-playlist", "era", NULL, "era: is missing"},
+    {"loa-trust", "registrars", "[]", "registrars: has 0 entries, it must have 1 to 16"},
+    {"loa-trust", "schedulers[0].kid", "\"kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k\"",
+     "schedulers[0].kid: is not the thumbprint of x"},
+    {"loa-trust", "schedulers[0].x", "\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\"",
+     "schedulers[0].x: is no Ed25519 public key"},
+    {"loa-trust", "schedulers[0].x", "\"i2mYbDCgZjA0aU6n1iiH0veqzhcq6AYwhsJhsIJ5mKl\"", "schedulers[0].x: is"},
+    {"loa-trust", "quorums[0].persons", "0", "quorums[0].persons: is 0, it must be 1 to 9"},
+    {"loa-keys", "persons[1].ended_ms", NULL, "persons[1].ended_ms: is missing"},
+    {"loa-keys", "persons[0].ended_ms", "5", "persons[0].ended_ms: is set"},
+    {"loa-keys", "persons[0].roles", "[]", "persons[0].roles: has 0 entries"},
+    {"loa-config", "zone", "\"../../etc/passwd\"", "zone: is \"../../etc/passwd\", it must be a name of the tz"},
+    {"loa-config", "quiet_hours[0].from_min", "1440", "quiet_hours[0].from_min: is 1440"},
+    {"loa-config", "later[1].from_ms", "1798736400000", "later[1].from_ms: is not after the one before"},
+    {"loa-config", "areas[1]", "\"-a\"", "areas[1]: is \"-a\", it must be an id"},
+    {"loa-welcome", "floors[0].era", "2", "floors[0].era: is above the era of the welcome"},
+    {"loa-welcome", "nonce", "\"short\"", "nonce: is \"short\", it must be a nonce"},
+    {"loa-command", "kind", NULL, "kind: must be there for send_again"},
+    {"loa-command", "kind", "\"health\"", "kind: is \"health\", it must be one of receipt, event"},
+    {"loa-command", "store", NULL, "store: must be there for send_again"},
+    {"loa-command", "from", "0", "from: must be there for send_again"},
+    {"loa-config", "pinned[0].size", "67108865", "pinned[0].size: is 67108865"},
+    {"loa-receipt", "evidence.sound.frames", "-1", "evidence.sound.frames: is -1"},
+    {"loa-receipt", "occurrence", "\"a.b\"", "occurrence: is \"a.b\""},
+    {"loa-receipt", "reason", "\"unknown\"", "reason: is \"unknown\""},
+    {"loa-state", "grade", "\"good\"", "grade: is \"good\", it must be one of unknown, held, signed, synced"},
+    {"loa-health", "values[0].value", "1e300", "values[0].value: is 1e+300"},
+    {"loa-health", "values[0].value", "\"nan\"", "values[0].value: is a text, it must be a number"},
+    {"loa-approval", "until_ms", "1", "until_ms: is not after from_ms"},
+    {"bulletin", "contents[2].lang", "\"vi\"", "contents[2].lang: is \"vi\" a second time"},
+    {"bulletin", "contents[1].text", NULL, "contents[1].text: is missing, and audio too"},
+    {"bulletin", "title", "\"a\\nb\"", "title: is \"a?b\", it must be one line"},
+    {"bulletin", "title", "\"\"", "title: has 0 bytes, it must have 1 to 300"},
+    {"bulletin", "title", "null", "title: is null, it must be a text"},
+    {"bulletin", "contents[0].audio", "[]", "contents[0].audio: is a list, it must be an object"},
+};
+
 static void test_sentences(void **unused)
 {
     (void)unused;
-    example_refuse("loa-playlist", "items[1].start_ms", "-5",
-                   "items[1].start_ms: is -5, it must be 0 to 4102444800000");
-    example_refuse("loa-playlist", "items[0].class", "\"emergency\"",
-                   "items[0].class: is \"emergency\", it must be one of filler, normal, priority");
-    example_refuse("loa-playlist", "items[0].bulletin", "1", "items[0].bulletin: is 1, but there are only 1 bulletins");
-    example_refuse("loa-playlist", "items[0].bulletin", "-1", "items[0].bulletin: is -1, which only a relay's is");
-    example_refuse("loa-playlist", "items[0].source", "\"VOV1\"", "items[0].source: is named beside a bulletin");
-    example_refuse("loa-playlist", "items[2].source", NULL, "items[2].bulletin: is -1, which only a relay's is");
-    example_refuse("loa-playlist", "items[0].languages", "[\"vi\",\"vi\"]", "items[0].languages: names \"vi\" twice");
-    example_refuse("loa-playlist", "items[0].exempt", "\"\"", "items[0].exempt: has 0 bytes");
-    example_refuse("loa-playlist", "items[0].catch_up_ms", "-1", "items[0].catch_up_ms: is -1");
-    example_refuse("loa-playlist", "items[0].id", "\"chao-sang.1782882000.\"",
-                   "items[0].id: is \"chao-sang.1782882000.\"");
-    example_refuse("loa-playlist", "items[0].id", "\"chao-sang.1782882000.R\"",
-                   "items[0].id: is \"chao-sang.1782882000.R\"");
-    example_refuse("loa-playlist", "items[0].id", "\"chao-sang..r1\"", "items[0].id: is \"chao-sang..r1\"");
-    example_refuse("loa-playlist", "items[0].id", "\"a.1.bcdefghijklmnopqr\"",
-                   "items[0].id: is \"a.1.bcdefghijklmnopqr\"");
-    example_refuse("loa-playlist", "items[0].end_ms", "1782882000000", "items[0].end_ms: is not after start_ms");
-    example_refuse("loa-playlist", "items[1].start_ms", "1782881999000",
-                   "items[1]: must come after the item before it");
-    example_refuse("loa-playlist", "items[0].start_ms", "1782885600001", "items[0].end_ms: is not after start_ms");
-    example_refuse("loa-playlist", "items[1].end_ms", "\"soon\"", "items[1].end_ms: is a text, it must be an integer");
-    example_refuse("loa-playlist", "items[0].start_ms", "1.5",
-                   "items[0].start_ms: is a real number, it must be an integer");
-    example_refuse("loa-playlist", "items[0].zones", "[\"zone_1\",\"zone_1\"]",
-                   "items[0].zones: names \"zone_1\" twice");
-    example_refuse("loa-playlist", "items[0].zones[1]", "7", "items[0].zones[1]: is an integer, it must be a text");
-    example_refuse("loa-playlist", "items", "{}", "items: is an object, it must be a list");
-    example_refuse("loa-playlist", "bulletins[0].approvals[1].hash", "\"AB\"",
-                   "bulletins[0].approvals[1].hash: is \"AB\"");
-    example_refuse("loa-playlist", "until_ms", "5", "until_ms: is before from_ms");
-    example_refuse("loa-playlist", "aud", "\"dev/Cum\"", "aud: is \"dev/Cum\", it must be all, controller");
-    example_refuse("loa-playlist", "exp", "1782878400", "exp: is not after iat");
-    example_refuse("loa-playlist", "ver", "9007199254740992", "ver: is 9007199254740992");
-    example_refuse("loa-playlist", "era", NULL, "era: is missing");
-    example_refuse("loa-trust", "registrars", "[]", "registrars: has 0 entries, it must have 1 to 16");
-    example_refuse("loa-trust", "schedulers[0].kid", "\"kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k\"",
-                   "schedulers[0].kid: is not the thumbprint of x");
-    example_refuse("loa-trust", "schedulers[0].x", "\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\"",
-                   "schedulers[0].x: is no Ed25519 public key");
-    example_refuse("loa-trust", "schedulers[0].x", "\"i2mYbDCgZjA0aU6n1iiH0veqzhcq6AYwhsJhsIJ5mKl\"",
-                   "schedulers[0].x: is");
-    example_refuse("loa-trust", "quorums[0].persons", "0", "quorums[0].persons: is 0, it must be 1 to 9");
-    example_refuse("loa-keys", "persons[1].ended_ms", NULL, "persons[1].ended_ms: is missing");
-    example_refuse("loa-keys", "persons[0].ended_ms", "5", "persons[0].ended_ms: is set");
-    example_refuse("loa-keys", "persons[0].roles", "[]", "persons[0].roles: has 0 entries");
-    example_refuse("loa-config", "zone", "\"../../etc/passwd\"",
-                   "zone: is \"../../etc/passwd\", it must be a name of the tz");
-    example_refuse("loa-config", "quiet_hours[0].from_min", "1440", "quiet_hours[0].from_min: is 1440");
-    example_refuse("loa-config", "later[1].from_ms", "1798736400000", "later[1].from_ms: is not after the one before");
-    example_refuse("loa-config", "areas[1]", "\"-a\"", "areas[1]: is \"-a\", it must be an id");
-    example_refuse("loa-welcome", "floors[0].era", "2", "floors[0].era: is above the era of the welcome");
-    example_refuse("loa-welcome", "nonce", "\"short\"", "nonce: is \"short\", it must be a nonce");
-    example_refuse("loa-command", "kind", NULL, "kind: must be there for send_again");
-    example_refuse("loa-command", "kind", "\"health\"", "kind: is \"health\", it must be one of receipt, event");
-    example_refuse("loa-command", "store", NULL, "store: must be there for send_again");
-    example_refuse("loa-command", "from", "0", "from: must be there for send_again");
-    example_refuse("loa-config", "pinned[0].size", "67108865", "pinned[0].size: is 67108865");
-    example_refuse("loa-receipt", "evidence.sound.frames", "-1", "evidence.sound.frames: is -1");
-    example_refuse("loa-receipt", "occurrence", "\"a.b\"", "occurrence: is \"a.b\"");
-    example_refuse("loa-receipt", "reason", "\"unknown\"", "reason: is \"unknown\"");
-    example_refuse("loa-state", "grade", "\"good\"",
-                   "grade: is \"good\", it must be one of unknown, held, signed, synced");
-    example_refuse("loa-health", "values[0].value", "1e300", "values[0].value: is 1e+300");
-    example_refuse("loa-health", "values[0].value", "\"nan\"", "values[0].value: is a text, it must be a number");
-    example_refuse("loa-approval", "until_ms", "1", "until_ms: is not after from_ms");
-    example_refuse("bulletin", "contents[2].lang", "\"vi\"", "contents[2].lang: is \"vi\" a second time");
-    example_refuse("bulletin", "contents[1].text", NULL, "contents[1].text: is missing, and audio too");
-    example_refuse("bulletin", "title", "\"a\\nb\"", "title: is \"a?b\", it must be one line");
-    example_refuse("bulletin", "title", "\"\"", "title: has 0 bytes, it must have 1 to 300");
-    example_refuse("bulletin", "title", "null", "title: is null, it must be a text");
-    example_refuse("bulletin", "contents[0].audio", "[]", "contents[0].audio: is a list, it must be an object");
+    for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
+        example_refuse(refused[i].tag, refused[i].path, refused[i].value, refused[i].sentence);
 }
 
 static void test_accepted(void **unused)
