@@ -35,7 +35,7 @@ class Centre:
         self.box = jose.Key()
         self.persons = {"lan": jose.Key(), "hung": jose.Key()}
         self.retained, self.blobs, self.up, self.attached = {}, {}, [], []
-        self.fetches = []  # every FETCH, in order
+        self.fetches, self.fetched_at = [], {}  # every FETCH, in order; the time of each name's last one
         self.welcome_ver = 0
         self.withheld = set()  # hashes that are not handed over
         self.store = True      # receipts and events are stored and welcomed
@@ -227,6 +227,7 @@ class Centre:
 
     def _fetch(self, number, name):
         self.fetches.append(name)
+        self.fetched_at[name] = time.time()
         data = self.blobs.get(name)
         if data is None or name in self.withheld:
             self.send(NOT_FETCHED, 0, number, name, json.dumps({"why": "it is not there", "final": True}).encode())
