@@ -201,7 +201,8 @@ class World(Installation):
         found = []
         for simulator in self.site(device).simulators:
             with contextlib.suppress(FileNotFoundError), open(simulator.journal, encoding="utf-8") as lines:
-                found += [w for w in map(json.loads, lines) if w["at_unix_ms"] >= since_unix_s * 1000]
+                whole = (json.loads(line) for line in lines if line.endswith("\n"))
+                found += [w for w in whole if w["at_unix_ms"] >= since_unix_s * 1000]
         return found
 
     def sign_registers(self, device):

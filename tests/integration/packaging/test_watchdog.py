@@ -59,7 +59,7 @@ class WatchdogTest(unittest.TestCase):
     def test_a_stopped_process_and_an_orderly_end(self):
         self.bench.start()
         self.addCleanup(self.bench.close)
-        self.manager.wait("READY=1", 0 if self.manager.count("READY=1") else 1)
+        wait_until(lambda: self.manager.count("READY=1"), 20, "READY=1 is not told")
         self.manager.wait("WATCHDOG=1", 3)
         self.bench.agent.signal(signal.SIGSTOP)
         self.manager.quiet_for(2 * FEED_S)  # what was under way
@@ -67,7 +67,7 @@ class WatchdogTest(unittest.TestCase):
         self.bench.agent.signal(signal.SIGCONT)
         self.manager.wait("WATCHDOG=1", 3)
         self.bench.agent.ask_to_end()
-        self.manager.wait("STOPPING=1", 0 if self.manager.count("STOPPING=1") else 1)
+        wait_until(lambda: self.manager.count("STOPPING=1"), 20, "STOPPING=1 is not told")
         wait_until(self.bench.agent.ended, 10, "the agent's end")
 
     def test_a_card_that_never_answers(self):

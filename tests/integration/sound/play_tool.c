@@ -43,13 +43,13 @@ static void on_finished(void *arg, const struct player_result *result)
 {
     (void)arg;
     (void)printf("{\"event\": \"finished\", \"id\": %" PRIu64 ", \"end\": \"%s\", \"error\": \"%s\", \"heard\": %s, "
-                 "\"start_unix_ns\": %" PRId64 ", \"end_unix_ns\": %" PRId64 ", \"played\": %" PRIu64
-                 ", \"resume\": %" PRIu64 ", \"lost\": %" PRIu64 ", \"xruns\": %" PRIu32 ", \"losses\": %" PRIu32
-                 ", \"starvings\": %" PRIu32 ", \"starved\": %" PRIu64 ", \"why\": \"",
+                 "\"told_unix_ns\": %" PRId64 ", \"start_unix_ns\": %" PRId64 ", \"end_unix_ns\": %" PRId64
+                 ", \"played\": %" PRIu64 ", \"resume\": %" PRIu64 ", \"lost\": %" PRIu64 ", \"xruns\": %" PRIu32
+                 ", \"losses\": %" PRIu32 ", \"starvings\": %" PRIu32 ", \"starved\": %" PRIu64 ", \"why\": \"",
                  result->id, player_end_name(result->end), err_name(result->error), result->heard ? "true" : "false",
-                 unix_ns_of(result->start_elapsed_ns), unix_ns_of(result->end_elapsed_ns), result->played_frames,
-                 result->resume_frames, result->lost_frames, result->xruns, result->losses, result->starvings,
-                 result->starved_frames);
+                 unix_ns_of(clock_elapsed_ns()), unix_ns_of(result->start_elapsed_ns),
+                 unix_ns_of(result->end_elapsed_ns), result->played_frames, result->resume_frames, result->lost_frames,
+                 result->xruns, result->losses, result->starvings, result->starved_frames);
     for (const char *c = result->why.text; *c != '\0'; c++) {
         (void)putchar(*c == '"' || *c == '\\' || (unsigned char)*c < 32 ? '\'' : *c);
     }

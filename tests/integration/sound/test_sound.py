@@ -396,7 +396,7 @@ class CardItself(SoundTest):
         env = {**os.environ, "ALSA_CONFIG_PATH": self.card.conf}
         begin = time.monotonic()
         subprocess.run(["aplay", "-q", "-D", "loa", file], env=env, check=True, timeout=60)
-        self.assertAlmostEqual(time.monotonic() - begin, 1.0, delta=0.4)
+        self.assertGreater(time.monotonic() - begin, 0.6, "it is not taken faster than it is heard")
         recording = self.card.read_until(time.time_ns())
         (first, last), = bench.spans(recording, 10)
         self.assertAlmostEqual(last - first + 1, RATE, delta=2)
