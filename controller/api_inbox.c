@@ -224,17 +224,32 @@ int api_inbox_answer(struct request *r)
 
 /* --- who carries what --- */
 
-/* "moved" is a taken one with times of its own; heard: airings that began in time at a device there. */
+/* What receipts tell of the rule; heard: it began in time. And what the playlists as they are leave out of it there. */
+#define SQL_TOLD                                                                                                       \
+    ", told(commune, airing, heard, reason) AS MATERIALIZED (SELECT d.commune, q.device || ' ' || q.occurrence,"       \
+    " q.started_ms > 0 AND q.reason IN ('on_time', 'late'), q.reason FROM receipts q JOIN here d ON d.device ="        \
+    " q.device WHERE q.rule = ?2 AND q.planned_ms >= ?5 AND q.planned_ms < ?6 AND q.twin = 0),"                        \
+    " heard(commune, planned, heard) AS (SELECT commune, count(DISTINCT airing), count(DISTINCT CASE WHEN heard THEN"  \
+    " airing END) FROM told GROUP BY commune), unheard(commune, reasons) AS (SELECT commune,"                          \
+    " json_group_object(reason, n) FROM (SELECT commune, reason, count(DISTINCT airing) AS n FROM told WHERE NOT"      \
+    " heard GROUP BY commune, reason) GROUP BY commune),"                                                              \
+    " left_out(commune, dropped, list) AS (SELECT commune, max(why NOT IN ('cut', 'language dropped')),"               \
+    " json_group_array(json_object('why', why, 'other', other, 'devices', devices, 'times', times, 'first',"           \
+    " strftime('%Y-%m-%dT%H:%M:%fZ', first_ms / 1000.0, 'unixepoch'))) FROM (SELECT d.commune, q.why, q.other,"        \
+    " count(*) AS devices, max(q.count) AS times, min(q.start_ms) AS first_ms FROM problems q JOIN here d ON"          \
+    " d.device = q.device WHERE q.rule = ?2 AND q.warning = 0 AND q.why NOT IN ('not taken', 'declined',"              \
+    " 'horizon shortened') GROUP BY d.commune, q.why, q.other) GROUP BY commune) "
+
+/* "moved" is a taken one with times of its own; "dropped" one of those that hold there, and still not all of it does.
+ */
 #define SQL_CARRIAGE                                                                                                   \
-    "SELECT c.id AS cursor, c.id AS commune, c.name, CASE WHEN p.times IS NOT NULL THEN 'moved' ELSE"                  \
-    " coalesce(p.state, CASE json_extract(r.body, '$.carry') WHEN 'must' THEN 'carried' ELSE 'pending' END) END AS"    \
-    " state, p.times AS times__json, p.at_ms AS answered__at, " SQL_DEVICES ", coalesce(s.planned, 0) AS planned,"     \
-    " coalesce(s.heard, 0) AS heard FROM reached e JOIN rules r ON r.id = e.rule JOIN communes c ON c.id = e.commune"  \
-    " LEFT JOIN placements p ON p.rule = r.id AND p.area = c.id LEFT JOIN (SELECT d.commune,"                          \
-    " count(DISTINCT q.device || ' ' || q.occurrence) AS planned, count(DISTINCT CASE WHEN q.started_ms > 0"           \
-    " AND q.reason IN ('on_time', 'late') THEN q.device || ' ' || q.occurrence END) AS heard FROM receipts q"          \
-    " JOIN here d ON d.device = q.device WHERE q.rule = ?2 AND q.planned_ms >= ?5 AND q.planned_ms < ?6"               \
-    " AND q.twin = 0 GROUP BY d.commune) s ON s.commune = c.id" SQL_DEVICES_FROM                                       \
+    "SELECT c.id AS cursor, c.id AS commune, c.name, CASE WHEN l.dropped THEN 'dropped' WHEN p.times IS NOT NULL THEN" \
+    " 'moved' ELSE coalesce(p.state, CASE json_extract(r.body, '$.carry') WHEN 'must' THEN 'carried' ELSE 'pending'"   \
+    " END) END AS state, p.times AS times__json, p.at_ms AS answered__at, " SQL_DEVICES ", coalesce(l.list, '[]') AS"  \
+    " left_out__json, coalesce(s.planned, 0) AS planned, coalesce(s.heard, 0) AS heard, coalesce(u.reasons, '{}') AS"  \
+    " unheard__json FROM reached e JOIN rules r ON r.id = e.rule JOIN communes c ON c.id = e.commune"                  \
+    " LEFT JOIN placements p ON p.rule = r.id AND p.area = c.id LEFT JOIN heard s ON s.commune = c.id"                 \
+    " LEFT JOIN unheard u ON u.commune = c.id LEFT JOIN left_out l ON l.commune = c.id" SQL_DEVICES_FROM               \
     "WHERE r.id = ?2 AND c.id > ?3 ORDER BY c.id LIMIT ?4"
 
 /* Nobody carries it: there is none in sight of the caller, or nobody is asked. */
@@ -259,8 +274,11 @@ int api_carriage(struct request *r)
     if (request_instant(r, "from", &from_ms) < 0 || request_instant(r, "to", &to_ms) < 0 ||
         request_page(r, false, &page) < 0)
         return -1;
-    json_t *rows = store_list(r->c->store, SQL_SCOPE SQL_REACH("AND id = ?2") SQL_CARRIAGE, "sssiii", r->token.unit,
-                              rule, page.after ? page.after : "", page.limit + 1, from_ms, to_ms);
+    /* Put together here: longer than a literal may be. */
+    char *sql = xasprintf("%s%s%s", SQL_SCOPE SQL_REACH("AND id = ?2"), SQL_TOLD, SQL_CARRIAGE);
+    json_t *rows = store_list(r->c->store, sql, "sssiii", r->token.unit, rule, page.after ? page.after : "",
+                              page.limit + 1, from_ms, to_ms);
+    free(sql);
     if (json_array_size(rows) == 0 && !page.after) {
         json_decref(rows);
         return no_carriage(r, rule);

@@ -6,7 +6,8 @@
  *
  * What always holds of a timeline:
  * - No two items of one class overlap in [start, start + length). The later one (by start, then the rule's id, then its
- *   place in the session) is moved behind the earlier one when its late_ms allows, else it is dropped.
+ *   place in the session) is moved behind the earlier one when its late_ms allows, else it is dropped. What must be
+ *   carried (CARRY_MUST) is placed before all else of its class: the others go round it, the earlier ones too.
  * - What is dropped, cut or refused has a problem that says so.
  * - An occurrence keeps its id over recompiles from other moments, and over changes of other rules. */
 #ifndef LOA_COMPILE_H
@@ -28,7 +29,7 @@ enum {
 enum rule_carry {
     CARRY_DIRECT, /* holds as it is */
     CARRY_OFFER,  /* holds where the commune has taken it */
-    CARRY_MUST,   /* holds; the commune may give it other times inside the window */
+    CARRY_MUST,   /* holds, and keeps its place; the commune may give it other times inside the window */
 };
 extern const char *const rule_carry_names[];
 
@@ -95,7 +96,7 @@ enum problem_what {
     PROBLEM_NOTHING_HERE,
     PROBLEM_EMERGENCY,
     PROBLEM_HORIZON,
-    PROBLEM_CLASH,     /* `other` was earlier */
+    PROBLEM_CLASH,     /* `other` was earlier, or must be carried */
     PROBLEM_SLOT_FULL, /* nothing of the session fits */
     PROBLEM_CUT,       /* parts of the session are left out or ended early */
     PROBLEM_LANGUAGE_DROPPED,

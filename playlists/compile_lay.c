@@ -246,7 +246,10 @@ static int rank_cmp(const void *a, const void *b, void *arg)
 {
     const struct plan *plans = arg;
     const struct occurrence *x = a, *y = b;
-    int order = (int)plans[y->plan].rule->class - (int)plans[x->plan].rule->class;
+    const struct rule *p = plans[x->plan].rule, *q = plans[y->plan].rule;
+    int order = (int)q->class - (int)p->class;
+    if (order == 0)
+        order = (q->carry == CARRY_MUST) - (p->carry == CARRY_MUST);
     return order ? order : occurrence_cmp(a, b);
 }
 
@@ -260,7 +263,7 @@ static bool has_room(struct lay *lay, const struct occurrence *o)
     return false;
 }
 
-/* Of what is too much for a day the lower class goes first, then what is later. */
+/* Of what is too much for a day the lower class goes first, then what need not be carried, then what is later. */
 static void lay_day(struct lay *lay, size_t from, size_t to)
 {
     lay->day_sessions = lay->day_ms = 0;

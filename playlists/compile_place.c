@@ -1,5 +1,5 @@
-/* compile_place.c - one after the other: what overlaps within a class is moved or left out, what falls into quiet hours
- * is left out; and the list of what was left out. */
+/* compile_place.c - one after the other, what must be carried first: what overlaps within a class is moved or left out,
+ * what falls into quiet hours is left out; and the list of what was left out. */
 #include "playlists/compile_set.h"
 
 #include <stdlib.h>
@@ -10,6 +10,16 @@ struct busy {
     int64_t end_ms;
     const struct rule *rule;  /* whose it is */
     const struct rule *cause; /* and by whom it is where it is */
+};
+
+/* Spots find their places in two rounds, each in the order of time. Those that must be carried are firm: in the second
+ * round the others go round them. */
+struct placing {
+    struct timeline *timeline;
+    struct spot *spots; /* those with a place; the firm ones first, by start */
+    size_t n, n_firm;
+    struct busy busy[CLASS_EMERGENCY + 1];
+    size_t firm[CLASS_EMERGENCY + 1]; /* the first firm one that is not over */
 };
 
 int64_t rule_late_ms(const struct rule *rule)
@@ -94,22 +104,40 @@ int64_t spot_late_ms(const struct spot *spot, const struct rule *rule)
     return spot->seq > 0 && late_ms < PART_LATE_MS ? PART_LATE_MS : late_ms;
 }
 
-/* Behind what is on in its class; false when that is too late. */
-static bool place(struct timeline *timeline, struct busy *busy, struct spot *spot)
+/* Behind the firm ones that it would overlap from *at_ms on. Spots come by start: what is over stays over. */
+static void go_round_firm(struct placing *p, const struct spot *spot, int64_t *at_ms, const struct rule **cause)
 {
-    const struct rule *rule = timeline->plans[spot->plan].rule;
-    const struct rule *cause = rule;
-    if (spot->start_ms < busy->end_ms) {
-        int64_t moved_ms = busy->end_ms - spot->start_ms;
-        cause = busy->rule == rule ? busy->cause : busy->rule;
-        if (moved_ms > spot_late_ms(spot, rule)) {
-            timeline_problem(timeline, rule, PROBLEM_CLASH, cause, spot->occurrence_s * 1000, false);
-            return false;
-        }
-        spot->moved_ms = moved_ms;
-        spot->start_ms = busy->end_ms;
+    size_t *first = &p->firm[spot->class];
+    for (size_t i = *first; i < p->n_firm && p->spots[i].start_ms < *at_ms + spot->length_ms; i++) {
+        const struct spot *firm = &p->spots[i];
+        int64_t end_ms = firm->start_ms + firm->length_ms;
+        if (i == *first && (firm->class != spot->class || end_ms <= spot->start_ms))
+            ++*first;
+        if (firm->class != spot->class || end_ms <= *at_ms)
+            continue;
+        *at_ms = end_ms;
+        *cause = p->timeline->plans[firm->plan].rule;
     }
-    *busy = (struct busy){.end_ms = busy->end_ms, .rule = rule, .cause = cause};
+}
+
+/* Behind what is on in its class; false when that is too late. */
+static bool place(struct placing *p, struct busy *busy, struct spot *spot)
+{
+    const struct rule *rule = p->timeline->plans[spot->plan].rule, *cause = rule;
+    int64_t at_ms = spot->start_ms;
+    if (at_ms < busy->end_ms) {
+        at_ms = busy->end_ms;
+        cause = busy->rule == rule ? busy->cause : busy->rule;
+    }
+    go_round_firm(p, spot, &at_ms, &cause);
+    if (at_ms - spot->start_ms > spot_late_ms(spot, rule)) {
+        timeline_problem(p->timeline, rule, PROBLEM_CLASH, cause, spot->occurrence_s * 1000, false);
+        return false;
+    }
+    spot->moved_ms = at_ms - spot->start_ms;
+    spot->start_ms = at_ms;
+    busy->rule = rule;
+    busy->cause = cause;
     return true;
 }
 
@@ -131,27 +159,42 @@ static bool quiet_allows(struct timeline *timeline, struct spot *spot)
     return true;
 }
 
-static void place_all(struct timeline *timeline, struct spot *spots, size_t n)
+static bool is_firm(const struct timeline *timeline, const struct spot *spot)
 {
-    struct busy busy[CLASS_EMERGENCY + 1] = {{INT64_MIN, NULL, NULL}};
-    size_t kept = 0;
-    for (size_t i = 0; i < sizeof(busy) / sizeof(busy[0]); i++)
-        busy[i].end_ms = INT64_MIN;
+    return timeline->plans[spot->plan].rule->carry == CARRY_MUST;
+}
+
+/* Those of one round among `n` spots by start. */
+static void place_round(struct placing *p, const struct spot *spots, size_t n, bool firm)
+{
+    for (size_t i = 0; i < sizeof(p->busy) / sizeof(p->busy[0]); i++)
+        p->busy[i] = (struct busy){.end_ms = INT64_MIN};
     for (size_t i = 0; i < n; i++) {
         struct spot spot = spots[i];
-        struct busy mine = busy[spot.class];
-        if (!place(timeline, &mine, &spot) || !quiet_allows(timeline, &spot))
+        struct busy mine = p->busy[spot.class];
+        if (is_firm(p->timeline, &spot) != firm || !place(p, &mine, &spot) || !quiet_allows(p->timeline, &spot))
             continue;
         mine.end_ms = spot.start_ms + spot.length_ms;
-        busy[spot.class] = mine;
-        spots[kept++] = spot;
+        p->busy[spot.class] = mine;
+        p->spots[p->n++] = spot;
     }
-    if (kept > 0)
-        qsort(spots, kept, sizeof(spots[0]), spot_cmp);
-    timeline->spots = kept > 0 ? realloc(spots, kept * sizeof(spots[0])) : NULL;
-    timeline->n_spots = kept;
-    if (kept == 0)
-        free(spots);
+}
+
+static void place_all(struct timeline *timeline, const struct spot *spots, size_t n)
+{
+    struct placing p = {.timeline = timeline};
+    if (n == 0)
+        return;
+    p.spots = xcalloc(n, sizeof(p.spots[0]));
+    place_round(&p, spots, n, true);
+    qsort(p.spots, p.n, sizeof(p.spots[0]), spot_cmp);
+    p.n_firm = p.n;
+    place_round(&p, spots, n, false);
+    qsort(p.spots, p.n, sizeof(p.spots[0]), spot_cmp);
+    timeline->n_spots = p.n;
+    timeline->spots = p.n > 0 ? realloc(p.spots, p.n * sizeof(p.spots[0])) : NULL;
+    if (p.n == 0)
+        free(p.spots);
     else if (!timeline->spots)
         abort();
 }
@@ -177,6 +220,7 @@ void timeline_make(struct compile_set *set, struct timeline *timeline)
     if (n > 0)
         qsort(spots, n, sizeof(spots[0]), spot_cmp);
     place_all(timeline, spots, n);
+    free(spots);
     if (timeline->n_problems > 0)
         qsort(timeline->problems, timeline->n_problems, sizeof(timeline->problems[0]), problem_cmp);
 }

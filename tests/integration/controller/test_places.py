@@ -393,6 +393,7 @@ class Places(unittest.TestCase):
         self.assertEqual({c["commune"]: c["state"] for c in self.w.get("carriage?rule=offer", token=province)["items"]}, {"i1": "moved", "i2": "declined"})
         self.assertEqual({c["commune"]: (c["state"], c["devices"]) for c in self.w.get("carriage?rule=must", token=province)["items"]},
                          {"i1": ("moved", 1), "i2": ("carried", 1)})
+        self.check_what_must_be_carried(province, one)
         self.assertEqual([c["commune"] for c in self.w.get("carriage?rule=must", token=two)["items"]], ["i2"])
         self.refused(404, "missing", ["must"], "GET", "carriage?rule=must", token=self.two)
         self.assertEqual(self.w.want(200, post, "inbox/offer", {"answer": "wait"}, token=two)["state"], "pending")
@@ -409,6 +410,26 @@ class Places(unittest.TestCase):
         hours = {"in-1": {("offer", "00:15"), ("must", "22:30"), ("must", "11:59"), ("own", "23:30")},
                  "in-2": {("offer", "23:30"), ("must", "23:00"), ("must", "10:00")}}
         wait_for("each commune's own times", lambda: at_devices() == hours, 60)
+
+    def check_what_must_be_carried(self, province, one):
+        """A commune's rule that begins before it and reaches into it goes; a limit of the commune's day takes another one first; and
+        where it is dropped all the same, the province is told so, and why."""
+        def carried():
+            return {c["commune"]: (c["state"], [(o["why"], o["other"], o["devices"]) for o in c["left_out"]])
+                    for c in self.w.get("carriage?rule=must", token=province)["items"]}
+        self.rule(token=one, id="chen-ngang", areas=["i1"], devices=None, bulletin=self.w.add_bulletin(title="Chen", **{"class": "priority"})["hash"], **{"class": "priority"},
+                  times=["05:29:30"], late_ms=1000)
+
+        def gives_way():
+            answer = self.w.call("GET", "devices/in-1/playlist")
+            return answer.status == 200 and ("chen-ngang", "clash", "must") in [(p["rule"], p["why"], p["other"]) for p in answer.json["problems"]]
+        wait_for("the commune's gives way", gives_way)
+        self.assertEqual(carried()["i1"], ("moved", []))
+        night = self.w.want(201, "POST", "limits", {"area": "i2", "what": "quiet_hours", "windows": [{"from": "05:30", "to": "06:30"}], "source": "12/QĐ"})
+        wait_for("the province is told", lambda: carried()["i2"] == ("dropped", [("quiet hours", None, 1)]))
+        self.w.want(200, "DELETE", f"limits/{night['id']}")
+        wait_for("it is carried again", lambda: carried()["i2"] == ("carried", []))
+        self.w.want(200, "DELETE", "rules/chen-ngang", token=one)
 
     def check_what_is_left_out(self, province):
         """A commune of which a rule means nothing has nothing to answer; what is left of it is counted."""

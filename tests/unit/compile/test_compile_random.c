@@ -267,6 +267,31 @@ static void nothing_is_lost(const struct compile_result *result, const struct co
     }
 }
 
+/* What must be carried is where it would be without all the others, unless these use up a limit of its days. */
+static void firm_ones_keep_their_places(const struct compile_result *result, const struct compile_device *device)
+{
+    struct rule firm[RULES];
+    struct compile_result only;
+    size_t n = 0, k = 0;
+    for (size_t i = 0; i < device->limits.n_lines; i++)
+        if (device->limits.lines[i].what == LIMIT_SESSIONS_PER_DAY ||
+            device->limits.lines[i].what == LIMIT_MINUTES_PER_DAY)
+            return;
+    for (size_t i = 0; i < RULES; i++)
+        if (rules[i].carry == CARRY_MUST)
+            firm[n++] = rules[i];
+    compile(firm, n, scene.bulletins, SCENE_BULLETINS, device, july_ms(1, 0), july_ms(1 + DAYS, 0), PLAYLIST_ITEMS_MAX,
+            scene.arena, &only);
+    for (size_t i = 0; i < result->n_items; i++) {
+        if (rule_of(result->items[i].id)->carry != CARRY_MUST)
+            continue;
+        assert_true(k < only.n_items);
+        assert_string_equal(result->items[i].id, only.items[k].id);
+        assert_int_equal(result->items[i].start_ms, only.items[k++].start_ms);
+    }
+    assert_true(k == only.n_items || result->until_ms < only.until_ms);
+}
+
 static void every_timetable(void **state)
 {
     (void)state;
@@ -279,6 +304,7 @@ static void every_timetable(void **state)
             results[i] = alone(&devices[i], july_ms(1, 0));
             nothing_overlaps(&results[i]);
             nothing_is_lost(&results[i], &devices[i]);
+            firm_ones_keep_their_places(&results[i], &devices[i]);
         }
         /* Together, in another order, from rules and bulletins in another order; asked twice. */
         struct rule mixed[RULES];

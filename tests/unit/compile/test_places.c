@@ -116,6 +116,48 @@ static void what_the_commune_says(void **state)
     assert_int_equal(scene.result.n_problems, 0);
 }
 
+/* What a commune has of the same class goes round it, whichever of the two begins first and whatever they are called:
+ * behind it when that is not too late, else away, and told. */
+static void what_must_be_carried_keeps_its_place(void **state)
+{
+    (void)state;
+    struct rule rules[] = {scene_rule("a", 10, 5 * 60),     /* 05:00-05:10 */
+                           scene_rule("m", 10, 5 * 60 + 5), /* 05:05-05:15 */
+                           scene_rule("z", 2, 5 * 60 + 5)}; /* 05:05-05:07 */
+    for (int must = 0; must <= 1; must++) {
+        rules[1].carry = must ? CARRY_MUST : CARRY_DIRECT;
+        scene_compile(rules, 3, 1, 3);
+        assert_int_equal(n_from("m"), must ? 3 : 0);
+        assert_int_equal(n_from("a"), must ? 0 : 3);
+        assert_string_equal(problem(must ? "a" : "m", PROBLEM_CLASH)->other, must ? "m" : "a");
+        assert_string_equal(problem("z", PROBLEM_CLASH)->other, must ? "m" : "a");
+        assert_null(problem(must ? "m" : "a", PROBLEM_CLASH));
+    }
+    rules[0].late_ms = rules[2].late_ms = 20 * MINUTE_MS;
+    scene_compile(rules, 3, 1, 1);
+    assert_int_equal(scene.result.n_problems, 0);
+    assert_int_equal(minute_of(0, 1), 5 * 60 + 5);
+    assert_int_equal(minute_of(1, 1), 5 * 60 + 15); /* behind it, in the order that they had */
+    assert_int_equal(minute_of(2, 1), 5 * 60 + 25);
+    /* Of what is too much for a day it is the last to go. */
+    static struct limit_line sessions = {.what = LIMIT_SESSIONS_PER_DAY, .action = LIMIT_REFUSE, .number = 1};
+    scene.device.limits = (struct limits){.zone = scene.home, .lines = &sessions, .n_lines = 1};
+    scene_compile(rules, 3, 1, 3);
+    assert_int_equal(n_from("m"), 3);
+    assert_int_equal(problem("a", PROBLEM_LIMIT_SESSIONS)->count, 3);
+    /* Where it may not be at all, its place is the others'. */
+    static const struct day_window early = {.from_min = 5 * 60 + 14, .to_min = 5 * 60 + 15};
+    static struct limit_line quiet = {.what = LIMIT_QUIET_HOURS, .action = LIMIT_REFUSE, .windows = &early};
+    quiet.n_windows = 1;
+    scene.device.limits.lines = &quiet;
+    rules[0].late_ms = 0;
+    scene_compile(rules, 1, 1, 3);
+    assert_int_equal(n_from("a"), 3);
+    scene_compile(rules, 2, 1, 3);
+    assert_int_equal(problem("m", PROBLEM_QUIET_HOURS)->count, 3);
+    assert_int_equal(n_from("a"), 3);
+}
+
 static struct limit_line lines[4];
 static void limit(size_t n)
 {
@@ -263,6 +305,7 @@ int main(void)
         SCENE_TEST(targets_and_exceptions),
         SCENE_TEST(the_midnight_of_a_merger),
         SCENE_TEST(what_the_commune_says),
+        SCENE_TEST(what_must_be_carried_keeps_its_place),
         SCENE_TEST(quiet_hours),
         SCENE_TEST(a_session_ends_before_the_quiet_hours),
         SCENE_TEST(so_much_a_day),
