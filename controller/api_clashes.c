@@ -358,7 +358,7 @@ int clashes_settle(struct request *r, const struct saving *saving, save_fn save)
     s->saving.id = s->id;
     json_incref(s->saving.body);
     json_incref(s->saving.old);
-    if (clashes_find(r->c->clashes, r->token.id, s->id, s->saving.body, on_report, s) < 0) {
+    if (clashes_find(r->c->clashes, r->token.id, s->id, s->saving.body, NULL, on_report, s) < 0) {
         json_decref(s->saving.body);
         json_decref(s->saving.old);
         free(s);

@@ -1,16 +1,12 @@
-/* api_inbox.c - what comes from above: a commune takes, declines or moves it; the units above see who carries what. */
-#include "controller/api.h"
-#include "controller/areas.h"
-#include "controller/carry.h"
-#include "controller/places.h"
-#include "controller/publisher.h"
+/* api_inbox.c - what comes from above and waits for communes, and who carries what. */
+#include "controller/api_inbox.h"
 
-#include <stdio.h>
+#include "controller/areas.h"
+#include "controller/places.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const answer_names[] = {"take", "decline", "wait", NULL};
-enum answer { ANSWER_TAKE, ANSWER_DECLINE, ANSWER_WAIT };
 static const char *const state_names[] = {"pending", "taken", "declined", NULL};
 
 #define WEEK_MS (7 * INT64_C(86400000))
@@ -87,139 +83,10 @@ int api_inbox(struct request *r)
                                          page.limit + 1, state));
 }
 
-static json_t *find(struct request *r, const char *rule, const char *commune)
+json_t *inbox_find(struct request *r, const char *rule, const char *commune)
 {
     return store_one(r->c->store, SQL_SCOPE SQL_REACH("AND id = ?2") SQL_ITEM "WHERE r.id = ?2 AND c.id = ?3", "sss",
                      commune, rule, commune);
-}
-
-/* --- the commune's word --- */
-
-struct word_of {
-    int answer;
-    const json_t *times;
-    char *commune; /* owned */
-};
-
-static int read_times(struct request *r, const struct form *form, struct word_of *word)
-{
-    const json_t *value;
-    size_t i;
-    int32_t second;
-    if (form_list(form, "times", false, 1, RECUR_TIMES_MAX, &word->times) < 0)
-        return -1;
-    json_array_foreach(word->times, i, value)
-    {
-        const char *text = json_string_value(value);
-        char name[32];
-        snprintf(name, sizeof(name), "times[%zu]", i);
-        if (!text || civil_parse_time(text, &second) < 0)
-            return refuse(&r->problem, 422, "value", name, WORD_VALUE_TIME, name, text ? text : "?");
-        for (size_t j = 0; j < i; j++)
-            if (json_equal(json_array_get(word->times, j), value))
-                return refuse(&r->problem, 422, "value", name, WORD_VALUE_TWICE, name, text);
-    }
-    return word->times && word->answer != ANSWER_TAKE
-               ? refuse(&r->problem, 422, "member", "times", WORD_MEMBER_STRAY, "times", answer_names[word->answer])
-               : 0;
-}
-
-static int read_word(struct request *r, struct word_of *word)
-{
-    struct form form = {.object = r->json, .problem = &r->problem};
-    const char *commune = NULL;
-    if (form_known(&form, "answer times commune") < 0 ||
-        form_choice(&form, "answer", true, answer_names, &word->answer) < 0 ||
-        form_id(&form, "commune", false, &commune) < 0 || read_times(r, &form, word) < 0)
-        return -1;
-    if (commune && !area_exists(r->c->store, commune))
-        return refuse(&r->problem, 422, "value", "commune", WORD_NO_AREA, "commune", commune);
-    if (commune && !area_in_unit(r->c->store, commune, r->token.unit))
-        return refuse(&r->problem, 403, "scope", "commune", WORD_SCOPE, commune, r->token.unit);
-    /* A village's token does not answer for its commune. */
-    word->commune = commune ? xstrdup(commune) : area_commune(r->c->store, r->token.unit);
-    if (!word->commune || !area_in_unit(r->c->store, word->commune, r->token.unit))
-        return refuse(&r->problem, 422, "member", "commune", WORD_INBOX_WHERE, r->token.unit);
-    return 0;
-}
-
-static int64_t minute_of(const json_t *window, const char *name)
-{
-    const char *text = json_string_value(json_object_get(window, name));
-    int32_t second = 86400;
-    if (!text || (strcmp(text, "24:00") != 0 && civil_parse_time(text, &second) < 0))
-        return 0;
-    return second / 60;
-}
-
-static int check_window(struct request *r, const json_t *window, const json_t *times)
-{
-    int64_t from = minute_of(window, "from"), to = minute_of(window, "to");
-    const json_t *value;
-    size_t i;
-    json_array_foreach(times, i, value)
-    {
-        const char *text = json_string_value(value);
-        int32_t second = 0;
-        bool read = civil_parse_time(text, &second) >= 0;
-        int64_t minute = second / 60;
-        bool in = read && (from < to ? minute >= from && minute < to : minute >= from || minute < to);
-        if (!in)
-            return refuse(&r->problem, 422, "value", "times", WORD_INBOX_WINDOW, text,
-                          json_string_value(json_object_get(window, "from")),
-                          json_string_value(json_object_get(window, "to")));
-    }
-    return 0;
-}
-
-/* `row`: the rule as it waits for the commune. */
-static int check_word(struct request *r, const json_t *row, const struct word_of *word)
-{
-    const json_t *window = json_object_get(row, "window");
-    size_t own = json_array_size(json_object_get(row, "times")), n = json_array_size(word->times);
-    bool must = strcmp(json_string_value(json_object_get(row, "carry")), "must") == 0;
-    if (must && word->answer == ANSWER_DECLINE)
-        return refuse(&r->problem, 409, "conflict", "answer", WORD_INBOX_MUST, r->param[0]);
-    if (!word->times)
-        return 0;
-    if (must && !json_is_object(window))
-        return refuse(&r->problem, 409, "conflict", "times", WORD_INBOX_FIXED, r->param[0]);
-    if (must && n != own)
-        return refuse(&r->problem, 422, "value", "times", WORD_INBOX_COUNT, n, own);
-    return json_is_object(window) ? check_window(r, window, word->times) : 0;
-}
-
-static int write_word(struct request *r, const struct word_of *word)
-{
-    int n = word->answer == ANSWER_WAIT
-                ? store_run(r->c->store, "DELETE FROM placements WHERE rule = ? AND area = ?", "ss", r->param[0],
-                            word->commune)
-                : store_run(r->c->store, "INSERT OR REPLACE INTO placements VALUES (?, ?, ?, ?, ?, ?)", "sssjsi",
-                            r->param[0], word->commune, word->answer == ANSWER_TAKE ? "taken" : "declined", word->times,
-                            r->token.id, r->now_ms);
-    return n < 0 ? request_store_failed(r) : 0;
-}
-
-int api_inbox_answer(struct request *r)
-{
-    struct word_of word = {0};
-    int result = read_word(r, &word);
-    json_t *row = result == 0 ? find(r, r->param[0], word.commune) : NULL;
-    if (result == 0 && !row)
-        result = refuse(&r->problem, 404, "missing", NULL, WORD_INBOX_NOT, r->param[0], word.commune);
-    if (result == 0)
-        result = check_word(r, row, &word);
-    if (result == 0)
-        result = write_word(r, &word);
-    if (result == 0) {
-        json_t *devices = areas_devices(r->c->store, word.commune);
-        publisher_touch_list(r->c->publisher, devices);
-        json_decref(devices);
-        result = request_reply(r, 200, find(r, r->param[0], word.commune));
-    }
-    json_decref(row);
-    free(word.commune);
-    return result;
 }
 
 /* --- who carries what --- */

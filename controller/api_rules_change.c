@@ -103,7 +103,8 @@ static int write_change(struct request *r)
 
 static int save_edit(struct request *r, const struct saving *saving)
 {
-    return rule_write_change(r, saving->id, "edit", saving->old, saving->body);
+    const char *what = json_string_value(json_object_get(r->about, "what"));
+    return rule_write_change(r, saving->id, what, saving->old, saving->body);
 }
 
 /* On the loop. */
@@ -223,17 +224,21 @@ int api_rule_except(struct request *r)
     return result;
 }
 
+/* A day that comes back is a day more: it is held against limits and others like an edit. */
 int api_rule_except_back(struct request *r)
 {
     struct target target;
     if (target_get(r, &target) < 0)
         return -1;
-    int result;
-    if (find_day(json_object_get(target.body, "except"), r->param[1]) < 0)
-        result = refuse(&r->problem, 404, "missing", NULL, WORD_RULE_NO_EXCEPTION, r->param[0], r->param[1]);
-    else
-        result = then_write(r, write_change, "exception taken back", target.body,
-                            with_day(target.body, r->param[1], false), 0);
+    if (find_day(json_object_get(target.body, "except"), r->param[1]) < 0) {
+        target_done(&target);
+        return refuse(&r->problem, 404, "missing", NULL, WORD_RULE_NO_EXCEPTION, r->param[0], r->param[1]);
+    }
+    json_t *fresh = with_day(target.body, r->param[1], false);
+    int result = limits_check_rule(r, fresh);
+    if (result == 0)
+        result = then_write(r, settle_edit, "exception taken back", target.body, json_incref(fresh), 0);
+    json_decref(fresh);
     target_done(&target);
     return result;
 }

@@ -91,6 +91,17 @@ static const int32_t *times_of(const json_t *list, struct arena *arena, size_t *
     return times;
 }
 
+static struct rule_placement placement_of(const json_t *row, struct arena *arena)
+{
+    const char *area = json_string_value(json_object_get(row, "area"));
+    const char *state = json_string_value(json_object_get(row, "state"));
+    struct rule_placement placement = {.area = arena_strndup(arena, area, strlen(area)),
+                                       .taken = state && strcmp(state, "taken") == 0,
+                                       .declined = state && strcmp(state, "declined") == 0};
+    placement.times = times_of(json_object_get(row, "times"), arena, &placement.n_times);
+    return placement;
+}
+
 void placements_load(struct store *store, const char *rule, struct arena *arena, struct rule *ret)
 {
     json_t *rows = store_list(store,
@@ -99,16 +110,21 @@ void placements_load(struct store *store, const char *rule, struct arena *arena,
            *row;
     size_t i;
     struct rule_placement *all = arena_alloc(arena, (json_array_size(rows) + 1) * sizeof(*all));
-    json_array_foreach(rows, i, row)
-    {
-        const char *area = json_string_value(json_object_get(row, "area"));
-        const char *state = json_string_value(json_object_get(row, "state"));
-        all[i] = (struct rule_placement){.area = arena_strndup(arena, area, strlen(area)),
-                                         .taken = strcmp(state, "taken") == 0,
-                                         .declined = strcmp(state, "declined") == 0};
-        all[i].times = times_of(json_object_get(row, "times"), arena, &all[i].n_times);
-    }
+    json_array_foreach(rows, i, row) all[i] = placement_of(row, arena);
     ret->placements = all;
     ret->n_placements = json_array_size(rows);
     json_decref(rows);
+}
+
+void placements_put(const json_t *word, struct arena *arena, struct rule *rule)
+{
+    struct rule_placement *all = arena_alloc(arena, (rule->n_placements + 1) * sizeof(*all));
+    const struct rule_placement placement = placement_of(word, arena);
+    size_t n = 0;
+    for (size_t i = 0; i < rule->n_placements; i++)
+        if (strcmp(rule->placements[i].area, placement.area) != 0)
+            all[n++] = rule->placements[i];
+    all[n++] = placement;
+    rule->placements = all;
+    rule->n_placements = n;
 }

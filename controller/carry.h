@@ -24,5 +24,7 @@ int carry_check_change(struct store *store, const struct token *token, const jso
 /* carry of a canonical body, and the communes' words to the rule of this id; in `arena`. */
 void carry_build(const json_t *body, struct rule *ret);
 void placements_load(struct store *store, const char *rule, struct arena *arena, struct rule *ret);
+/* With this word (as rows of placements are; state null: none) in the place of what its area said. */
+void placements_put(const json_t *word, struct arena *arena, struct rule *rule);
 
 #endif

@@ -29,8 +29,8 @@ struct job {
     unsigned looks; /* how often it was looked at */
     int64_t seen_n; /* the latest change of a rule that the thread saw */
     char id[44];
-    json_t *body, *report; /* owned */
-    clashes_done_fn done;  /* NULL: told */
+    json_t *body, *placed, *report; /* owned */
+    clashes_done_fn done;           /* NULL: told */
     void *arg;
 };
 
@@ -88,10 +88,11 @@ static json_t *clash_json(const struct clash *clash)
 }
 
 /* The devices that the rule reaches, as rules see them; their kinds in `kinds`. */
-static size_t devices_of(struct clashes *k, const json_t *body, json_t *kinds, struct arena *arena,
+static size_t devices_of(struct clashes *k, const struct job *job, json_t *kinds, struct arena *arena,
                          struct compile_device **ret)
 {
-    json_t *ids = planner_devices_of(k->own->store, body), *id;
+    const char *area = json_string_value(json_object_get(job->placed, "area"));
+    json_t *ids = planner_devices_within(k->own->store, job->body, area), *id;
     size_t n = 0, i, j;
     *ret = arena_alloc(arena, (json_array_size(ids) + 1) * sizeof(**ret));
     json_array_foreach(ids, i, id)
@@ -112,9 +113,11 @@ static size_t devices_of(struct clashes *k, const json_t *body, json_t *kinds, s
 }
 
 /* Areas in which no device stands yet: as though an ordinary loudspeaker stood in each. */
-static size_t devices_to_come(struct clashes *k, const json_t *body, struct arena *arena, struct compile_device **ret)
+static size_t devices_to_come(struct clashes *k, const struct job *job, struct arena *arena,
+                              struct compile_device **ret)
 {
-    const json_t *areas = json_object_get(body, "areas"), *area;
+    json_t *one = job->placed ? json_pack("[O]", json_object_get(job->placed, "area")) : NULL;
+    const json_t *areas = one ? one : json_object_get(job->body, "areas"), *area;
     size_t i;
     *ret = arena_alloc(arena, (json_array_size(areas) + 1) * sizeof(**ret));
     json_array_foreach(areas, i, area)
@@ -126,7 +129,8 @@ static size_t devices_to_come(struct clashes *k, const json_t *body, struct aren
         planner_device(k->own, facts, arena, &(*ret)[i]);
         json_decref(facts);
     }
-    return json_array_size(areas);
+    json_decref(one);
+    return i;
 }
 
 /* The rule's next time from now on, or a bound behind all of them. */
@@ -193,9 +197,9 @@ static json_t *look_at(struct clashes *k, const struct job *job, const struct ru
     timetables_learn(k->timetables, k->own->store, rule);
     size_t n_others = timetables_rules(k->timetables, arena, &others);
     size_t n_bulletins = timetables_bulletins(k->timetables, arena, &bulletins);
-    size_t n_devices = devices_of(k, job->body, kinds, arena, &devices), n_there = n_devices;
+    size_t n_devices = devices_of(k, job, kinds, arena, &devices), n_there = n_devices;
     if (n_there == 0)
-        n_devices = devices_to_come(k, job->body, arena, &devices);
+        n_devices = devices_to_come(k, job, arena, &devices);
     from_ms = from_ms == INT64_MAX ? now_ms : from_ms;
     clash_find(rule, others, n_others, bulletins, n_bulletins, devices, n_devices, from_ms,
                end_of(others, n_others, from_ms), arena, &report);
@@ -214,6 +218,8 @@ static json_t *look(struct clashes *k, const struct job *job)
     timetables_refresh(k->timetables, k->own->store, k->own->zones, clock_wall_ms());
     if (rule_build(job->id, job->body, k->own->zones, arena, &rule) == 0) {
         placements_load(k->own->store, job->id, arena, &rule);
+        if (job->placed)
+            placements_put(job->placed, arena, &rule);
         json = look_at(k, job, &rule, arena);
     }
     arena_free(arena);
@@ -250,6 +256,7 @@ static void tell(struct job *job, json_t *report)
 static void job_free(struct job *job)
 {
     json_decref(job->body);
+    json_decref(job->placed);
     free(job);
 }
 
@@ -313,8 +320,8 @@ static uint64_t round_of(const struct clashes *k, const char *token, size_t *ret
     return round;
 }
 
-int clashes_find(struct clashes *clashes, const char *token, const char *id, const json_t *body, clashes_done_fn done,
-                 void *arg)
+int clashes_find(struct clashes *clashes, const char *token, const char *id, const json_t *body, const json_t *placed,
+                 clashes_done_fn done, void *arg)
 {
     struct job **at = &clashes->jobs;
     size_t n_own;
@@ -326,6 +333,7 @@ int clashes_find(struct clashes *clashes, const char *token, const char *id, con
     snprintf(job->id, sizeof(job->id), "%s", id);
     job->round = round;
     job->body = json_deep_copy(body); /* the thread's alone */
+    job->placed = json_deep_copy(placed);
     job->done = done;
     job->arg = arg;
     while (*at && (*at == clashes->jobs || (*at)->round <= round)) /* the first is worked at */

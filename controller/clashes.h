@@ -26,9 +26,10 @@ void clashes_free(struct clashes *clashes); /* NULL is fine; after the loop has 
  * "n_others", "days"}], "excess_replaced": [...]} (playlists/excess.h; the latter when on_clash is `replace`). NULL: it
  * could not be looked at. */
 typedef void (*clashes_done_fn)(void *arg, json_t *report);
-/* -EBUSY: too many wait, in all or of this token (its id). `body` is canonical, borrowed for the call. `arg` is told
- * once, later. */
+/* -EBUSY: too many wait, in all or of this token (its id). `body` is canonical. `placed`: what a commune would say to
+ * the rule ({"area", "state": a state of placements or null, "times": [...] or null}), looked at is what lies in it
+ * then; NULL: nothing new is said, and all is looked at. Both are borrowed for the call. `arg` is told once, later. */
 MUST_USE int clashes_find(struct clashes *clashes, const char *token, const char *id, const json_t *body,
-                          clashes_done_fn done, void *arg);
+                          const json_t *placed, clashes_done_fn done, void *arg);
 
 #endif

@@ -19,6 +19,7 @@ struct check {
     struct request *r;
     const struct rule *rule;
     const struct bulletin *bulletin; /* NULL: a session */
+    const char *within;              /* the area that is asked alone; NULL: all that it means */
     json_t *warnings;
     json_t *seen; /* set of limits, as text, that were asked */
     struct arena *arena;
@@ -284,21 +285,24 @@ static int check_areas(const struct check *check, const json_t *areas)
 
 static int check_everywhere(struct check *check, const json_t *body)
 {
-    json_t *devices = planner_devices_of(check->r->c->store, body);
+    json_t *devices = planner_devices_within(check->r->c->store, body, check->within);
+    json_t *one = check->within ? json_pack("[s]", check->within) : NULL;
     int result = json_array_size(devices) > 0 ? check_devices(check, devices)
-                                              : check_areas(check, json_object_get(body, "areas"));
+                                              : check_areas(check, one ? one : json_object_get(body, "areas"));
+    json_decref(one);
     json_decref(devices);
     return result;
 }
 
-static int check_rule(struct request *r, const json_t *body, json_t *warnings)
+int limits_check_within(struct request *r, const json_t *body, const char *area, json_t *warnings)
 {
     struct arena *arena = arena_new();
     struct check *check = arena_alloc(arena, sizeof(*check));
     struct rule rule;
     struct bulletin *bulletin = NULL;
     int result = 0;
-    *check = (struct check){.r = r, .rule = &rule, .warnings = warnings, .seen = json_object(), .arena = arena};
+    *check = (struct check){
+        .r = r, .rule = &rule, .within = area, .warnings = warnings, .seen = json_object(), .arena = arena};
     if (rule_build("x", body, r->c->zones, arena, &rule) == 0) {
         char *bytes = rule.bulletin
                           ? store_text(r->c->store, "SELECT body FROM bulletins WHERE hash = ?", "s", rule.bulletin)
@@ -317,12 +321,12 @@ static int check_rule(struct request *r, const json_t *body, json_t *warnings)
 
 int limits_check_rule(struct request *r, const json_t *body)
 {
-    return rule_check_languages(r, body) < 0 ? -1 : check_rule(r, body, NULL);
+    return rule_check_languages(r, body) < 0 ? -1 : limits_check_within(r, body, NULL, NULL);
 }
 
 void limits_warn_rule(struct request *r, const json_t *body, json_t *warnings)
 {
     struct problem before = r->problem;
-    if (check_rule(r, body, warnings) < 0)
+    if (limits_check_within(r, body, NULL, warnings) < 0)
         r->problem = before;
 }

@@ -2,6 +2,7 @@
 #include "controller/planner.h"
 
 #include "controller/approvals.h"
+#include "controller/areas.h"
 #include "controller/limits_store.h"
 #include "controller/mandate.h"
 #include "controller/places.h"
@@ -146,4 +147,18 @@ json_t *planner_devices_of(struct store *store, const json_t *body)
         "'$.tags')"
         " WHERE value IN (SELECT value FROM json_each(?1, '$.tags')))) ORDER BY id",
         "j", body));
+}
+
+json_t *planner_devices_within(struct store *store, const json_t *body, const char *area)
+{
+    json_t *all = planner_devices_of(store, body);
+    if (!area)
+        return all;
+    json_t *there = areas_devices(store, area);
+    json_t *both = store_ids(store_list(
+        store, "SELECT value AS id FROM json_each(?) WHERE value IN (SELECT value FROM json_each(?)) ORDER BY value",
+        "jj", all, there));
+    json_decref(all);
+    json_decref(there);
+    return both;
 }

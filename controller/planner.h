@@ -23,6 +23,8 @@ bool planner_same(const json_t *published, const json_t *fresh, int64_t now_ms);
 
 /* Ids of the devices that a rule's canonical body is meant for, and of all, as a JSON list; new reference. */
 json_t *planner_devices_of(struct store *store, const json_t *body);
+/* Of the former those that lie in the area; NULL: all. */
+json_t *planner_devices_within(struct store *store, const json_t *body, const char *area);
 json_t *planner_devices(struct store *store);
 
 #endif

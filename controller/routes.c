@@ -41,7 +41,7 @@ const struct route routes[] = {
     {"POST", "exemptions", ADMIN, BODY_JSON, "", api_exemptions_new, ON_LOOP},
     {"DELETE", "exemptions/:", ADMIN, BODY_NONE, "", api_exemption_end, ON_LOOP},
     {"GET", "inbox", ANYONE, BODY_NONE, "after limit commune state", api_inbox, ASIDE},
-    {"POST", "inbox/:", EDITORIAL, BODY_JSON, "", api_inbox_answer, ON_LOOP},
+    {"POST", "inbox/:", EDITORIAL, BODY_JSON, "", api_inbox_answer, ASIDE},
     {"GET", "carriage", ANYONE, BODY_NONE, "after limit rule from to", api_carriage, ASIDE},
     {"GET", "groups", ANYONE, BODY_NONE, "after limit", api_groups_list, ASIDE},
     {"POST", "groups", EDITORIAL, BODY_JSON, "", api_groups_new, ON_LOOP},

@@ -266,6 +266,49 @@ class Places(unittest.TestCase):
         # Where no device stands yet.
         self.rule(**{**here, "areas": ["t2"]}, times=["06:00"])
         self.assertIn("t2 Xã Chưa có loa", self.rule(422, **{**here, "areas": ["t2"]}, times=["07:00"])["detail"])
+        self.check_ways_to_more(spoken, line)
+
+    def check_ways_to_more(self, spoken, line):
+        """A day that comes back, a rule that a commune takes or moves: held against limits like a rule that is saved. A device that comes
+        later or moves there: told as a problem of its playlist."""
+        self.add_areas("t3,a000,commune,Xã Một lượt")
+        self.device("together-3", "t3")
+        self.w.want(201, "POST", "limits", {**line, "id": "mot", "area": "t3", "number": 1})
+        here, day = {"devices": None, "areas": ["t3"], "bulletin": spoken}, "2030-03-04"
+        self.rule(**here, id="hang-ngay", times=["06:00"], **{"from": day})
+        self.w.want(200, "POST", "rules/hang-ngay/exceptions", {"date": day})
+        self.rule(**here, id="mot-hom", when="once", date=day, times=["07:00"])
+        self.refused(422, "value", ["2 times", "1 a day", "(mot-hom)", day], "DELETE", f"rules/hang-ngay/exceptions/{day}")
+        self.assertEqual(self.w.get("rules/hang-ngay")["except"], [day])
+        self.w.want(200, "DELETE", "rules/mot-hom")
+        self.assertNotIn("except", self.w.want(200, "DELETE", f"rules/hang-ngay/exceptions/{day}"))
+        # From above: what is not taken uses up nothing.
+        province, commune = self.w.make_token("a000", "operator"), self.w.make_token("t3", "operator")
+        self.assertEqual(self.rule(token=province, **here, id="tren-gui", times=["08:00"], **{"from": day})["carry"], "offer")
+        said = self.refused(422, "value", ["2 times", "(hang-ngay)"], "POST", "inbox/tren-gui", {"answer": "take"}, token=commune)
+        self.assertEqual((said["member"], self.w.get("inbox", token=commune)["items"][0]["state"]), ("times", "pending"))
+        self.w.want(200, "POST", "inbox/tren-gui", {"answer": "decline"}, token=commune)
+        self.w.want(200, "DELETE", "rules/hang-ngay")
+        self.refused(422, "value", ["22:30", "21:00-05:00"], "POST", "inbox/tren-gui", {"answer": "take", "times": ["22:30"]}, token=commune)
+        self.refused(422, "value", ["2 times", "allows 1"], "POST", "inbox/tren-gui", {"answer": "take", "times": ["08:00", "09:00"]}, token=commune)
+        taken = self.w.want(200, "POST", "inbox/tren-gui", {"answer": "take", "times": ["09:00"]}, token=commune)
+        self.assertEqual((taken["times_here"], taken["warnings"]), (["09:00"], []))
+        self.w.want(201, "POST", "limits", {**line, "id": "khong", "area": "t3", "number": 0, "action": "warn"})
+        told = self.w.want(200, "POST", "inbox/tren-gui", {"answer": "take", "times": ["09:30"]}, token=commune, headers=ENGLISH)["warnings"]
+        self.assertTrue(told and all("t3 Xã Một lượt" in w for w in told), told)
+        self.w.want(200, "DELETE", "limits/khong")
+
+        def problems(device, why):
+            answer = self.w.call("GET", f"devices/{device}/playlist")
+            return {p["rule"] for p in answer.json["problems"] if p["why"] == why and not p["warning"]} if answer.status == 200 else None
+        self.device("together-4", "a001")
+        for id, time in (("rieng-1", "10:00"), ("rieng-2", "11:00")):
+            self.rule(id=id, devices=["together-4"], bulletin=spoken, times=[time])
+        wait_for("nothing is limited there", lambda: problems("together-4", "limit: sessions") == set())
+        self.w.want(200, "PATCH", "devices/together-4", {"area": "t3"})
+        wait_for("it moved", lambda: problems("together-4", "limit: sessions") == {"rieng-2"})
+        self.device("together-5", "t1")
+        wait_for("it came later", lambda: problems("together-5", "limit: sessions") == {"toi"})
 
     def test_an_exemption_lifts_for_its_days_and_places(self):
         self.add_areas("x1,a000,commune,Xã", "x2,a000,commune,Xã")
