@@ -10,7 +10,7 @@
 struct blob_print {
     ino_t inode;
     off_t size;
-    struct timespec changed;
+    struct timespec changed, modified;
 };
 
 /* Work of one thread of the pool; owns copies of all it needs. */
@@ -24,7 +24,7 @@ struct blob_job {
     char spool[BLOB_PATH_MAX];
     char path[BLOB_PATH_MAX];
     int result;
-    struct blob_print print;
+    struct blob_print print; /* of just what was hashed */
     struct complaint why;
 };
 

@@ -11,13 +11,17 @@
 #include <string.h>
 #include <unistd.h>
 
+static int print_of(const struct stat *st, struct blob_print *ret)
+{
+    *ret =
+        (struct blob_print){.inode = st->st_ino, .size = st->st_size, .changed = st->st_ctim, .modified = st->st_mtim};
+    return S_ISREG(st->st_mode) ? 0 : -EINVAL;
+}
+
 int blob_print_take(const char *path, struct blob_print *ret)
 {
     struct stat st;
-    if (stat(path, &st) < 0)
-        return -errno;
-    *ret = (struct blob_print){.inode = st.st_ino, .size = st.st_size, .changed = st.st_ctim};
-    return S_ISREG(st.st_mode) ? 0 : -EINVAL;
+    return stat(path, &st) < 0 ? -errno : print_of(&st, ret);
 }
 
 bool blob_print_same(const struct blob_print *a, const struct blob_print *b)
@@ -29,7 +33,7 @@ bool blob_print_same(const struct blob_print *a, const struct blob_print *b)
 /* Hash one file against what it should be. Any thread. */
 static int verify(struct blob_job *job, const char *path)
 {
-    struct blob_print before, after;
+    struct blob_print before;
     struct hash hash;
     uint64_t size = 0;
     int r = blob_print_take(path, &before);
@@ -42,8 +46,8 @@ static int verify(struct blob_job *job, const char *path)
         return complain(&job->why, r, "it cannot be read: %s", err_name(r));
     if (size != (uint64_t)job->size || !hash_equal(&hash, &job->hash))
         return complain(&job->why, ERR_HASH, "its content is not what its hash says");
-    r = blob_print_take(path, &after);
-    if (r < 0 || !blob_print_same(&before, &after))
+    r = blob_print_take(path, &job->print);
+    if (r < 0 || !blob_print_same(&before, &job->print))
         return complain(&job->why, ERR_HASH, "it changed while it was read");
     return 0;
 }
@@ -108,12 +112,28 @@ static int copy(struct blob_job *job, int from, int to)
     return 0;
 }
 
+/* A new name is a change of the file, but none of its content. */
+static bool same_content(const struct blob_print *a, const struct blob_print *b)
+{
+    return a->inode == b->inode && a->size == b->size && a->modified.tv_sec == b->modified.tv_sec &&
+           a->modified.tv_nsec == b->modified.tv_nsec;
+}
+
 static int install(struct blob_job *job, int to, const char *temp, const char *dir)
 {
-    int r = fsync(to) < 0 || rename(temp, job->path) < 0 ? -errno : 0;
+    struct stat st;
+    struct blob_print written;
+    int r = fsync(to) < 0 || fstat(to, &st) < 0 ? -errno : print_of(&st, &written);
+    if (r == 0 && rename(temp, job->path) < 0)
+        r = -errno;
     if (r == 0)
         r = file_sync_dir(dir);
-    return r < 0 ? complain(&job->why, r, "it cannot be put into the vault: %s", err_name(r)) : 0;
+    if (r < 0)
+        return complain(&job->why, r, "it cannot be put into the vault: %s", err_name(r));
+    if (blob_print_take(job->path, &job->print) == 0 && same_content(&written, &job->print))
+        return 0;
+    unlink(job->path);
+    return complain(&job->why, ERR_HASH, "it changed while it was put into the vault");
 }
 
 /* A file of our own is made, never the link's renamed: who holds that one open could still write to it. */
@@ -164,8 +184,6 @@ bool blob_is_lost(int result)
 void blob_job_run(struct blob_job *job)
 {
     job->result = job->take ? take_in(job) : verify(job, job->path);
-    if (job->result == 0)
-        job->result = blob_print_take(job->path, &job->print);
     if (!job->take && blob_is_lost(job->result))
         unlink(job->path);
 }
