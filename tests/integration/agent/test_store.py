@@ -180,6 +180,8 @@ class StoreTest(unittest.TestCase):
         at = self.bench.soon(5)
         approved = [(b, [self.centre.approval(b)]) for b in bulletins]
         items = [self.bench.item("soon", 0, at, 5, end_ms=int((at + 8) * 1000)), self.bench.item("late", 1, at + 7200, 5)]
+        self.centre.publish("playlist", self.centre.playlist(approved[:1], items[:1]))
+        wait_until(lambda: self.in_vault(clip) and self.in_vault(soon), 20, "what comes first is there")
         self.centre.publish("playlist", self.centre.playlist(approved, items))
         event = self.bench.wait_event("vault_full")
         self.assertEqual(event["about"], items[1]["id"])
