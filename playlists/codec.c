@@ -4,6 +4,7 @@
 #include "playlists/json_read.h"
 #include "playlists/member.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -158,27 +159,52 @@ static int read_field(const struct reader *r, const struct field *f, const struc
     return err ? member_at(path, r->why, err) : 0;
 }
 
+/* The field of this name; NULL: none of ours. `next` is looked at first: members mostly come in the table's order. */
+static const struct field *field_named(const struct shape *shape, const struct json_value *name, size_t next)
+{
+    for (size_t i = 0; i < shape->n_fields; i++, next++) {
+        const struct field *f = &shape->fields[next < shape->n_fields ? next : next - shape->n_fields];
+        if (f->name_len == name->n && memcmp(f->name, name->text, name->n) == 0)
+            return f;
+    }
+    return NULL;
+}
+
+static int check_shape(const struct reader *r, const struct shape *shape, uint64_t there,
+                       const struct member_path *path, const void *value)
+{
+    for (size_t i = 0; i < shape->n_fields; i++) {
+        struct member_path here = {path, shape->fields[i].name, 0, false};
+        if (shape->fields[i].required && !(there >> i & 1))
+            return member_at(&here, r->why, complain(r->why, ERR_FORMAT, "is missing"));
+    }
+    int err = shape->check ? shape->check(value, r->why) : 0;
+    return err ? member_below(path, r->why, err) : 0;
+}
+
 static int read_shape(const struct reader *r, const struct shape *shape, const struct json_value *value,
                       const struct member_path *path, void *ret)
 {
     if (value->kind != JSON_IS_OBJECT)
         return member_at(path, r->why, wrong_type(value, "an object", r->why));
-    uint32_t hint = (uint32_t)(value - r->values) + 1, left = value->n; /* of its names, to be looked for */
-    for (size_t i = 0; i < shape->n_fields; i++) {
-        const struct field *f = &shape->fields[i];
+    assert(shape->n_fields <= 64);
+    const struct json_value *name = value + 1;
+    uint64_t there = 0; /* bit of each field */
+    size_t next = 0;
+    for (uint32_t i = 0; i < value->n; i++) {
+        const struct json_value *member = name + 1;
+        const struct field *f = field_named(shape, name, next);
+        name = behind(r, member);
+        if (!f)
+            continue;
+        next = (size_t)(f - shape->fields) + 1;
+        there |= UINT64_C(1) << (next - 1);
         struct member_path here = {path, f->name, 0, false};
-        const struct json_value *member = left ? json_member(r->values, value, f->name, &hint) : NULL;
-        int err = 0;
-        left -= member != NULL;
-        if (member)
-            err = read_field(r, f, member, &here, ret);
-        else if (f->required)
-            err = member_at(&here, r->why, complain(r->why, ERR_FORMAT, "is missing"));
+        int err = read_field(r, f, member, &here, ret);
         if (err)
             return err;
     }
-    int err = shape->check ? shape->check(ret, r->why) : 0;
-    return err ? member_below(path, r->why, err) : 0;
+    return check_shape(r, shape, there, path, ret);
 }
 
 bool codec_depth_ok(const char *text, size_t len, int max_depth)

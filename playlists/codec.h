@@ -30,6 +30,7 @@ struct shape;
 
 struct field {
     const char *name;
+    size_t name_len;
     enum field_kind kind;
     bool required;
     enum text_form form;
@@ -43,7 +44,7 @@ struct field {
 struct shape {
     size_t size; /* of the C struct */
     const struct field *fields;
-    size_t n_fields;
+    size_t n_fields; /* at most 64 */
     /* What no single member can tell; NULL when there is nothing. 0, or complain() with a sentence that begins with the
      * member's path within this object. */
     int (*check)(const void *value, struct complaint *why);

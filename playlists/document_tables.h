@@ -31,47 +31,48 @@ enum {
 
 enum { OPTIONAL = 0, REQUIRED = 1 };
 
+#define CALLED(n) .name = n, .name_len = sizeof(n) - 1
 /* One line of a table each. `s` is the struct, `m` its member. */
 #define INT(s, n, m, need, lo, hi)                                                                                     \
     {                                                                                                                  \
-        .name = n, .kind = FIELD_INT, .required = need, .offset = offsetof(struct s, m), .min = lo, .max = hi          \
+        CALLED(n), .kind = FIELD_INT, .required = need, .offset = offsetof(struct s, m), .min = lo, .max = hi          \
     }
 #define REAL(s, n, m, need, lo, hi)                                                                                    \
     {                                                                                                                  \
-        .name = n, .kind = FIELD_REAL, .required = need, .offset = offsetof(struct s, m), .min = lo, .max = hi         \
+        CALLED(n), .kind = FIELD_REAL, .required = need, .offset = offsetof(struct s, m), .min = lo, .max = hi         \
     }
 #define BOOL(s, n, m, need)                                                                                            \
     {                                                                                                                  \
-        .name = n, .kind = FIELD_BOOL, .required = need, .offset = offsetof(struct s, m)                               \
+        CALLED(n), .kind = FIELD_BOOL, .required = need, .offset = offsetof(struct s, m)                               \
     }
 #define CHOICE(s, n, m, need, all, last)                                                                               \
     {                                                                                                                  \
-        .name = n, .kind = FIELD_CHOICE, .required = need, .offset = offsetof(struct s, m), .names = all, .max = last  \
+        CALLED(n), .kind = FIELD_CHOICE, .required = need, .offset = offsetof(struct s, m), .names = all, .max = last  \
     }
 #define TEXT(s, n, m, need, how, lo, hi)                                                                               \
     {                                                                                                                  \
-        .name = n, .kind = FIELD_TEXT, .required = need, .form = how, .offset = offsetof(struct s, m), .min = lo,      \
-        .max = hi                                                                                                      \
+        CALLED(n), .kind = FIELD_TEXT, .required = need, .form = how, .offset = offsetof(struct s, m), .min = lo,      \
+                   .max = hi                                                                                           \
     }
 #define FORM(s, n, m, need, how) TEXT(s, n, m, need, how, 0, 0)
 #define NAMED(s, n, m, need, all)                                                                                      \
     {                                                                                                                  \
-        .name = n, .kind = FIELD_TEXT, .required = need, .form = FORM_NAME, .offset = offsetof(struct s, m),           \
-        .names = all                                                                                                   \
+        CALLED(n), .kind = FIELD_TEXT, .required = need, .form = FORM_NAME, .offset = offsetof(struct s, m),           \
+                   .names = all                                                                                        \
     }
 #define TEXTS(s, n, m, need, how, lo, hi)                                                                              \
     {                                                                                                                  \
-        .name = n, .kind = FIELD_TEXTS, .required = need, .form = how, .offset = offsetof(struct s, m), .min = lo,     \
-        .max = hi                                                                                                      \
+        CALLED(n), .kind = FIELD_TEXTS, .required = need, .form = how, .offset = offsetof(struct s, m), .min = lo,     \
+                   .max = hi                                                                                           \
     }
 #define OBJECT(s, n, m, need, what)                                                                                    \
     {                                                                                                                  \
-        .name = n, .kind = FIELD_OBJECT, .required = need, .offset = offsetof(struct s, m), .shape = &(what)           \
+        CALLED(n), .kind = FIELD_OBJECT, .required = need, .offset = offsetof(struct s, m), .shape = &(what)           \
     }
 #define LIST(s, n, m, need, what, lo, hi)                                                                              \
     {                                                                                                                  \
-        .name = n, .kind = FIELD_LIST, .required = need, .offset = offsetof(struct s, m),                              \
-        .count_offset = offsetof(struct s, n_##m), .min = lo, .max = hi, .shape = &(what)                              \
+        CALLED(n), .kind = FIELD_LIST, .required = need, .offset = offsetof(struct s, m),                              \
+                   .count_offset = offsetof(struct s, n_##m), .min = lo, .max = hi, .shape = &(what)                   \
     }
 #define HEAD(s)                                                                                                        \
     FORM(s, "aud", head.aud, REQUIRED, FORM_AUDIENCE), INT(s, "era", head.era, REQUIRED, 1, ERA_MAX),                  \

@@ -321,21 +321,3 @@ int json_read(const char *text, size_t len, int max_depth, struct arena *arena, 
         free(r.values);
     return err;
 }
-
-const struct json_value *json_member(const struct json_value *values, const struct json_value *object, const char *name,
-                                     uint32_t *hint)
-{
-    uint32_t first = (uint32_t)(object - values) + 1, at = *hint;
-    struct json_value wanted = {.text = name, .n = (uint32_t)strlen(name)};
-    for (uint32_t i = 0; i < object->n; i++) {
-        if (at >= object->next)
-            at = first;
-        uint32_t behind = values[at + 1].next;
-        if (same_name(&values[at], &wanted)) {
-            *hint = behind;
-            return &values[at + 1];
-        }
-        at = behind;
-    }
-    return NULL;
-}

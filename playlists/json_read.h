@@ -32,9 +32,4 @@ struct json_value {
 MUST_USE int json_read(const char *text, size_t len, int max_depth, struct arena *arena, struct json_value **ret_values,
                        struct complaint *why);
 
-/* The value of a name; NULL when the object has none. `hint`: place where the search begins; afterwards the place
- * behind what was found. Start with that of the first name: object + 1. */
-const struct json_value *json_member(const struct json_value *values, const struct json_value *object, const char *name,
-                                     uint32_t *hint);
-
 #endif

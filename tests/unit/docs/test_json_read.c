@@ -25,15 +25,14 @@ static bool same(const json_t *theirs, const struct json_value *values, const st
 
 static bool same_object(const json_t *theirs, const struct json_value *values, const struct json_value *ours)
 {
-    uint32_t hint = (uint32_t)(ours - values) + 1;
-    const char *name;
-    json_t *value;
     if (ours->kind != JSON_IS_OBJECT || json_object_size(theirs) != ours->n)
         return false;
-    json_object_foreach((json_t *)(uintptr_t)theirs, name, value)
-    {
-        const struct json_value *mine = json_member(values, ours, name, &hint);
-        if (!mine || !same(value, values, mine))
+    const struct json_value *name = ours + 1;
+    for (size_t i = 0; i < ours->n; i++, name = &values[name[1].next]) {
+        char *key = strndup(name->text, name->n);
+        const json_t *value = json_object_get(theirs, key);
+        free(key);
+        if (!value || !same(value, values, name + 1))
             return false;
     }
     return true;
