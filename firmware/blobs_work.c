@@ -122,7 +122,7 @@ static bool same_content(const struct blob_print *a, const struct blob_print *b)
 static int install(struct blob_job *job, int to, const char *temp, const char *dir)
 {
     struct stat st;
-    struct blob_print written;
+    struct blob_print written = {0};
     int r = fsync(to) < 0 || fstat(to, &st) < 0 ? -errno : print_of(&st, &written);
     if (r == 0 && rename(temp, job->path) < 0)
         r = -errno;
