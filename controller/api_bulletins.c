@@ -2,6 +2,7 @@
 #include "controller/api.h"
 #include "controller/blobs.h"
 #include "controller/places.h"
+#include "controller/quotas.h"
 #include "playlists/documents.h"
 
 #include <sodium.h>
@@ -186,6 +187,8 @@ static int add_revision(struct request *r, struct bulletin *bulletin)
         bulletin->revision += last ? 1 : 0;
         bytes.len = 0;
         result = encode(r, bulletin, &bytes);
+        if (result == 0)
+            result = quota_check(r, QUOTA_BULLETINS, bulletin->unit);
         if (result == 0)
             result = keep(r, bulletin, &bytes);
     }

@@ -4,6 +4,7 @@
 #include "controller/limits_store.h"
 #include "controller/places.h"
 #include "controller/publisher.h"
+#include "controller/quotas.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -113,6 +114,8 @@ static int add(struct request *r, const char *id, const json_t *body, const char
         json_decref(there);
         return same ? tell(r, 200, id) : refuse_taken(&r->problem, "exemption", id);
     }
+    if (quota_check(r, QUOTA_EXEMPTIONS, r->token.unit) < 0)
+        return -1;
     if (store_run(
             r->c->store,
             "INSERT INTO exemptions (id, unit, body, from_date, until_date, created_ms) VALUES (?, ?, ?, ?, ?, ?)",

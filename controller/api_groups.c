@@ -3,6 +3,7 @@
 #include "controller/groups.h"
 #include "controller/places.h"
 #include "controller/publisher.h"
+#include "controller/quotas.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -77,6 +78,8 @@ static int put_members(struct request *r, const char *id, const json_t *devices)
 
 static int insert(struct request *r, const char *id, const char *unit, const char *name, const json_t *devices)
 {
+    if (quota_check(r, QUOTA_GROUPS, unit) < 0)
+        return -1;
     if (store_begin(r->c->store) < 0)
         return request_store_failed(r);
     if (store_run(r->c->store, "INSERT INTO groups VALUES (?, ?, ?, ?)", "sssi", id, unit, name, r->now_ms) < 0 ||

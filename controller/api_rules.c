@@ -4,9 +4,9 @@
 
 #include "controller/carry.h"
 #include "controller/limits_rule.h"
-
 #include "controller/places.h"
 #include "controller/publisher.h"
+#include "controller/quotas.h"
 #include "controller/rules.h"
 
 #include <stdlib.h>
@@ -124,6 +124,8 @@ static int insert(struct request *r, const struct saving *saving)
     const char *bulletin = json_string_value(json_object_get(saving->body, "bulletin"));
     if (store_number(r->c->store, 0, "SELECT 1 FROM rules WHERE id = ?", "s", saving->id) == 1)
         return refuse_taken(&r->problem, "rule", saving->id);
+    if (quota_check(r, QUOTA_RULES, r->token.unit) < 0)
+        return -1;
     if (store_run(r->c->store, "INSERT INTO rules (id, unit, bulletin, body, created_ms) VALUES (?, ?, ?, ?, ?)",
                   "sssji", saving->id, r->token.unit, bulletin ? bulletin : "", saving->body, r->now_ms) < 0)
         return request_store_failed(r);
@@ -190,9 +192,12 @@ bool rule_stands(struct request *r, const char *id, const json_t *body)
 
 static int restore(struct request *r, const struct saving *saving)
 {
-    if (store_run(r->c->store, "UPDATE rules SET ended_ms = NULL WHERE id = ?", "s", saving->id) < 0)
-        return request_store_failed(r);
-    return 0;
+    char *unit = store_text(r->c->store, "SELECT unit FROM rules WHERE id = ?", "s", saving->id);
+    int result = quota_check(r, QUOTA_RULES, unit);
+    free(unit);
+    if (result == 0 && store_run(r->c->store, "UPDATE rules SET ended_ms = NULL WHERE id = ?", "s", saving->id) < 0)
+        result = request_store_failed(r);
+    return result;
 }
 
 static bool has_ended(struct request *r, const char *id)

@@ -187,5 +187,10 @@ static const char step_8[] = "ALTER TABLE problems ADD COLUMN other TEXT;"
 /* Who carries a rule is counted from its receipts. */
 static const char step_9[] = "CREATE INDEX receipts_rule ON receipts (rule, planned_ms);";
 
-const char *const schema_steps[] = {step_1, step_2, step_3, step_4, step_5, step_6, step_7, step_8, step_9};
+/* How many of them a unit has is counted before one more comes. */
+static const char step_10[] = "CREATE INDEX rules_living ON rules (unit) WHERE ended_ms IS NULL;"
+                              "CREATE INDEX exemptions_living ON exemptions (unit) WHERE ended_ms IS NULL;"
+                              "CREATE INDEX bulletins_unit ON bulletins (unit);";
+
+const char *const schema_steps[] = {step_1, step_2, step_3, step_4, step_5, step_6, step_7, step_8, step_9, step_10};
 const int schema_n_steps = sizeof(schema_steps) / sizeof(schema_steps[0]);

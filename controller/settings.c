@@ -8,7 +8,10 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { PATH_MAX_LEN = 400 };
+enum { PATH_MAX_LEN = 400, PER_UNIT_MAX = 1000000 };
+
+const char *const quota_names[] = {"rules", "bulletins", "groups", "exemptions", NULL};
+const char *const quota_words[] = {"lịch phát", "bản tin", "nhóm thiết bị", "văn bản cho phép", NULL};
 
 static int read_listener(const struct cfg_node *root, const char *name, bool with_ca, struct settings_listener *ret,
                          struct complaint *why)
@@ -48,6 +51,15 @@ static int read_roots(const struct cfg_node *root, struct settings *s, struct co
     return 0;
 }
 
+static int read_per_unit(const struct cfg_node *root, struct settings *s, struct complaint *why)
+{
+    const struct cfg_node *group = NULL;
+    int r = cfg_group(root, "per_unit", false, &group, why);
+    for (int i = 0; group && i < QUOTAS && r == 0; i++)
+        r = cfg_int(group, quota_names[i], false, 1, PER_UNIT_MAX, &s->per_unit[i], why);
+    return r;
+}
+
 static int check_zone(const struct cfg_node *root, const struct settings *s, struct complaint *why)
 {
     struct zone *zone = NULL;
@@ -70,8 +82,8 @@ static int read_all(const struct cfg_node *root, struct settings *s, struct comp
         (r = cfg_text(root, "web", false, PATH_MAX_LEN, &s->web, why)) < 0 ||
         (r = cfg_int(root, "spread_s", false, 0, 3600, &s->spread_s, why)) < 0 ||
         (r = cfg_int(root, "uploads_max", false, 1, 64, &s->uploads_max, why)) < 0 ||
-        (r = cfg_log(root, &s->log, why)) < 0 || (r = read_listener(root, "api", false, &s->api, why)) < 0 ||
-        (r = check_zone(root, s, why)) < 0)
+        (r = read_per_unit(root, s, why)) < 0 || (r = cfg_log(root, &s->log, why)) < 0 ||
+        (r = read_listener(root, "api", false, &s->api, why)) < 0 || (r = check_zone(root, s, why)) < 0)
         return r;
     return read_listener(root, "blobs", true, &s->blobs, why);
 }
@@ -79,7 +91,12 @@ static int read_all(const struct cfg_node *root, struct settings *s, struct comp
 int settings_load(const char *path, struct settings *ret, struct complaint *why)
 {
     struct settings s = {
-        .zone = "Asia/Ho_Chi_Minh", .web = LOA_WEB_DIR, .spread_s = 45, .uploads_max = 4, .log = LOG_LEVEL_INFO};
+        .zone = "Asia/Ho_Chi_Minh",
+        .web = LOA_WEB_DIR,
+        .spread_s = 45,
+        .uploads_max = 4,
+        .per_unit = {[QUOTA_RULES] = 2000, [QUOTA_BULLETINS] = 100000, [QUOTA_GROUPS] = 500, [QUOTA_EXEMPTIONS] = 500},
+        .log = LOG_LEVEL_INFO};
     int r = cfg_open(path, &s.cfg, why);
     if (r < 0)
         return r;

@@ -11,6 +11,11 @@ struct settings_listener {
     const char *client_ca; /* blobs only */
 };
 
+/* What a unit may have so many of (quotas.h). */
+enum quota { QUOTA_RULES, QUOTA_BULLETINS, QUOTA_GROUPS, QUOTA_EXEMPTIONS, QUOTAS };
+extern const char *const quota_names[]; /* in the file: "rules", ... */
+extern const char *const quota_words[]; /* in Vietnamese */
+
 struct settings {
     struct cfg *cfg; /* owns all text below */
     const char *state;
@@ -23,6 +28,7 @@ struct settings {
     const char *web;
     int64_t spread_s;
     int64_t uploads_max;
+    int64_t per_unit[QUOTAS];
     enum log_level log;
     struct settings_listener api, blobs;
 };

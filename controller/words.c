@@ -294,6 +294,10 @@ static const struct {
          "leave the device out, or let languages be drop."},
     [WORD_RULE_MEANWHILE] = {"Lịch phát \"%s\" vừa được người khác sửa; hãy đọc lại rồi sửa trên bản mới.",
                              "The rule \"%s\" was changed by someone else meanwhile; read it again and change that."},
+    [WORD_QUOTA] = {"Đơn vị \"%1$s\" đã có %2$lld %3$s, mức cao nhất cho một đơn vị; hãy kết thúc những cái không còn "
+                    "dùng, hoặc nâng per_unit.%4$s trong cấu hình bộ điều khiển.",
+                    "The unit \"%1$s\" has %2$lld %4$s%3$.0s, as many as one unit may have; end those that are not "
+                    "needed any more, or raise per_unit.%4$s in the controller's configuration."},
     [WORD_CLASH_FULL] = {"Chưa lưu: không còn giờ trống nào trong ngày để dời lịch phát này (on_clash là %s).",
                          "Not saved: the day has no free time left to move this rule to (on_clash is %s)."},
 };

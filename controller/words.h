@@ -136,6 +136,7 @@ enum word {
     WORD_CLASH_FULL,      /* way */
     WORD_RULE_MEANWHILE,  /* rule */
     WORD_RULE_LANGUAGE,   /* title, language, device, kind */
+    WORD_QUOTA,           /* unit, number, what in Vietnamese, in English (several) */
     WORDS,
 };
 

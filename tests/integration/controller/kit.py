@@ -121,8 +121,9 @@ class Answer:
 class World:
     """with World() as w: ..."""
 
-    def __init__(self, network=False, wrap=()):
+    def __init__(self, network=False, wrap=(), settings=""):
         self.network = network
+        self.settings = settings  # lines more of the controller's configuration
         self.wrap = wrap  # what starts the controller
         self.processes = []
 
@@ -187,7 +188,7 @@ class World:
                       f'scheduler_key = "{self.path("scheduler.jwk")}";\nlink = "{self.path("link.sock")}";\nspread_s = 1;\n'
                       f'api = {{ address = "127.0.0.1"; port = 0; cert = "{crt}"; key = "{key}"; }};\n'
                       f'blobs = {{ address = "127.0.0.1"; port = 0; cert = "{crt}"; key = "{key}"; '
-                      f'client_ca = "{self.certs.path("ca.pem")}"; }};\n')
+                      f'client_ca = "{self.certs.path("ca.pem")}"; }};\n' + self.settings)
 
     def make_token(self, unit="a000", role="admin"):
         return subprocess.run([CONTROLLER, "--config", self.config, "token", "add", "--unit", unit, "--role", role],

@@ -94,6 +94,38 @@ class BadInput(unittest.TestCase):
             self.refused(404, "missing", ["scope of this token"], "GET", path)
         self.refused(404, "route", ["page.js"], "GET", "/page.js%00")
 
+    def test_as_many_as_one_unit_may_have(self):
+        """Others may still; what has ended or is over by its date makes room; and what is there already is the same thing again."""
+        with World(settings="per_unit = { rules = 2; bulletins = 1; groups = 1; exemptions = 1; };\n") as w:
+            w.add_places()
+            bulletin = w.add_bulletin()["hash"]
+            w.add_bulletin(unit="a002", title="Khác")
+
+            def full(what, n, path, body, unit="a000"):
+                for language, words in (("en", [unit, f"has {n} {what}", "per_unit." + what]), ("vi", [unit, f"đã có {n}", "per_unit." + what])):
+                    answer = w.call("POST", path, body, headers={"Accept-Language": language})
+                    self.assertEqual((answer.status, answer.json["code"]), (409, "quota"), answer.body)
+                    for word in words:
+                        self.assertIn(word, answer.json["detail"])
+            full("bulletins", 1, "bulletins", {"title": "x", "category": "x", "answerable": "x", "contents": [{"lang": "vi", "text": "x"}]})
+            rule = {"bulletin": bulletin, "when": "daily", "times": ["05:00"], "areas": ["a001"]}
+            for id in ("mot", "hai"):
+                w.want(201, "POST", "rules", {**rule, "id": id})
+            w.want(200, "POST", "rules", {**rule, "id": "hai"})
+            full("rules", 2, "rules", rule)
+            w.want(201, "POST", "rules", {**rule, "id": "xa"}, token=w.make_token("a001", "operator"))
+            w.want(200, "DELETE", "rules/mot")
+            w.want(201, "POST", "rules", {**rule, "id": "ba"})
+            full("rules", 2, "rules/mot/restore", None)
+            w.want(201, "POST", "groups", {"name": "Nhóm"})
+            full("groups", 1, "groups", {"name": "Nhóm nữa"})
+            order = {"order": "1/CV", "person": "An", "areas": ["a001"], "limits": ["weekdays"]}
+            w.want(201, "POST", "exemptions", {**order, "from": "2026-01-01", "until": "2026-01-02"})
+            w.want(201, "POST", "exemptions", {**order, "id": "sau", "from": "2090-01-01", "until": "2090-01-02"})
+            full("exemptions", 1, "exemptions", {**order, "from": "2090-01-01", "until": "2090-01-02"})
+            w.want(200, "DELETE", "exemptions/sau")
+            w.want(201, "POST", "exemptions", {**order, "from": "2090-01-01", "until": "2090-01-02"})
+
     def test_no_carriage(self):
         self.refused(409, "conflict", ["there", "direct"], "GET", "carriage?rule=there")
         self.refused(404, "missing", ["none"], "GET", "carriage?rule=none")
