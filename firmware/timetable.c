@@ -63,6 +63,15 @@ static int by_start(const void *a, const void *b)
     return x->key < y->key ? -1 : x->key > y->key;
 }
 
+/* A playlist is sorted by start already; only items of one moment may have to change places. */
+static bool in_order(const struct order *order, size_t n)
+{
+    for (size_t i = 1; i < n; i++)
+        if (by_start(&order[i - 1], &order[i]) > 0)
+            return false;
+    return true;
+}
+
 /* A hash for each item would be a fifth of what a change costs: those that `old` (NULL: none) names are known. Both
  * playlists are sorted; `*from` moves on with each call. */
 static uint64_t key_of(const struct timetable *old, const struct playlist_item *item, size_t *from)
@@ -79,6 +88,13 @@ static uint64_t key_of(const struct timetable *old, const struct playlist_item *
             break;
     }
     return arbiter_key(item->id);
+}
+
+/* The same for a bulletin: most keep their place. */
+static uint64_t key_of_bulletin(const struct timetable *old, const char *hash, size_t place)
+{
+    bool known = old && place < old->n_entries && strcmp(old->playlist->bulletins[place].hash, hash) == 0;
+    return known ? old->entries[place].key : arbiter_key(hash);
 }
 
 static struct air_item air_item_of(const struct timetable *timetable, const struct playlist_item *item, uint64_t key)
@@ -117,7 +133,8 @@ static void make_items(struct timetable *timetable, const struct playlist *playl
         order[i].item = air_item_of(timetable, &playlist->items[i], timetable->keys[i]);
         order[i].index = i;
     }
-    qsort(order, n, sizeof(*order), by_start);
+    if (!in_order(order, n))
+        qsort(order, n, sizeof(*order), by_start);
     timetable->items = xcalloc(n ? n : 1, sizeof(*timetable->items));
     timetable->bulletins = xcalloc(n ? n : 1, sizeof(*timetable->bulletins));
     timetable->rows = xcalloc(n ? n : 1, sizeof(*timetable->rows));
@@ -146,7 +163,7 @@ static void set(struct timetable *timetable, const struct playlist *playlist, co
     timetable->entries = xcalloc(playlist->n_bulletins ? playlist->n_bulletins : 1, sizeof(*timetable->entries));
     for (size_t i = 0; i < playlist->n_bulletins; i++) {
         timetable->entries[i].dirty = true;
-        timetable->entries[i].key = arbiter_key(playlist->bulletins[i].hash);
+        timetable->entries[i].key = key_of_bulletin(old, playlist->bulletins[i].hash, i);
     }
     make_items(timetable, playlist, old);
 }
