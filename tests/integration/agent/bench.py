@@ -1,9 +1,11 @@
 """One agent with its virtual card and simulated amplifier and sign, and a Centre at the other end of its socket."""
 
+import contextlib
 import io
 import json
 import os
 import socket
+import sqlite3
 import sys
 import time
 import wave
@@ -147,6 +149,22 @@ signs = ( {{ name = "bang"; bus = "b2"; unit = 1; profile = "{SOURCE}/boards/pro
 
     def wait_event(self, code, seconds=10, **like):
         return wait_until(lambda: self.centre.seen("event", code=code, **like), seconds, f"event {code}")[0]
+
+    def wait_begun(self, occurrence, seconds=20):
+        def begun():
+            with open(self.path("agent.log"), encoding="utf-8", errors="replace") as log:
+                return f'{occurrence} "' in log.read()
+
+        wait_until(begun, seconds, f"the beginning of {occurrence}")
+
+    def made(self):
+        """How many receipts are in the vault."""
+        with contextlib.closing(sqlite3.connect(f"file:{self.path('vault', 'vault.db')}?mode=ro", uri=True)) as db:
+            return sum(n for n, in db.execute("SELECT made FROM mark WHERE kind = 0"))
+
+    def wait_all_fetched(self):
+        """All that the centre has to give is in the vault."""
+        wait_until(lambda: all(os.path.exists(self.path("vault", "blobs", n[:2], n)) for n in self.centre.blobs), 20, "all blobs")
 
     def heard(self, samples, at_s):
         return sound.Recording(self.recording).compare(samples, at_s)

@@ -79,12 +79,14 @@ class AgentTest(unittest.TestCase):
             bulletins.append(self.approved([{"lang": "vi", "audio": media}], id=f"b{i}"))
             items.append(self.bench.item(f"r{i}", i, first + gap * i, 3))
         self.centre.publish("playlist", self.centre.playlist(bulletins, items))
+        self.bench.wait_all_fetched()
         self.until(first + 1)
         self.centre.cut()
+        self.bench.wait_begun(items[1]["id"], gap + 20)
         self.until(first + gap + 1)
         self.bench.agent.kill()
         self.bench.agent.start()
-        self.until(first + 2 * gap + 4)
+        wait_until(lambda: self.bench.made() == 3, 2 * gap + 20, "the third receipt is in the vault")
         self.bench.agent.kill()
         self.bench.agent.start()
         self.centre.open()
@@ -134,7 +136,8 @@ class AgentTest(unittest.TestCase):
         """The command is answered, sound fades, amplifier is muted, exit code 0; repeated and old ones are refused."""
         self.centre.begin()
         _, at, _ = self.play_one(seconds=6)
-        self.until(at + 1)
+        self.bench.wait_begun(f"r1.{at}")
+        self.until(at + 2)
         command = {**self.centre.head(f"dev/{DEVICE}", days=0.001), "nonce": self.centre.nonce, "id": "c1",
                    "command": "restart"}
         sealed = self.centre.publish("cmd", command, retain=False)
@@ -274,8 +277,8 @@ class AgentTest(unittest.TestCase):
     def test_disk_before_network(self):
         """An agent that starts without any link plays what its vault holds, on time, by the time it held."""
         self.centre.begin()
-        samples, at, name = self.play_one(lead=9)
-        wait_until(lambda: os.path.exists(self.bench.path("vault", "blobs", name[:2], name)), 6, "media")
+        samples, at, _ = self.play_one(lead=9)
+        self.bench.wait_all_fetched()
         wait_until(lambda: any("playlist" in [h["doc"] for h in s.get("held", [])] for s in self.centre.seen("state", on=True)), 5,
                    "the playlist in force")
         self.centre.cut()

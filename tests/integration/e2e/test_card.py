@@ -35,10 +35,11 @@ class Card(WorldTest):
         world = self.world
         sample = world.bulletin({"vi": "dài"}, seconds=6)
         *others, strict = self.FAULTS
+        world.site(strict).tell_card("busy")  # until past the two seconds by which this item may be late there
         rule = world.on_air_at(sample, devices=others)
         strict_rule = world.on_air_at(sample, rule["at"], "--late-s", "2", devices=[strict])
-        wait_until(lambda: all(p.has_blob(h) for p in world.sites for h in sample.media.values()), 20, "not fetched ahead")
-        world.site(strict).tell_card("busy")  # until past the two seconds by which this item may be late there
+        for place in world.sites:
+            world.wait_fetched(place, [sample])
         world.wait_time(rule["at"] + 1.5)
         begun = time.time()
         for device, words in self.FAULTS.items():
@@ -96,7 +97,7 @@ class Card(WorldTest):
         sample = world.bulletin({"vi": "ngắn"}, seconds=1)
         place.tell_card("busy")
         rule = world.on_air_at(sample, devices=["ls-ban"])
-        wait_until(lambda: all(place.has_blob(h) for h in sample.media.values()), 20, "not fetched ahead")
+        world.wait_fetched(place, [sample])
         world.wait_time(rule["at"] + 2)
         place.tell_card("return")
         receipt = world.receipt("ls-ban", rule)

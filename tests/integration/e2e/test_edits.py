@@ -66,7 +66,7 @@ class Edits(WorldTest):
         over = datetime.datetime.fromisoformat(receipt["ended"]).timestamp()
         self.world.wait_time(max(time.time(), over + 1) + 2)  # nothing else tells that something does not begin
         self.assertTrue(self.world.recording(DEVICE).silent(over + 1, time.time()), "it is heard again")
-        self.assertIsNone(self.world.api.device(DEVICE)["on_air"])
+        wait_until(lambda: self.world.api.device(DEVICE)["on_air"] is None, 60, "the device says that something is on the air")
         self.assertEqual(self.world.receipt(DEVICE, rule), receipt)
 
     def cut_by(self, rule, *edit):

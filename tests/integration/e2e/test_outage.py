@@ -34,7 +34,7 @@ class Outage(WorldTest):
         rules = [world.on_air_at(first)]
         second = rules[0]["at"] + int(world.paced(10))
         rules += [world.on_air_at(s, second + 6 * k) for k, s in enumerate(others)]
-        wait_until(lambda: all(place.has_blob(h) for s in [first, *others] for h in s.media.values()), 20, "not fetched ahead")
+        world.wait_fetched(place, [first, *others])
         world.wait_time(rules[0]["at"] + 1.5)
         place.cut()  # in the middle of the first item
         wait_until(lambda: made(place) == 1, 20, "the first receipt is not in the vault")
@@ -58,11 +58,10 @@ class Outage(WorldTest):
     def test_2_killed_before_the_welcome(self):
         """The receipt is stored at the centre, but the agent never hears of it: it is sent again, and stored once."""
         world, place = self.world, self.world.site("ls-loa-01")
-        before = len(stored(world))
-        sample = world.bulletin({"vi": "hai"}, seconds=1)
+        before, at_vault = len(stored(world)), made(place)
+        sample = world.bulletin({"vi": "hai"}, seconds=3)
         rule = world.on_air_at(sample)
         world.wait_time(rule["at"] + 0.5)
-        at_vault = made(place)
         place.link.signal(signal.SIGSTOP)  # the agent cannot hear a welcome
         wait_until(lambda: made(place) > at_vault, 20, "the receipt is not in the vault")
         place.agent.kill()
@@ -83,8 +82,8 @@ class Outage(WorldTest):
     def test_3_from_disk_before_any_network(self):
         world, place = self.world, self.world.site("ls-loa-01")
         sample = world.bulletin({"vi": "ba"}, seconds=2)
-        rule = world.on_air_at(sample, world.soon(9))
-        wait_until(lambda: all(place.has_blob(h) for h in sample.media.values()), 20, "not fetched ahead")
+        rule = world.on_air_at(sample, world.soon(11))
+        world.wait_fetched(place, [sample])
         place.wait_settled()
         place.agent.kill()
         place.link.kill()
@@ -112,7 +111,7 @@ class Outage(WorldTest):
         world, place = self.world, self.world.site("ls-loa-01")
         sample = world.bulletin({"vi": "năm"}, seconds=1)
         rule = world.on_air_at(sample)
-        wait_until(lambda: all(place.has_blob(h) for h in sample.media.values()), 20, "not fetched ahead")
+        world.wait_fetched(place, [sample])
         world.broker.process.kill()
         world.wait_time(rule["at"] + 2)
         world.broker.start()

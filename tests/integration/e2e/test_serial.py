@@ -21,9 +21,10 @@ class Serial(WorldTest):
         world = self.world
         wait_until(lambda: self.look("relay")["channels"] == [] and not self.look("amplifier")["mains"], 20,
                    "the mains are on before anything is")
-        sample = world.bulletin({"vi": "Lạng Sơn, tuyến nối tiếp"}, seconds=6)
+        sample = world.bulletin({"vi": "Lạng Sơn, tuyến nối tiếp"}, seconds=8)
         rule = world.on_air_at(sample, at=world.soon(12), devices=[LINE, DYING])
-        wait_until(lambda: all(p.has_blob(h) for p in world.sites for h in sample.media.values()), 20, "not fetched ahead")
+        for place in world.sites:
+            world.wait_fetched(place, [sample])
         switched = wait_until(lambda: [w for w in world.site(LINE).simulators[0].writes() if any(w["values"])], 20, "the mains are not on")
         wait_until(lambda: self.look("relay")["channels"] == [1], 4, "the panel does not show it")
         self.assertLess(switched[0]["at_unix_ms"], rule["at"] * 1000, "mains come ahead of time")

@@ -139,8 +139,7 @@ class World(Installation):
                           "Nguyễn Thị Lan", "--class", klass, *parts)
         sample.hash = answer["hash"]
         sample.media = {c["lang"]: c["audio"]["hash"] for c in answer["contents"] if c.get("audio")}
-        for person in approvers:
-            self.approve(sample.hash, person, areas, "--class", klass)
+        sample.approvals = [self.approve(sample.hash, person, areas, "--class", klass)["hash"] for person in approvers]
         return sample
 
     def noise(self, path, seconds, seed):
@@ -185,6 +184,21 @@ class World(Installation):
         with contextlib.suppress(Failure):
             return ask()
         return None
+
+    @staticmethod
+    def wait_fetched(place, samples, seconds=40):
+        """All that this site needs to play them is in its vault; approvals do not come before their recordings."""
+        wanted = [h for s in samples for h in (s.hash, *s.approvals, *s.media.values())]
+        wait_until(lambda: all(place.has_blob(h) for h in wanted), seconds, f"{place.device}: not fetched ahead")
+
+    def wait_recorded(self, device, until_s):
+        """The card has written down what it put out until then."""
+
+        def recorded():
+            recording = self.recording(device)
+            return recording.unix_of(recording.frames()) > until_s
+
+        wait_until(recorded, max(until_s - time.time(), 0) + 20, f"{device}: the recording does not go on")
 
     def wait_time(self, unix_s):
         """Until this instant; nothing else tells that something did not happen."""
@@ -280,7 +294,9 @@ class WorldTest(unittest.TestCase):
             self.world.show_logs()
 
     def assert_heard(self, device, path, at_unix_s, lag_s=0.020, correlation=0.9):
-        value, lag = self.world.recording(device).compare(self.world.source(path), at_unix_s)
+        source = self.world.source(path)
+        self.world.wait_recorded(device, at_unix_s + len(source) / sound.RATE_HZ + 0.2)
+        value, lag = self.world.recording(device).compare(source, at_unix_s)
         self.assertGreaterEqual(value, correlation, f"{device}: correlation with {os.path.basename(path)}")
         self.assertLessEqual(abs(lag), lag_s, f"{device}: lag in s")
         print(f"  {device}: correlation {value:.3f}, lag {lag * 1000:+.2f} ms", file=sys.stderr)
@@ -288,6 +304,7 @@ class WorldTest(unittest.TestCase):
     def assert_quiet(self, device, from_s, to_s):
         """Not one frame other than zero, not one register written, but for an amplifier that goes to rest."""
         if self.world.site(device).card:
+            self.world.wait_recorded(device, to_s)
             self.assertTrue(self.world.recording(device).silent(from_s, to_s), f"{device} was heard")
         written = [w for w in self.world.writes(device, from_s) if w["at_unix_ms"] < to_s * 1000 and not rests(w)]
         self.assertEqual(written, [], f"{device}: registers were written")

@@ -19,7 +19,7 @@ def timetable(world, samples, first_at, gap_s, *more, **where):
 
 
 def wait_fetched(place, samples, seconds=40):
-    wait_until(lambda: all(place.has_blob(h) for s in samples for h in s.media.values()), seconds, "not fetched ahead", 0.2)
+    World.wait_fetched(place, samples, seconds)
 
 
 def check_receipts(test, device, rules, reasons=("on_time",), seconds=60):
@@ -34,6 +34,7 @@ def check_receipts(test, device, rules, reasons=("on_time",), seconds=60):
 def check_nothing_foreign(test, device, windows, from_s, to_s):
     """Between the windows [(from, to)] in which something approved was on, no frame other than zero was put out."""
     at = from_s
+    test.world.wait_recorded(device, to_s)
     recording = test.world.recording(device)
     for begin, end in sorted(windows) + [(to_s, to_s)]:
         if begin - at > 0.2:
