@@ -7,6 +7,7 @@
 #include "playlists/base/bytes.h"
 #include "playlists/base/clock.h"
 #include "playlists/base/log.h"
+#include "playlists/link/conduct.h"
 #include "playlists/link/lookup.h"
 #include "playlists/link/records.h"
 
@@ -43,8 +44,9 @@ struct mqtt {
     uint64_t packet_from;   /* bytes read from the broker when the last whole packet was handled */
     int inside;             /* depth of calls into libmosquitto */
     unsigned handles;
-    bool established; /* TCP */
-    bool up, broken, paused, stopped, packet_done, oversized;
+    bool established /* TCP */, up, broken, paused, stopped, packet_done;
+    struct conduct conduct;
+    const char *fault; /* what the broker did, for which it is left; NULL: nothing */
     char why[300];
     char tls_error[160]; /* last complaint of libmosquitto's TLS */
 };
@@ -95,8 +97,8 @@ static void break_with(struct mqtt *m, int rc, int saved_errno)
     const char *host = m->settings->broker.host;
     int port = m->settings->broker.port;
     int refusal = tls_refusal(m->tls);
-    if (m->oversized)
-        break_off(m, "%s:%d sent a packet of more than %d bytes", host, port, MQTT_PACKET_MAX);
+    if (m->fault)
+        break_off(m, "%s:%d %s", host, port, m->fault);
     else if (refusal != X509_V_OK)
         break_off(m, "the certificate of %s:%d is refused: %s", host, port, X509_verify_cert_error_string(refusal));
     else if (m->tls_error[0] && !m->up)
@@ -156,7 +158,7 @@ static void leave(struct mqtt *m, int rc)
         destroy_library(m);
         return;
     }
-    if (rc != MOSQ_ERR_SUCCESS)
+    if (rc != MOSQ_ERR_SUCCESS || m->fault)
         break_with(m, rc, saved_errno);
     if (m->up && !m->records.blocked && (m->records.waiting.len > 0 || mosquitto_want_write(m->mosq)) &&
         !uv_is_active((uv_handle_t *)&m->flush))
@@ -192,8 +194,8 @@ static long before_read(BIO *bio, int oper, const char *data, size_t len, int ar
         m->packet_from = total;
     m->packet_done = false;
     if (total - m->packet_from > MQTT_PACKET_MAX)
-        m->oversized = true;
-    if (m->oversized || m->stopped)
+        m->fault = "sent a packet of more than 1 MiB";
+    if (m->fault || m->stopped)
         return 0;
     if (m->paused && m->up) { /* as if no byte had come yet */
         BIO_set_retry_read(bio);
@@ -318,10 +320,8 @@ static void on_published(struct mosquitto *mosq, void *obj, int mid)
 
 static void on_library_log(struct mosquitto *mosq, void *obj, int level, const char *text)
 {
-    (void)mosq;
     struct mqtt *m = obj;
-    /* Each packet that was taken in whole leaves a line "Client ID received ..."; what we send leaves "sending". */
-    if (level == MOSQ_LOG_DEBUG && strstr(text, " received ") && !strstr(text, " sending "))
+    if (level == MOSQ_LOG_DEBUG && conduct_heard(&m->conduct, text, mosquitto_want_write(mosq), &m->fault))
         m->packet_done = true;
     if (level == MOSQ_LOG_ERR)
         snprintf(m->tls_error, sizeof(m->tls_error), "%s", text);

@@ -8,6 +8,7 @@ import re
 import shutil
 import signal
 import socket
+import ssl
 import stat
 import struct
 import subprocess
@@ -351,6 +352,26 @@ class LinkTest(unittest.TestCase):
             sanitized = b"__asan_init" in f.read()
         if not sanitized:  # a sanitizer has memory of its own
             self.assertLess(peak_kib, 48 * 1024)
+
+    def test_a_broker_that_breaks_the_rules_is_left(self):
+        """QoS 2 that nobody asked for, and pings: libmosquitto would keep and answer them without bound."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.server_cert, self.server_key)
+        context.load_verify_locations(self.ca.path)
+        trap = socket.create_server(("127.0.0.1", 0))
+        trap.settimeout(60)
+        self.addCleanup(trap.close)
+        self.link(trap.getsockname()[1])
+        client = self.client()
+        client.attach()
+        for packet, word in ((b"\x34\x07\0\1t\0\1xx", "QoS 2"), (b"\xc0\0", "no broker sends")):
+            raw, _ = trap.accept()
+            raw.settimeout(60)
+            with context.wrap_socket(raw, server_side=True) as broker:
+                broker.recv(1000)
+                broker.sendall(b"\x20\2\0\0" + packet * 1000)
+                while word not in client.expect(OFFLINE)[4].decode():
+                    pass
 
     def test_bad_topics_are_refused(self):
         broker = self.broker()
