@@ -168,6 +168,23 @@ static void remains_of_a_power_cut_do_no_harm(void **state)
     assert_int_equal(access(temp, F_OK), -1);
 }
 
+static void what_is_read_is_a_plain_file_or_lost(void **state)
+{
+    struct world *w = *state;
+    char path[BLOB_PATH_MAX];
+    struct buf text = {0};
+    put(w, w->hash.hex, TEXT);
+    assert_int_equal(take(w), 0);
+    blobs_path(w->blobs, w->hash.hex, path);
+    assert_int_equal(truncate(path, 0), 0); /* as many a file system leaves it after a power cut */
+    assert_int_equal(blobs_read(w->blobs, w->hash.hex, 100, &text), ERR_HASH);
+    assert_int_equal(mkfifo(path, 0600), 0); /* the damaged one is gone; nobody writes to this one */
+    assert_int_equal(blobs_read(w->blobs, w->hash.hex, 100, &text), ERR_HASH);
+    assert_int_equal(blobs_read(w->blobs, w->hash.hex, 100, &text), -ENOENT);
+    assert_int_equal(text.len, 0);
+    buf_done(&text);
+}
+
 static void discards_by_hash_only(void **state)
 {
     struct world *w = *state;
@@ -189,6 +206,7 @@ int main(void)
         TEST(who_holds_the_source_cannot_change_the_blob),
         TEST(what_is_not_its_hash_is_refused),
         TEST(only_a_plain_file_is_opened),
+        TEST(what_is_read_is_a_plain_file_or_lost),
         TEST(remains_of_a_power_cut_do_no_harm),
         TEST(discards_by_hash_only),
     };
