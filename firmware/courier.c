@@ -254,44 +254,10 @@ static void adopt(struct courier *courier, struct parcel *parcel)
         load(courier, below); /* what was accepted is judged again */
 }
 
-/* The document that a floor is new for; DOC_TYPES: none. */
-static enum doc_type floor_is_new(struct courier *courier, const struct doc_floor *floor)
-{
-    for (enum doc_type type = DOC_TRUST; type <= DOC_PLAYLIST; type++) {
-        struct held_version held;
-        if (strcmp(floor->doc, doc_word(type)) != 0)
-            continue;
-        vault_held(courier->vault, type, &held);
-        return doc_version_cmp(floor->era, floor->ver, held.floor_era, held.floor_ver) > 0 ? type : DOC_TYPES;
-    }
-    return DOC_TYPES;
-}
-
-/* Most welcomes say nothing new: those cost no write, and are taken while the disk only reads. */
-static int keep_welcome(struct courier *courier, const struct welcome *welcome)
-{
-    bool any = !vault_welcomed(courier->vault);
-    for (size_t i = 0; !any && i < welcome->n_floors; i++)
-        any = floor_is_new(courier, &welcome->floors[i]) != DOC_TYPES;
-    if (!any)
-        return 0;
-    vault_begin(courier->vault);
-    int r = vault_set_welcomed(courier->vault);
-    for (size_t i = 0; r == 0 && i < welcome->n_floors; i++) {
-        enum doc_type type = floor_is_new(courier, &welcome->floors[i]);
-        if (type != DOC_TYPES)
-            r = vault_raise_floor(courier->vault, type, welcome->floors[i].era, welcome->floors[i].ver);
-    }
-    if (r == 0)
-        return vault_commit(courier->vault);
-    vault_abandon(courier->vault);
-    return r;
-}
-
 static void take_welcome(struct courier *courier, const struct parcel *parcel)
 {
     const struct welcome *welcome = parcel->doc;
-    if (keep_welcome(courier, welcome) < 0 && !vault_welcomed(courier->vault))
+    if (vault_keep_welcome(courier->vault, welcome) < 0 && !vault_welcomed(courier->vault))
         return; /* the first one must be remembered; floors come again with each welcome */
     nonce_welcomed(&courier->nonce, welcome);
     courier->again = true;
@@ -397,14 +363,22 @@ static enum doc_type type_of_topic(const struct courier *courier, const char *to
     return DOC_TYPES;
 }
 
+/* These very bytes are believed already, and whatever changed since was held against them when it did. */
+static bool is_in_force(const struct courier *courier, enum doc_type type, const struct hash *hash)
+{
+    return is_belief(type) && courier->beliefs[type].doc && hash_equal(&courier->beliefs[type].hash, hash);
+}
+
 void courier_message(struct courier *courier, const char *topic, const void *payload, size_t len, bool retained,
                      const struct courier_now *now)
 {
     enum doc_type type = type_of_topic(courier, topic);
     if (type == DOC_TYPES || len == 0)
         return; /* an empty payload clears what the broker retains; it changes nothing here */
-    courier->now = now;
     struct hash hash = hash_of(payload, len);
+    if (is_in_force(courier, type, &hash))
+        return; /* the broker tells what it retains with each new session */
+    courier->now = now;
     if (retained && type == DOC_COMMAND)
         refuse(courier, type, &hash, "retained", "a command is never retained; this one is from another time", false);
     else

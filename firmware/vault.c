@@ -82,14 +82,6 @@ bool vault_welcomed(const struct vault *vault)
     return vault->welcomed;
 }
 
-int vault_set_welcomed(struct vault *vault)
-{
-    int r = vault->welcomed ? 0 : sql_run(vault->db, "UPDATE meta SET value=1 WHERE name='welcomed'", "");
-    if (r == 0)
-        vault->welcomed = true;
-    return r;
-}
-
 int64_t vault_up_version(struct vault *vault, int64_t now_ms)
 {
     int64_t ver = vault->up_last + 1 > now_ms ? vault->up_last + 1 : now_ms;
@@ -155,12 +147,47 @@ void vault_held(struct vault *vault, enum doc_type type, struct held_version *re
     sql_done(stmt);
 }
 
-int vault_raise_floor(struct vault *vault, enum doc_type type, int64_t era, int64_t ver)
+/* The document that a floor is new for; DOC_TYPES: none. */
+static enum doc_type floor_is_new(struct vault *vault, const struct doc_floor *floor)
+{
+    for (enum doc_type type = DOC_TRUST; type <= DOC_PLAYLIST; type++) {
+        struct held_version held;
+        if (strcmp(floor->doc, doc_word(type)) != 0)
+            continue;
+        vault_held(vault, type, &held);
+        return doc_version_cmp(floor->era, floor->ver, held.floor_era, held.floor_ver) > 0 ? type : DOC_TYPES;
+    }
+    return DOC_TYPES;
+}
+
+static int raise_floor(struct vault *vault, enum doc_type type, int64_t era, int64_t ver)
 {
     return sql_run(vault->db,
                    "INSERT INTO held(type, floor_era, floor_ver) VALUES(?1,?2,?3) ON CONFLICT(type) DO UPDATE SET "
                    "floor_era=?2, floor_ver=?3 WHERE (?2, ?3) > (floor_era, floor_ver)",
                    "iii", (int64_t)type, era, ver);
+}
+
+int vault_keep_welcome(struct vault *vault, const struct welcome *welcome)
+{
+    bool any = !vault->welcomed;
+    for (size_t i = 0; !any && i < welcome->n_floors; i++)
+        any = floor_is_new(vault, &welcome->floors[i]) != DOC_TYPES;
+    if (!any)
+        return 0;
+    vault_begin(vault);
+    int r = vault->welcomed ? 0 : sql_run(vault->db, "UPDATE meta SET value=1 WHERE name='welcomed'", "");
+    if (r == 0)
+        vault->welcomed = true;
+    for (size_t i = 0; r == 0 && i < welcome->n_floors; i++) {
+        enum doc_type type = floor_is_new(vault, &welcome->floors[i]);
+        if (type != DOC_TYPES)
+            r = raise_floor(vault, type, welcome->floors[i].era, welcome->floors[i].ver);
+    }
+    if (r == 0)
+        return vault_commit(vault);
+    vault_abandon(vault);
+    return r;
 }
 
 /* Two tables, so that nobody's key can push out what waits for another reason. */

@@ -43,7 +43,9 @@ MUST_USE int vault_commit(struct vault *vault);
 void vault_abandon(struct vault *vault);
 
 bool vault_welcomed(const struct vault *vault); /* ever */
-MUST_USE int vault_set_welcomed(struct vault *vault);
+/* Remember that there was a welcome, and the floors that it names. Most say nothing new: those cost no write, and are
+ * taken while the disk only reads. */
+MUST_USE int vault_keep_welcome(struct vault *vault, const struct welcome *welcome);
 
 /* A version for documents that go up: above every one handed out before, also across restarts, and at least now_ms. */
 int64_t vault_up_version(struct vault *vault, int64_t now_ms);
@@ -60,7 +62,6 @@ MUST_USE int vault_document(struct vault *vault, enum doc_type type, struct vaul
 MUST_USE int vault_adopt(struct vault *vault, enum doc_type type, const struct doc_head *head, const void *sealed,
                          size_t len, const struct hash *hash); /* hash: of the sealed bytes */
 void vault_held(struct vault *vault, enum doc_type type, struct held_version *ret_held);
-MUST_USE int vault_raise_floor(struct vault *vault, enum doc_type type, int64_t era, int64_t ver);
 
 /* Documents that wait to be judged again. Those by keys that nobody vouches for ("strangers") are counted apart, since
  * anybody can make them: at most VAULT_STRANGERS_MAX of them, VAULT_WAITING_MAX of the others; the oldest of its kind

@@ -429,6 +429,34 @@ static void the_same_forged_document_is_written_once(void **state)
     assert_int_equal(writes(w), before);
 }
 
+static int count_statement(unsigned event, void *arg, void *statement, void *text)
+{
+    (void)event, (void)statement, (void)text;
+    ++*(int *)arg;
+    return 0;
+}
+
+/* Each session begins with what the broker retains, and mostly that is what is in force. */
+static void what_is_in_force_is_not_looked_into_again(void **state)
+{
+    struct world *w = *state;
+    int statements = 0;
+    begin(w);
+    give_playlist(w, &w->scheduler, 7, 1);
+    sqlite3_trace_v2(vault_db(w->vault), SQLITE_TRACE_STMT, count_statement, &statements);
+    give_trust(w, 1, &w->scheduler);
+    give_config(w, 1);
+    give_playlist(w, &w->scheduler, 7, 1);
+    assert_int_equal(statements, 0);
+    assert_int_equal(playlist_ver(w), 7);
+    w->now.now_ms = 2000001; /* all of it has expired: told once more, it does not come back */
+    courier_expire(w->courier, &w->now);
+    assert_int_equal(playlist_ver(w), 0);
+    give_playlist(w, &w->scheduler, 7, 1);
+    assert_int_equal(playlist_ver(w), 0);
+    sqlite3_trace_v2(vault_db(w->vault), 0, NULL, NULL);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -448,6 +476,7 @@ int main(void)
         TEST(a_welcome_for_a_clock_led_astray),
         TEST(a_flood_of_forged_documents_wears_out_nothing),
         TEST(the_same_forged_document_is_written_once),
+        TEST(what_is_in_force_is_not_looked_into_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -41,6 +41,13 @@ static struct vault *open_vault(void)
     return vault;
 }
 
+static void welcome(struct vault *vault, int64_t floor_era, int64_t floor_ver)
+{
+    struct doc_floor floor = {.doc = "playlist", .era = floor_era, .ver = floor_ver};
+    struct welcome welcome = {.floors = &floor, .n_floors = floor_era ? 1 : 0};
+    assert_int_equal(vault_keep_welcome(vault, &welcome), 0);
+}
+
 static void keeps_store_and_welcome(void **state)
 {
     (void)state;
@@ -49,7 +56,7 @@ static void keeps_store_and_welcome(void **state)
     snprintf(store, sizeof(store), "%s", vault_store(vault));
     assert_true(strlen(store) > 10);
     assert_false(vault_welcomed(vault));
-    assert_int_equal(vault_set_welcomed(vault), 0);
+    welcome(vault, 0, 0);
     vault_close(vault);
     vault = open_vault();
     assert_string_equal(vault_store(vault), store);
@@ -74,11 +81,11 @@ static void versions_never_go_back(void **state)
     assert_int_equal(adopt(vault, DOC_PLAYLIST, &head, "old", 3), 0);
     vault_held(vault, DOC_PLAYLIST, &held);
     assert_int_equal(held.ver, 10);
-    assert_int_equal(vault_raise_floor(vault, DOC_PLAYLIST, 1, 20), 0);
-    assert_int_equal(vault_raise_floor(vault, DOC_PLAYLIST, 1, 5), 0);
+    welcome(vault, 1, 20);
+    welcome(vault, 1, 5);
     vault_held(vault, DOC_PLAYLIST, &held);
     assert_int_equal(held.floor_ver, 20);
-    assert_int_equal(vault_raise_floor(vault, DOC_PLAYLIST, 2, 1), 0);
+    welcome(vault, 2, 1);
     vault_held(vault, DOC_PLAYLIST, &held);
     assert_int_equal(held.floor_era, 2);
     vault_close(vault);
@@ -337,7 +344,7 @@ static void a_damaged_vault_is_set_aside(void **state)
         struct vault *vault = NULL;
         struct complaint why = {0};
         vault = open_vault();
-        assert_int_equal(vault_set_welcomed(vault), 0);
+        welcome(vault, 0, 0);
         snprintf(store, sizeof(store), "%s", vault_store(vault));
         vault_close(vault);
         spoil(kinds[i]);
