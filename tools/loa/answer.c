@@ -3,169 +3,19 @@
 
 #include "playlists/base/file.h"
 #include "playlists/documents.h"
-#include "tools/loa/when.h"
 
 #include <errno.h>
-#include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <wchar.h>
 
-enum { COLUMNS_MAX = 12, COLUMN_WIDTH_MAX = 64, PAGE_ITEMS = 200 };
-
-const json_t *answer_at(const json_t *object, const char *path)
-{
-    char name[64];
-    while (object && *path) {
-        size_t len = strcspn(path, ".");
-        snprintf(name, sizeof(name), "%.*s", (int)len, path);
-        object = json_object_get(object, name);
-        path += len + (path[len] == '.');
-    }
-    return object;
-}
-
-const char *answer_text(const json_t *object, const char *path, const char *otherwise)
-{
-    const char *text = json_string_value(answer_at(object, path));
-    return text ? text : otherwise;
-}
-
-/* A value as one line of text for people (appended). Control characters become spaces: a title must not move the
- * terminal's cursor. */
-static void put_plain(struct buf *out, const json_t *value)
-{
-    char time[32];
-    if (json_is_string(value)) {
-        const char *text = json_string_value(value);
-        for (const char *p = when_on_the_clock(text, time) ? time : text; *p; p++)
-            buf_put(out, (unsigned char)*p < 0x20 || *p == 0x7f ? " " : p, 1);
-    } else if (json_is_array(value)) {
-        size_t i;
-        const json_t *item;
-        json_array_foreach((json_t *)(uintptr_t)value, i, item)
-        {
-            if (i > 0)
-                buf_putf(out, json_is_object(item) ? "; " : ",");
-            put_plain(out, item);
-        }
-    } else if (json_is_object(value)) {
-        const char *name, *gap = "";
-        const json_t *member;
-        json_object_foreach((json_t *)(uintptr_t)value, name, member)
-        {
-            buf_putf(out, "%s%s ", gap, name);
-            put_plain(out, member);
-            gap = ", ";
-        }
-    } else if (value && !json_is_null(value)) {
-        char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(6));
-        buf_put(out, text ? text : "?", text ? strlen(text) : 1);
-        free(text);
-    }
-}
-
-static int width_of(const char *text)
-{
-    mbstate_t state = {0};
-    int width = 0;
-    for (size_t left = strlen(text); left > 0;) {
-        wchar_t c;
-        size_t n = mbrtowc(&c, text, left, &state);
-        if (n == 0 || n > left)
-            return width + (int)left;
-        int w = wcwidth(c);
-        width += w > 0 ? w : 0;
-        text += n;
-        left -= n;
-    }
-    return width;
-}
-
-static void print_cell(const char *text, int width, bool last)
-{
-    printf("%s", text);
-    int gap = width + 2 - width_of(text);
-    if (!last)
-        printf("%*s", gap > 2 ? gap : 2, "");
-}
-
-void print_columns(const json_t *items, const void *how)
-{
-    const struct column *columns = how;
-    size_t n = 0, i;
-    int widths[COLUMNS_MAX] = {0};
-    const json_t *item;
-    setlocale(LC_CTYPE, "C.UTF-8");
-    for (; columns[n].heading && n < COLUMNS_MAX; n++)
-        widths[n] = width_of(columns[n].heading);
-    for (int pass = 0; pass < 2; pass++) {
-        for (size_t c = 0; pass == 1 && c < n; c++)
-            print_cell(columns[c].heading, widths[c], c + 1 == n);
-        if (pass == 1)
-            putchar('\n');
-        json_array_foreach((json_t *)(uintptr_t)items, i, item)
-        {
-            for (size_t c = 0; c < n; c++) {
-                struct buf text = {0};
-                put_plain(&text, answer_at(item, columns[c].member));
-                int width = width_of(buf_text(&text));
-                if (pass == 1)
-                    print_cell(buf_text(&text), widths[c], c + 1 == n);
-                else if (width > widths[c])
-                    widths[c] = width < COLUMN_WIDTH_MAX ? width : COLUMN_WIDTH_MAX;
-                buf_done(&text);
-            }
-            if (pass == 1)
-                putchar('\n');
-        }
-    }
-}
-
-static void print_json(const json_t *value)
-{
-    char *text = json_dumps(value, JSON_INDENT(2) | JSON_ENCODE_ANY);
-    puts(text ? text : "null");
-    free(text);
-}
-
-/* One of several things of a kind, on a line of its own. */
-static void print_row(const json_t *row)
-{
-    struct buf text = {0};
-    put_plain(&text, row);
-    printf("  %s\n", buf_text(&text));
-    buf_done(&text);
-}
-
-void print_value(const struct call *call, const json_t *value)
-{
-    if (call->json || !json_is_object(value)) {
-        print_json(value);
-        return;
-    }
-    const char *name;
-    const json_t *member;
-    json_object_foreach((json_t *)(uintptr_t)value, name, member)
-    {
-        struct buf text = {0};
-        bool rows = json_is_object(json_array_get(member, 0));
-        if (!rows)
-            put_plain(&text, member);
-        if ((rows || text.len > 0) && strcmp(name, "cursor") != 0 && strcmp(name, "sealed") != 0)
-            printf("%s: %s\n", name, buf_text(&text));
-        for (size_t i = 0; rows && i < json_array_size(member); i++)
-            print_row(json_array_get(member, i));
-        buf_done(&text);
-    }
-}
+enum { PAGE_ITEMS = 200 };
 
 static void print_items(const struct call *call, const json_t *items, const json_t *next, print_items_fn print,
                         const void *how)
 {
     if (!call->json) {
-        print(items, how);
+        print(call, items, how);
         return;
     }
     json_t *whole = json_pack("{s:O,s:o}", "items", items, "next", next ? json_deep_copy(next) : json_null());

@@ -1,32 +1,17 @@
-/* answer.h - asking the controller and printing what it says: JSON with --json, else lines and columns for people, with
- * the times of WHEN_ZONE in the place of the API's UTC. */
+/* answer.h - asking the controller and printing what it says: JSON with --json, else lines and tables for people
+ * (print.h). */
 #ifndef LOA_ANSWER_H
 #define LOA_ANSWER_H
 
 #include "tools/loa/client.h"
-
-/* One column of a list: its heading and the member it shows ("box.kid" goes down; a list is joined by commas). */
-struct column {
-    const char *heading;
-    const char *member;
-};
-
-/* Print one value: indented JSON with --json, else "member: value" lines of what is there to read. */
-void print_value(const struct call *call, const json_t *value);
-
-/* The member at "a.b.c"; NULL when it is not there. Borrowed. */
-const json_t *answer_at(const json_t *object, const char *path);
-/* Its text, or `otherwise`. Borrowed. */
-const char *answer_text(const json_t *object, const char *path, const char *otherwise);
+#include "tools/loa/print.h"
 
 /* Connect, send, print the answer. Returns one of EXIT_. */
 int ask(const struct call *call, const char *method, const char *path, const json_t *body);
 /* Connect, send bytes of `type`, print the answer. */
 int ask_bytes(const struct call *call, const char *path, const char *type, const void *data, size_t len);
 /* Print items for people; `how` is what the caller gave. */
-typedef void (*print_items_fn)(const json_t *items, const void *how);
-/* As a table: `how` is columns ended by a NULL heading. */
-void print_columns(const json_t *items, const void *how);
+typedef void (*print_items_fn)(const struct call *call, const json_t *items, const void *how);
 
 /* Connect and print a list: follows `next` until --limit (100 unless given, 0: all) items are there. */
 int ask_list(const struct call *call, const char *path, const struct column *columns);

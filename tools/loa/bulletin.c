@@ -174,7 +174,7 @@ static int bulletin_add(struct call *call)
 }
 
 static const struct column bulletin_columns[] = {
-    {"id", "id"}, {"rev", "revision"}, {"class", "class"}, {"title", "title"}, {"hash", "hash"}, {NULL, NULL},
+    {"id", "id"}, {"revision", "revision"}, {"class", "class"}, {"title", "title"}, {"hash", "hash"}, {NULL, NULL},
 };
 
 static int bulletin_list(struct call *call)
@@ -213,7 +213,8 @@ static int media_add(struct call *call)
 }
 
 static const struct column media_columns[] = {
-    {"hash", "hash"}, {"ms", "duration_ms"}, {"lufs", "loudness_lufs"}, {"name", "source.name"}, {NULL, NULL},
+    {"hash", "hash"}, {"duration", "duration_ms"}, {"loudness_lufs", "loudness_lufs"}, {"file", "source.name"},
+    {NULL, NULL},
 };
 
 static int media_list(struct call *call)

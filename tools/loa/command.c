@@ -21,7 +21,7 @@ const struct option_spec common_options[] = {
     {"ca", "FILE", "certificate authority that the controller must prove (else $LOA_CA)", false, false},
     {"token-file", "FILE", "file that holds the token (else $LOA_TOKEN holds the token itself)", false, false},
     {"json", NULL, "print JSON", false, false},
-    {"lang", "vi|en", "language of lines for people (else vi)", false, false},
+    {"lang", "vi|en", "language of lines for people (else $LOA_LANG, else vi)", false, false},
     {"help", NULL, "this text", false, false},
     {NULL, NULL, NULL, false, false},
 };
@@ -175,7 +175,7 @@ static int read_option(struct call *call, int argc, char **argv, int *i)
     const char *value = "";
     if (spec->value && equals)
         value = equals + 1;
-    else if (spec->value && *i + 1 < argc)
+    else if (spec->value && *i + 1 < argc && strncmp(argv[*i + 1], "--", 2) != 0)
         value = argv[++*i];
     else if (spec->value)
         return misused(call, "--%s needs a value: %s", spec->name, spec->value);
@@ -233,12 +233,15 @@ static int read_words(struct call *call, int argc, char **argv, int i)
 /* How refusals are written must be known before anything is refused: also of what is wrong before --json or --lang. */
 static void read_manner(struct call *call, int argc, char **argv)
 {
-    *call = (struct call){.lang = "vi"};
+    const char *wanted = getenv("LOA_LANG");
+    *call = (struct call){.lang = wanted && strcmp(wanted, "en") == 0 ? "en" : "vi"};
     for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
         call->json = call->json || strcmp(argv[i], "--json") == 0;
-        if (strcmp(argv[i], "--lang=en") == 0 ||
-            (strcmp(argv[i], "--lang") == 0 && i + 1 < argc && strcmp(argv[i + 1], "en") == 0))
-            call->lang = "en";
+        const char *lang = strncmp(argv[i], "--lang=", 7) == 0              ? argv[i] + 7
+                           : strcmp(argv[i], "--lang") == 0 && i + 1 < argc ? argv[i + 1]
+                                                                            : NULL;
+        if (lang)
+            call->lang = strcmp(lang, "en") == 0 ? "en" : "vi";
     }
 }
 

@@ -3,67 +3,13 @@
 
 #include "tools/loa/answer.h"
 #include "tools/loa/when.h"
+#include "tools/loa/words.h"
 
 #include <string.h>
 
-struct word {
-    const char *wire, *vi, *en;
-};
-
-static const struct word reasons[] = {
-    {"on_time", "đúng giờ", "on time"},
-    {"late", "trễ giờ", "late"},
-    {"preempted", "bị bản tin ưu tiên hơn ngắt", "cut by a higher bulletin"},
-    {"paused", "tạm ngừng phát", "paused"},
-    {"quiet_hours", "giờ yên tĩnh", "quiet hours"},
-    {"no_time", "thiết bị chưa có giờ đúng", "the device has no trusted time"},
-    {"no_media", "thiếu nội dung", "content missing"},
-    {"not_approved", "chưa được duyệt", "not approved"},
-    {"silenced", "ngắt toàn bộ", "silenced"},
-    {"recalled", "đã thu hồi", "recalled"},
-    {"expired", "đã quá giờ", "past its time"},
-    {"fault", "phát lỗi", "failed"},
-    {"cancelled", "lịch phát đã bỏ", "schedule withdrawn"},
-    {"restarted", "thiết bị khởi động lại giữa chừng", "the device restarted meanwhile"},
-    {NULL, NULL, NULL},
-};
-
-static const struct word commands[] = {{"restart", "khởi động lại", "restart"}, {NULL, NULL, NULL}};
-
-static const struct word command_states[] = {
-    {"waiting", "chờ gửi", "waiting"},
-    {"sent", "đã gửi", "sent"},
-    {"answered", "đã trả lời", "answered"},
-    {"expired", "không có trả lời", "no answer came"},
-    {NULL, NULL, NULL},
-};
-
-static const struct word links[] = {
-    {"online", "kết nối tốt", "connection good"},
-    {"offline", "mất kết nối với thiết bị", "no connection to the devices"},
-    {NULL, NULL, NULL},
-};
-
-static const struct word health_parts[] = {
-    {"sound", "âm thanh", "sound"},
-    {"disk", "bộ nhớ", "storage"},
-    {"clock", "đồng hồ", "clock"},
-    {"outbox", "hàng đợi gửi", "sending queue"},
-    {NULL, NULL, NULL},
-};
-
-static const struct word health_states[] = {
-    {"ok", "tốt", "good"},       {"warn", "cần kiểm tra", "to be checked"},
-    {"fault", "sự cố", "fault"}, {"off", "không dùng", "not used"},
-    {NULL, NULL, NULL},
-};
-
-static const char *word(const struct word *words, const char *wire, bool vi)
+static const char *word(const char *member, const char *value, bool vi)
 {
-    for (; words->wire; words++)
-        if (strcmp(words->wire, wire) == 0)
-            return vi ? words->vi : words->en;
-    return wire;
+    return word_of_value(vi ? "vi" : "en", member, value);
 }
 
 /* Without control characters, which could move the terminal's cursor; a line end becomes " / ". */
@@ -155,6 +101,12 @@ static void put_outcome(struct buf *out, const json_t *item, bool vi)
         buf_putf(out, "%s", vi ? " – chưa có bằng chứng" : " without evidence");
 }
 
+/* What the controller says that a code of the device means. */
+static const char *meaning(const json_t *item, const char *otherwise, bool vi)
+{
+    return answer_text(item, vi ? "meaning.vi" : "meaning.en", otherwise);
+}
+
 static void put_receipt(struct buf *out, const json_t *item, bool vi)
 {
     const char *reason = answer_text(item, "reason", "?");
@@ -162,10 +114,10 @@ static void put_receipt(struct buf *out, const json_t *item, bool vi)
     put_outcome(out, item, vi);
     buf_putf(out, " \"");
     put_clean(out, answer_text(item, "title", "?"));
-    buf_putf(out, "\": %s", word(reasons, reason, vi));
+    buf_putf(out, "\": %s", word("reason", reason, vi));
     if (answer_text(item, "detail", NULL)) {
         buf_putf(out, " – ");
-        put_clean(out, answer_text(item, "detail", ""));
+        put_clean(out, meaning(item, answer_text(item, "detail", ""), vi));
     }
     if (json_is_object(answer_at(evidence, "sound")))
         put_sound(out, answer_at(evidence, "sound"), vi);
@@ -175,9 +127,15 @@ static void put_receipt(struct buf *out, const json_t *item, bool vi)
         put_sign(out, answer_at(evidence, "sign"), vi);
 }
 
+/* The words for people first; whoever mends the box needs the code and the detail, too. */
 static void put_event(struct buf *out, const json_t *item, bool vi)
 {
+    const char *words = meaning(item, NULL, vi);
     buf_putf(out, "%s: ", vi ? "sự kiện" : "event");
+    if (words) {
+        put_clean(out, words);
+        buf_putf(out, " – ");
+    }
     put_clean(out, answer_text(item, "code", "?"));
     if (answer_text(item, "about", NULL)) {
         buf_putf(out, " (");
@@ -222,18 +180,18 @@ static void put_health(struct buf *out, const json_t *item, bool vi)
     json_array_foreach((json_t *)(uintptr_t)answer_at(item, "health.parts"), i, part)
     {
         buf_putf(out, "%s", i > 0 ? ", " : " ");
-        put_clean(out, word(health_parts, answer_text(part, "name", "?"), vi));
+        put_clean(out, word("name", answer_text(part, "name", "?"), vi));
         buf_putf(out, " ");
-        put_clean(out, word(health_states, answer_text(part, "state", "?"), vi));
+        put_clean(out, word("state", answer_text(part, "state", "?"), vi));
     }
 }
 
 static void put_command(struct buf *out, const json_t *item, bool vi)
 {
     buf_putf(out, "%s ", vi ? "lệnh" : "command");
-    put_clean(out, word(commands, answer_text(item, "command", "?"), vi));
+    put_clean(out, word("command", answer_text(item, "command", "?"), vi));
     buf_putf(out, ": ");
-    put_clean(out, word(command_states, answer_text(item, "status", "?"), vi));
+    put_clean(out, word("status", answer_text(item, "status", "?"), vi));
     if (answer_text(item, "detail", NULL)) {
         buf_putf(out, " – ");
         put_clean(out, answer_text(item, "detail", ""));
@@ -249,7 +207,7 @@ static void put_playlist(struct buf *out, const json_t *item, bool vi)
 static void put_link(struct buf *out, const json_t *item, bool vi)
 {
     buf_putf(out, "%s: ", vi ? "đường truyền của trung tâm" : "the centre's link");
-    put_clean(out, word(links, answer_text(item, "link", "?"), vi));
+    put_clean(out, word("link", answer_text(item, "link", "?"), vi));
 }
 
 /* When it happened as far as the item says; else when it came. */

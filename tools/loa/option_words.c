@@ -9,7 +9,7 @@ const struct sentence option_words[] = {
     {"file that holds the token (else $LOA_TOKEN holds the token itself)",
      "tệp chứa mã truy cập (không ghi: mã nằm trong $LOA_TOKEN)"},
     {"print JSON", "in ra dạng JSON"},
-    {"language of lines for people (else vi)", "ngôn ngữ (không ghi: vi)"},
+    {"language of lines for people (else $LOA_LANG, else vi)", "ngôn ngữ (không ghi: $LOA_LANG, rồi vi)"},
     {"this text", "phần hướng dẫn này"},
     {"at most so many (else 100; 0: all)", "nhiều nhất bấy nhiêu dòng (không ghi: 100; 0: tất cả)"},
     {"id (else one is made)", "mã (không ghi: tự đặt)"},

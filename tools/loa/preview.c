@@ -20,12 +20,17 @@ static json_t *clock_of(const struct zone *zone, const char *instant)
     return json_stringn(text + 11, 8);
 }
 
-static void print_entries(const json_t *answer)
+static const char *meaning_of(const struct call *call, const json_t *row, const char *otherwise)
+{
+    const char *meaning = answer_text(row, strcmp(call->lang, "en") == 0 ? "meaning.en" : "meaning.vi", NULL);
+    return meaning ? meaning : answer_text(row, otherwise, "");
+}
+
+static void print_entries(const struct call *call, const json_t *answer)
 {
     static const struct column columns[] = {
-        {"planned", "at"},    {"on", "on"},         {"off", "off"},       {"class", "class"},
-        {"what", "what"},     {"reason", "reason"}, {"exempt", "exempt"}, {"occurrence", "occurrence"},
-        {"detail", "detail"}, {NULL, NULL}};
+        {"planned", "at"},    {"on", "on"},         {"off", "off"},   {"class", "class"},   {"item", "item"},
+        {"reason", "reason"}, {"exempt", "exempt"}, {"rule", "rule"}, {"detail", "detail"}, {NULL, NULL}};
     struct zone *zone = NULL;
     json_t *rows = json_array(), *entry;
     size_t i;
@@ -37,10 +42,11 @@ static void print_entries(const json_t *answer)
         json_object_set_new(row, "at", clock_of(zone, answer_text(entry, "planned", NULL)));
         json_object_set_new(row, "on", clock_of(zone, answer_text(entry, "started", NULL)));
         json_object_set_new(row, "off", clock_of(zone, answer_text(entry, "ended", NULL)));
-        json_object_set_new(row, "what", json_string(answer_text(entry, "title", answer_text(entry, "source", "?"))));
+        json_object_set_new(row, "item", json_string(answer_text(entry, "title", answer_text(entry, "source", "?"))));
+        json_object_set_new(row, "detail", json_string(meaning_of(call, entry, "detail")));
         json_array_append_new(rows, row);
     }
-    print_columns(rows, columns);
+    print_columns(call, rows, columns);
     json_decref(rows);
     zone_free(zone);
 }
@@ -48,15 +54,19 @@ static void print_entries(const json_t *answer)
 static void print_preview(const struct call *call, const json_t *answer)
 {
     static const struct column columns[] = {
-        {"rule", "rule"}, {"left out", "why"}, {"other", "other"}, {"count", "count"}, {NULL, NULL}};
+        {"rule", "rule"}, {"left out", "left"}, {"other", "other"}, {"count", "count"}, {NULL, NULL}};
+    json_t *problem;
+    size_t i;
     if (call->json) {
         print_value(call, answer);
         return;
     }
-    print_entries(answer);
-    if (json_array_size(json_object_get(answer, "problems")) > 0) {
+    print_entries(call, answer);
+    json_array_foreach(json_object_get(answer, "problems"), i, problem)
+        json_object_set_new(problem, "left", json_string(meaning_of(call, problem, "why")));
+    if (i > 0) {
         puts("");
-        print_columns(json_object_get(answer, "problems"), columns);
+        print_columns(call, json_object_get(answer, "problems"), columns);
     }
 }
 

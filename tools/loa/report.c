@@ -12,7 +12,8 @@
 enum { FOLLOW_WAIT_MIN_MS = 250, FOLLOW_WAIT_MAX_MS = 10000, CATCH_UP_ITEMS = 1000 };
 
 static const struct column event_columns[] = {
-    {"at", "at"}, {"device", "device"}, {"code", "code"}, {"about", "about"}, {"detail", "detail"}, {NULL, NULL},
+    {"at", "at"},       {"device", "device"}, {"meaning", "meaning"}, {"code", "code"},
+    {"about", "about"}, {"detail", "detail"}, {NULL, NULL},
 };
 
 /* --since and --until as instants of the query. */
@@ -54,8 +55,9 @@ static int list_log(struct call *call, const char *route, const char *filter, pr
     return r;
 }
 
-static void print_receipts(const json_t *items, const void *how)
+static void print_receipts(const struct call *call, const json_t *items, const void *how)
 {
+    (void)call;
     const struct line_style *style = how;
     size_t i;
     const json_t *item;
@@ -79,9 +81,20 @@ static int receipts(struct call *call)
     return r;
 }
 
+/* What the codes mean, in the reader's language. */
+static void print_events(const struct call *call, const json_t *items, const void *how)
+{
+    json_t *item;
+    size_t i;
+    json_array_foreach((json_t *)(uintptr_t)items, i, item) json_object_set(
+        item, "meaning",
+        (json_t *)(uintptr_t)answer_at(item, strcmp(call->lang, "en") == 0 ? "meaning.en" : "meaning.vi"));
+    print_columns(call, items, how);
+}
+
 static int events(struct call *call)
 {
-    return list_log(call, "/api/v1/events", "code", print_columns, event_columns);
+    return list_log(call, "/api/v1/events", "code", print_events, event_columns);
 }
 
 /* What `follow` knows across connections: the last record of each kind that was printed. */
