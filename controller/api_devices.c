@@ -3,6 +3,7 @@
 #include "controller/areas.h"
 #include "controller/feed.h"
 #include "controller/fleet.h"
+#include "controller/meaning.h"
 #include "controller/places.h"
 #include "controller/publisher.h"
 #include "controller/zones.h"
@@ -384,6 +385,7 @@ int api_device_playlist(struct request *r)
             "SELECT nullif(rule, '') AS rule, start_ms AS start__at, why, other, count, warning AS warning__bool FROM"
             " problems WHERE device = ? ORDER BY n",
             "s", r->param[0]));
+    mean_each(json_object_get(row, "problems"), mean_problem);
     json_object_del(row, "body");
     return request_reply(r, 200, row);
 }

@@ -1,6 +1,7 @@
 /* api_records.c - the play log, events, and the live stream. */
 #include "controller/api.h"
 #include "controller/feed.h"
+#include "controller/meaning.h"
 #include "controller/places.h"
 #include "controller/records.h"
 
@@ -36,6 +37,7 @@ int api_receipts(struct request *r)
     json_t *rows = store_list(r->c->store, sql, "sissiii", r->token.unit, f.page.after_n, f.device,
                               request_query(r, "rule"), f.from_ms, f.to_ms, f.page.limit + 1);
     free(sql);
+    mean_each(rows, mean_receipt);
     return request_reply_page(r, &f.page, rows);
 }
 
@@ -52,6 +54,7 @@ int api_events(struct request *r)
     json_t *rows = store_list(r->c->store, sql, "sissiii", r->token.unit, f.page.after_n, f.device,
                               request_query(r, "code"), f.from_ms, f.to_ms, f.page.limit + 1);
     free(sql);
+    mean_each(rows, mean_event);
     return request_reply_page(r, &f.page, rows);
 }
 

@@ -5,6 +5,7 @@
 #include "controller/drafts.h"
 #include "controller/feed.h"
 #include "controller/mandate.h"
+#include "controller/meaning.h"
 #include "controller/places.h"
 #include "controller/publisher.h"
 #include "controller/records.h"
@@ -104,6 +105,10 @@ static void tell_one(struct fleet *f, const json_t *item)
     else
         json = store_one(f->c->store, SQL_EVENT "WHERE device = ? AND store = ? AND n = ? ORDER BY cursor DESC LIMIT 1",
                          "ssi", device, store, n);
+    if (json && strcmp(kind, "receipt") == 0)
+        mean_receipt(json);
+    if (json && strcmp(kind, "event") == 0)
+        mean_event(json);
     if (json)
         feed_emit(f->c->feed, device, kind, json);
     json_decref(json);
@@ -124,8 +129,10 @@ void fleet_note(struct fleet *fleet, const char *device, const char *code, const
 {
     record_own_event(fleet->c->store, device, code, about, detail, clock_wall_ms());
     json_t *row = store_one(fleet->c->store, SQL_EVENT "WHERE store = 'controller' ORDER BY n DESC LIMIT 1", "");
-    if (row)
+    if (row) {
+        mean_event(row);
         feed_emit(fleet->c->feed, device, "event", row);
+    }
     json_decref(row);
 }
 
@@ -133,9 +140,11 @@ void fleet_note(struct fleet *fleet, const char *device, const char *code, const
 
 static void note_refused(struct fleet *f, struct guest *g, const char *word, enum refusal refusal, const char *why)
 {
-    log_warn("fleet", "device=%s %s refused (%s): %s", g->id, word, refusal_names[refusal], why);
+    char detail[600];
+    snprintf(detail, sizeof(detail), "%s: %s", refusal_names[refusal], why);
+    log_warn("fleet", "device=%s %s refused: %s", g->id, word, detail);
     if (fleet_event_due(&g->refused_at_ms, EVENT_EVERY_MS))
-        fleet_note(f, g->id, "document_refused", word, why);
+        fleet_note(f, g->id, "document_refused", word, detail);
 }
 
 /* "loa/1/dev/<id>/<word>" -> id and type; false for any other topic. */

@@ -1,6 +1,8 @@
 /* mandate.c - see mandate.h. */
 #include "controller/mandate.h"
 
+#include "controller/meaning.h"
+
 #include "playlists/base/log.h"
 
 #include <stdio.h>
@@ -26,9 +28,10 @@ void sealed_trim(const char **text, size_t *len)
 int refuse_document(struct problem *problem, enum refusal refusal, const struct complaint *why)
 {
     bool older = refusal == REFUSAL_OLDER;
-    refuse(problem, older ? 409 : 422, older ? "conflict" : "document", NULL, WORD_DOCUMENT, refusal_names[refusal],
-           why->text[0] ? why->text : refusal_names[refusal]);
-    problem->refusal = refusal_names[refusal];
+    const char *code = refusal_names[refusal];
+    refuse(problem, older ? 409 : 422, older ? "conflict" : "document", NULL, WORD_DOCUMENT,
+           meaning_of_code(code, false), meaning_of_code(code, true), code, why->text[0] ? why->text : code);
+    problem->refusal = code;
     return -1;
 }
 

@@ -3,6 +3,7 @@
 
 #include "controller/approvals.h"
 #include "controller/mandate.h"
+#include "controller/meaning.h"
 #include "controller/places.h"
 #include "controller/planner.h"
 #include "controller/reader.h"
@@ -154,24 +155,34 @@ static json_t *text_or_null(const char *text)
     return text ? json_string(text) : json_null();
 }
 
+/* Of what the device's own judge says; a relay is nothing that any device puts through yet, in the agent's words. */
+static json_t *detail_of(const struct making *m, const struct sim_receipt *receipt, const char *source)
+{
+    if (source && receipt->reason == REASON_NO_MEDIA)
+        return json_sprintf("relay: this device cannot put through the relay \"%s\"", source);
+    return text_or_null(m->refusals[receipt->item - m->items]);
+}
+
 static json_t *tell_entry(const struct making *m, const struct sim_receipt *receipt)
 {
     const struct sim_item *item = receipt->item;
     const struct bulletin *bulletin = item->bulletin ? bulletin_of(m, item->bulletin) : NULL;
+    const char *source = m->result.items[item - m->items].source;
     json_t *told = json_object(), *rule = json_stringn(item->occurrence, strcspn(item->occurrence, "."));
     json_object_set_new(told, "draft", json_boolean(is_draft(m, json_string_value(rule))));
     json_object_set_new(told, "occurrence", json_string(item->occurrence));
     json_object_set_new(told, "rule", rule);
     json_object_set_new(told, "bulletin", text_or_null(item->bulletin));
     json_object_set_new(told, "title", text_or_null(bulletin ? bulletin->title : NULL));
-    json_object_set_new(told, "source", text_or_null(m->result.items[item - m->items].source));
+    json_object_set_new(told, "source", text_or_null(source));
     json_object_set_new(told, "class", json_string(air_class_names[item->air.class]));
     json_object_set_new(told, "planned", json_instant(receipt->planned_ms));
     json_object_set_new(told, "started", instant_or_null(receipt->started_ms));
     json_object_set_new(told, "ended", instant_or_null(receipt->ended_ms));
     json_object_set_new(told, "heard_ms", json_integer(receipt->heard_ms));
     json_object_set_new(told, "reason", json_string(reason_names[receipt->reason]));
-    json_object_set_new(told, "detail", text_or_null(m->refusals[receipt->item - m->items]));
+    json_object_set_new(told, "detail", detail_of(m, receipt, source));
+    mean_receipt(told);
     json_object_set_new(told, "exempt", text_or_null(receipt->exempt));
     return told;
 }
@@ -236,6 +247,7 @@ static json_t *tell_problems(const struct making *m)
         json_object_set_new(told, "start", instant_or_null(p->start_ms));
         json_object_set_new(told, "count", json_integer(p->count));
         json_object_set_new(told, "warning", json_boolean(p->warning));
+        mean_problem(told);
         json_array_append_new(list, told);
     }
     return list;

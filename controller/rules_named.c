@@ -7,6 +7,7 @@
 #include "controller/blobs.h"
 #include "controller/groups.h"
 #include "controller/mandate.h"
+#include "controller/meaning.h"
 #include "controller/places.h"
 #include "controller/planner.h"
 #include "controller/rules.h"
@@ -59,6 +60,14 @@ static int each_said(const json_t *rule, said_fn tell, void *arg)
     return r;
 }
 
+static int refuse_class(struct request *r, const char *member, const char *class, const char *limit, const char *hash)
+{
+    char *title = store_text(r->c->store, "SELECT title FROM bulletins WHERE hash = ?", "s", hash);
+    int result = refuse(&r->problem, 422, "value", member, WORD_RULE_CLASS, class, limit, title ? title : hash);
+    free(title);
+    return result;
+}
+
 static int check_said(void *arg, const char *member, const char *hash, const char *class)
 {
     struct request *r = arg;
@@ -66,8 +75,7 @@ static int check_said(void *arg, const char *member, const char *hash, const cha
     if (limit < 0)
         return refuse_missing(&r->problem, 422, "value", member, "bulletin", hash);
     if (class_of(class) > limit)
-        return refuse(&r->problem, 422, "value", strcmp(member, "bulletin") == 0 ? "class" : member, WORD_RULE_CLASS,
-                      class, air_class_names[limit]);
+        return refuse_class(r, strcmp(member, "bulletin") == 0 ? "class" : member, class, air_class_names[limit], hash);
     return 0;
 }
 
@@ -165,9 +173,9 @@ static int check_languages(void *arg, const char *member, const char *hash, cons
         enum device_kind kind = (enum device_kind)rule_index_of(device_kind_names, json_object_get(row, "kind"));
         const char *lacks = bulletin && result == 0 ? bulletin_lacks(bulletin, &languages, kind) : NULL;
         if (lacks)
-            result =
-                refuse(&o->r->problem, 422, "value", member, WORD_RULE_LANGUAGE, bulletin->title, lacks,
-                       json_string_value(json_object_get(row, "id")), json_string_value(json_object_get(row, "kind")));
+            result = refuse(&o->r->problem, 422, "value", member, WORD_RULE_LANGUAGE, bulletin->title, lacks,
+                            json_string_value(json_object_get(row, "id")), word_thing(device_kind_names[kind]),
+                            device_kind_names[kind]);
     }
     json_decref(rows);
     free(bytes);
@@ -188,13 +196,32 @@ int rule_check_languages(struct request *r, const json_t *body)
     return result;
 }
 
+/* Once: a session may say one bulletin several times. */
+static void put_warning(json_t *warnings, const struct request *r, const struct problem *said)
+{
+    const char *text = r->english ? said->en : said->vi;
+    const json_t *known;
+    size_t i;
+    json_array_foreach(warnings, i, known) if (strcmp(json_string_value(known), text) == 0) return;
+    if (json_array_size(warnings) < WARNINGS_MAX)
+        json_array_append_new(warnings, json_string(text));
+}
+
 static void warn(json_t *warnings, const struct request *r, enum word word, const char *what, const char *more)
 {
     struct problem said = {0};
-    if (json_array_size(warnings) >= WARNINGS_MAX)
-        return;
     refuse(&said, 200, "", NULL, word, what, more);
-    json_array_append_new(warnings, json_string(r->english ? said.en : said.vi));
+    put_warning(warnings, r, &said);
+}
+
+/* `meaning`: why not, in both languages (meaning.h). */
+static void warn_silent(json_t *warnings, const struct request *r, const char *device, const char *title,
+                        const json_t *meaning)
+{
+    struct problem said = {0};
+    refuse(&said, 200, "", NULL, WORD_WARN_UNAPPROVED, device, title, json_string_value(json_object_get(meaning, "vi")),
+           json_string_value(json_object_get(meaning, "en")));
+    put_warning(warnings, r, &said);
 }
 
 /* Open the approvals of a bulletin; returns how many. All in `arena`. */
@@ -240,7 +267,7 @@ struct hearing {
 };
 
 /* Would the agents there let it on air? Asked of the very code that they run, once for the places of one area: the
- * answer does not depend on more, and a rule may mean thousands of them. {area: why not}; new reference. */
+ * answer does not depend on more, and a rule may mean thousands of them. {area: meaning}; new reference. */
 static json_t *objections(const struct outlook *o, const struct hearing *h, struct arena *arena)
 {
     struct store *store = o->r->c->store;
@@ -254,9 +281,11 @@ static json_t *objections(const struct outlook *o, const struct hearing *h, stru
         const char *area = json_string_value(json_object_get(row, "area"));
         json_t *path = area_path(store, area);
         struct texts areas = texts_of_json(path, arena);
-        if (judge_item(mandate_authority(o->r->c->mandate), h->bulletin, h->hash, h->approvals, h->n_approvals, &areas,
-                       h->class, o->at_ms, &why) != ITEM_APPROVED)
-            json_object_set_new(found, area, json_string(why.text));
+        enum item_verdict verdict = judge_item(mandate_authority(o->r->c->mandate), h->bulletin, h->hash, h->approvals,
+                                               h->n_approvals, &areas, h->class, o->at_ms, &why);
+        complain_prefix(&why, "%s", item_verdict_names[verdict]);
+        if (verdict != ITEM_APPROVED)
+            json_object_set_new(found, area, meaning_of_detail(why.text));
         json_decref(path);
     }
     json_decref(rows);
@@ -284,9 +313,9 @@ static int warn_unapproved(void *arg, const char *member, const char *hash, cons
             break;
         const char *device = json_string_value(json_array_get(o->devices, i));
         char *area = store_text(r->c->store, "SELECT area FROM devices WHERE id = ?", "s", device);
-        const char *why = json_string_value(json_object_get(objected, area ? area : ""));
-        if (why)
-            warn(o->warnings, r, WORD_WARN_UNAPPROVED, device, why);
+        const json_t *meaning = json_object_get(objected, area ? area : "");
+        if (meaning)
+            warn_silent(o->warnings, r, device, bulletin->title, meaning);
         free(area);
     }
     json_decref(objected);

@@ -111,7 +111,8 @@ static const struct {
                             "This key belongs to the box at \"%s\"; a box stands at one place only."},
     [WORD_NO_STORE] = {"Thiết bị \"%s\" chưa báo kho lưu nào; hãy ghi store (mã kho) hoặc chờ thiết bị kết nối.",
                        "The device \"%s\" has named no store yet; name the store, or wait until it connects."},
-    [WORD_DOCUMENT] = {"Tài liệu bị từ chối (%s): %s.", "The document is refused (%s): %s."},
+    [WORD_DOCUMENT] = {"Tài liệu bị từ chối: %1$s%2$.0s (%3$s: %4$s).",
+                       "The document is refused: %2$s%1$.0s (%3$s: %4$s)."},
     [WORD_NOT_APPROVER] = {"Khóa %s không có vai trò người duyệt (approver) trong danh sách khóa hiện hành.",
                            "The key %s has no role approver in the keys in force."},
     [WORD_RULE_STRAY] = {"Không dùng trường %s với lịch \"%s\".", "%s cannot stand in a rule that is \"%s\"."},
@@ -121,13 +122,14 @@ static const struct {
                            "There is no place: one of areas, groups or devices is needed."},
     [WORD_RULE_EMERGENCY] = {"class là emergency; phát khẩn cấp cần một lệnh, không đặt trong lịch phát được.",
                              "class is emergency; an emergency needs an order and cannot be scheduled."},
-    [WORD_RULE_CLASS] = {"class là %s, cao hơn mức %s của bản tin.", "class is %s, above the bulletin's limit %s."},
+    [WORD_RULE_CLASS] = {"class là %s, cao hơn mức %s của bản tin '%s'.",
+                         "class is %s, above the limit %s of the bulletin '%s'."},
     [WORD_RULE_PAST] = {"Mọi giờ phát trong times đều đã qua; hãy chọn thời điểm trong tương lai.",
                         "All of times are past on that date; choose an instant to come."},
     [WORD_WARN_NOBODY] = {"Hiện chưa có thiết bị nào thuộc lịch phát này.", "No device is meant by this rule now."},
     [WORD_WARN_UNAPPROVED] =
-        {"Thiết bị \"%s\" sẽ không phát vì chưa được duyệt cho nơi, mức và giờ này; hãy duyệt (%s).",
-         "The device \"%s\" would not play it: %s."},
+        {"Thiết bị \"%1$s\" sẽ không phát '%2$s': %3$s%4$.0s; hãy duyệt cho đúng nơi, mức và giờ.",
+         "The device \"%1$s\" would not play '%2$s': %4$s%3$.0s; approve it for this place, class and time."},
     [WORD_SOUND_UNREADABLE] = {"Không đọc được tệp âm thanh (%s); hãy dùng tệp WAV, FLAC, Ogg hoặc MP3.",
                                "The sound cannot be read (%s); WAV, FLAC, Ogg and MP3 files can."},
     [WORD_SOUND_BROKEN] = {"Tệp âm thanh hỏng sau %.1f giây (%s); hãy xuất lại tệp từ bản gốc.",
@@ -220,17 +222,17 @@ static const struct {
                               "\"%s\" was laid down by \"%s\"; that unit or one above it can take it back."},
     [WORD_LIMIT_QUIET] =
         {"Lần phát %1$s nằm trong giờ yên tĩnh %2$s-%3$s của %4$s (%5$s); hãy chọn giờ từ %3$s đến %2$s, hoặc ghi văn "
-         "bản cho phép tại /exemptions.",
+         "bản cho phép tại /exemptions (loa exempt add).",
          "The airing at %1$s falls into the quiet hours %2$s-%3$s of %4$s (%5$s); right would be from %3$s to %2$s, or "
          "an order that exempts it, at /exemptions."},
     [WORD_LIMIT_QUIET_DEFAULT] =
         {"Lần phát %1$s tại %4$s nằm trong giờ yên tĩnh mặc định %2$s-%3$s (chưa địa bàn nào quy định khác%5$.0s); hãy "
-         "chọn giờ từ %3$s đến %2$s, hoặc ghi văn bản cho phép tại /exemptions.",
+         "chọn giờ từ %3$s đến %2$s, hoặc ghi văn bản cho phép tại /exemptions (loa exempt add).",
          "The airing at %1$s at %4$s falls into the default quiet hours %2$s-%3$s (no area there says "
          "otherwise%5$.0s); "
          "right would be from %3$s to %2$s, or an order that exempts it, at /exemptions."},
     [WORD_LIMIT_DAY] = {"Lần phát %s rơi vào ngày không được phát theo quy định của %s (%s); hãy chọn ngày khác, hoặc "
-                        "ghi văn bản cho phép tại /exemptions.",
+                        "ghi văn bản cho phép tại /exemptions (loa exempt add).",
                         "The airing at %s falls on a day without broadcasts by the limits of %s (%s); choose other "
                         "days, or enter an order that exempts it, at /exemptions."},
     [WORD_LIMIT_SESSIONS] =
@@ -287,11 +289,11 @@ static const struct {
          "shift (dời giờ).",
          "Not saved: %s (rules that clash: %zu). With on_clash it could replace them, come after them, or shift."},
     [WORD_RULE_LANGUAGE] =
-        {"Bản tin '%s' không có tiếng \"%s\" cho thiết bị \"%s\" (%s), mà languages là complete; hãy bổ sung bản tin, "
-         "bỏ thiết bị ra, hoặc đặt languages là drop.",
-         "The bulletin '%s' has no \"%s\" for the device \"%s\" (%s), and languages is complete; add it to the "
-         "bulletin, "
-         "leave the device out, or let languages be drop."},
+        {"Bản tin '%1$s' không có tiếng \"%2$s\" cho thiết bị \"%3$s\" (%4$s%5$.0s), mà languages là complete; hãy bổ "
+         "sung bản tin, bỏ thiết bị ra, hoặc đặt languages là drop.",
+         "The bulletin '%1$s' has no \"%2$s\" for the device \"%3$s\" (%5$s%4$.0s), and languages is complete; add it "
+         "to "
+         "the bulletin, leave the device out, or let languages be drop."},
     [WORD_RULE_MEANWHILE] = {"Lịch phát \"%s\" vừa được người khác sửa; hãy đọc lại rồi sửa trên bản mới.",
                              "The rule \"%s\" was changed by someone else meanwhile; read it again and change that."},
     [WORD_QUOTA] = {"Đơn vị \"%1$s\" đã có %2$lld %3$s, mức cao nhất cho một đơn vị; hãy kết thúc những cái không còn "
@@ -312,11 +314,24 @@ const char *word_thing(const char *english)
     static const struct {
         const char *en, *vi;
     } things[] = {
-        {"area", "địa bàn"},        {"bulletin", "bản tin"},    {"change", "thay đổi địa bàn"},
-        {"device", "thiết bị"},     {"group", "nhóm thiết bị"}, {"exemption", "văn bản cho phép"},
-        {"keys", "danh sách khóa"}, {"limit", "giới hạn"},      {"playlist", "lịch đã gửi cho thiết bị"},
-        {"media", "tệp âm thanh"},  {"rule", "lịch phát"},      {"trust", "văn bản tin cậy"},
+        {"area", "địa bàn"},
+        {"bulletin", "bản tin"},
+        {"change", "thay đổi địa bàn"},
+        {"device", "thiết bị"},
+        {"group", "nhóm thiết bị"},
+        {"exemption", "văn bản cho phép"},
+        {"keys", "danh sách khóa"},
+        {"limit", "giới hạn"},
+        {"playlist", "lịch đã gửi cho thiết bị"},
+        {"media", "tệp âm thanh"},
+        {"rule", "lịch phát"},
+        {"trust", "văn bản tin cậy"},
         {"token", "mã truy cập"},
+        {"loudspeaker", "cụm loa"},
+        {"board", "bảng tin điện tử"},
+        {"cluster", "cụm thông tin đối ngoại"},
+        {"gateway", "thiết bị tích hợp"},
+        {"mobile", "loa lưu động"},
     };
     for (size_t i = 0; i < sizeof(things) / sizeof(things[0]); i++)
         if (strcmp(things[i].en, english) == 0)

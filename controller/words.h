@@ -60,16 +60,16 @@ enum word {
     WORD_TAKEN,          /* the same: see refuse_taken() */
     WORD_BOX_ELSEWHERE,  /* device */
     WORD_NO_STORE,       /* device */
-    WORD_DOCUMENT,       /* refusal, why */
+    WORD_DOCUMENT,       /* see refuse_document() */
     WORD_NOT_APPROVER,   /* kid */
     WORD_RULE_STRAY,     /* member, when */
     WORD_RULE_ORDER,     /* until, from */
     WORD_RULE_TARGETS,
     WORD_RULE_EMERGENCY,
-    WORD_RULE_CLASS, /* class, limit */
+    WORD_RULE_CLASS, /* class, limit, title */
     WORD_RULE_PAST,
     WORD_WARN_NOBODY,
-    WORD_WARN_UNAPPROVED,  /* device, why */
+    WORD_WARN_UNAPPROVED,  /* device, title, why in Vietnamese, in English */
     WORD_SOUND_UNREADABLE, /* why */
     WORD_SOUND_BROKEN,     /* seconds, why */
     WORD_SOUND_CHANNELS,   /* has, max */
@@ -135,7 +135,7 @@ enum word {
     WORD_CLASH,           /* sentence, how many */
     WORD_CLASH_FULL,      /* way */
     WORD_RULE_MEANWHILE,  /* rule */
-    WORD_RULE_LANGUAGE,   /* title, language, device, kind */
+    WORD_RULE_LANGUAGE,   /* title, language, device, kind in Vietnamese, in English */
     WORD_QUOTA,           /* unit, number, what in Vietnamese, in English (several) */
     WORDS,
 };

@@ -115,7 +115,7 @@ static void end_never_begun(struct agent *agent, const struct ended *ended)
     if (ended->reason == REASON_NOT_APPROVED || ended->reason == REASON_NO_MEDIA)
         detail = timetable_detail(agent->timetable, index);
     else if (ended->reason == REASON_FAULT)
-        detail = "its start could not be written into the vault, and it might have played before: not begun";
+        detail = "start_not_written: the vault could not take its start, and it might have played before: not begun";
     deeds_receipt(&agent->deeds, &airing, NULL, detail);
 }
 

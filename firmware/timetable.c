@@ -120,7 +120,7 @@ static struct air_item air_item_of(const struct timetable *timetable, const stru
 static void block_relay(struct timetable *timetable, size_t i, const char *source)
 {
     timetable->rows[i].verdict = REASON_NO_MEDIA;
-    timetable->rows[i].detail = xasprintf("this device cannot put through the relay \"%s\"", source);
+    timetable->rows[i].detail = xasprintf("relay: this device cannot put through the relay \"%s\"", source);
 }
 
 static void make_items(struct timetable *timetable, const struct playlist *playlist, const struct timetable *old)

@@ -121,15 +121,15 @@ static void judge_one(struct timetable *timetable, size_t i, const struct entry 
                    (enum air_class)item->class, item->start_ms, &why);
     char detail[900];
     if (verdict != ITEM_APPROVED && entry->approvals_missing) {
-        set_verdict(timetable, i, REASON_NO_MEDIA, "an approval of it has not arrived");
+        set_verdict(timetable, i, REASON_NO_MEDIA, "approval_missing: an approval of it has not arrived");
     } else if (verdict != ITEM_APPROVED) {
         snprintf(detail, sizeof(detail), "%s: %s%s%s", item_verdict_names[verdict], why.text,
                  approval_details[0] ? "; " : "", approval_details);
         set_verdict(timetable, i, REASON_NOT_APPROVED, detail);
     } else if (programme.length_ms == 0) {
-        set_verdict(timetable, i, REASON_NO_MEDIA, "there is nothing in it for this device");
+        set_verdict(timetable, i, REASON_NO_MEDIA, "nothing_here: there is nothing in it for this device");
     } else if (!media_here(timetable, entry, timetable->rows[i].media)) {
-        set_verdict(timetable, i, REASON_NO_MEDIA, "its sound has not arrived");
+        set_verdict(timetable, i, REASON_NO_MEDIA, "sound_missing: its sound has not arrived");
     } else {
         set_verdict(timetable, i, REASON_ON_TIME, NULL);
     }
@@ -161,7 +161,7 @@ static void judge_entry(struct timetable *timetable, size_t e)
         timetable->refused(timetable->arg, "bulletin", timetable->playlist->bulletins[e].hash, REFUSAL_FORMAT,
                            why.text);
     } else if (r < 0) {
-        block_all(timetable, e, REASON_NO_MEDIA, "the bulletin itself has not arrived");
+        block_all(timetable, e, REASON_NO_MEDIA, "bulletin_missing: the bulletin itself has not arrived");
     } else {
         struct opened_approval approvals[APPROVALS_MAX];
         struct buf details = {0};

@@ -116,7 +116,11 @@ function receiptRow(receipt) {
   const played = receipt.started ? ` – ${word(proven(receipt.evidence ?? {}) ? "with_evidence" : "without_evidence")}` : "";
   const evidence = evidenceLines(receipt).map(([good, text]) => make("div", good ? "good" : "bad", text));
   const result = [make("div", receipt.started ? "" : "bad", wordOf(shown, reason) + played)];
-  if (receipt.detail) result.push(make("div", "soft", receipt.detail));
+  if (receipt.detail) {
+    const why = make("div", "soft", receipt.meaning?.[state.language] ?? receipt.detail);
+    why.title = receipt.detail; // what the device itself wrote
+    result.push(why);
+  }
   row.append(cell("device", device?.name ?? receipt.device), cell("title", receipt.title ?? receipt.occurrence),
     cell("planned", moment(receipt.planned, device)), cell("started", moment(receipt.started, device)), cell("reason", ...result),
     cell("evidence", ...(evidence.length ? evidence : [word("none")])));
