@@ -56,11 +56,14 @@ class Midnight(unittest.TestCase):
             days.setdefault(item["rule"], set()).add((start.date() - self.midnight.date()).days)
         return {rule: (min(found), len(found) > 20) for rule, found in days.items()}
 
-    def config_areas(self, device):
+    def config(self, device):
         db = sqlite3.connect(f"file:{self.w.state}/controller.db?mode=ro", uri=True)
         with contextlib.closing(db):
-            row = db.execute("SELECT body FROM documents WHERE word = 'config' AND device = ?", (device,)).fetchone()
-        return set(json.loads(row[0])["areas"]) if row else set()
+            row = db.execute("SELECT body FROM documents WHERE word = 'config' AND device = ? ORDER BY ver DESC LIMIT 1", (device,)).fetchone()
+        return json.loads(row[0]) if row else {"areas": []}
+
+    def config_areas(self, device):
+        return set(self.config(device)["areas"])
 
     def wait_playlist(self, device, want):
         def look():
@@ -127,6 +130,38 @@ class Midnight(unittest.TestCase):
         self.assertEqual(self.w.get("areas/a001")["path"], ["a001", "h2", "a000"])
         self.assertIsNotNone(self.w.get("areas/h1")["ended"])
         self.wait_playlist("box-1", {"of-a000": (0, True), "of-a001": (0, True), "of-h2": (0, True)})
+
+    def test_hours_that_hold_from_the_midnight_on(self):
+        """The device has them beforehand, so it keeps them without a network too (tests/sim/test_clock.c)."""
+        w = self.w
+        w.want(201, "POST", "devices", {"id": "box-3", "kind": "cluster", "area": "a001", "name": "Cụm 3"})
+        w.want(201, "POST", "limits", {"items": [
+            {"id": "yen", "area": "a002", "what": "quiet_hours", "windows": [{"from": "23:00", "to": "04:00"}], "source": "1/QĐ"},
+            {"id": "tran", "area": "a002", "what": "gain_ceiling", "noise": "ordinary", "windows": [{"from": "18:00", "to": "23:00", "gain_mb": -600}], "source": "2/QĐ"}]})
+        ms = int(self.midnight.timestamp() * 1000)
+        default, then = [{"from_min": 1260, "to_min": 300}], [{"from_min": 1380, "to_min": 240}]
+        later = {"from_ms": ms, "quiet_hours": then, "gain_ceilings": [{"from_min": 1080, "to_min": 1380, "gain_mb": -600}]}
+
+        def hours(device):
+            config = self.config(device)
+            return config.get("quiet_hours", []), config.get("gain_ceilings", []), config.get("later", [])
+
+        def wait_hours(*want):
+            try:
+                wait_for("hours", lambda: hours("box-3") == want, PATIENCE_S)
+            except AssertionError:
+                self.fail(f"{hours('box-3')}, not {want}")
+        wait_hours(default, [], [])
+        self.plan(what="merge", area="a001", into="a002")
+        wait_hours(default, [], [later])
+        # An hour that is quiet now and is not then: a rule may have it, and the playlist has it from the new day on.
+        rule = w.want(201, "POST", "rules", {"id": "khuya", "bulletin": self.bulletin, "when": "daily", "times": ["22:00"], "devices": ["box-3"]})
+        self.assertEqual(rule["id"], "khuya")
+        self.wait_playlist("box-3", {**{f"of-{a}": (0, True) for a in ("a000", "a001", "a002", "h2")}, "khuya": (0, True)})
+        self.clock.set(self.midnight.timestamp() + 2)
+        wait_for("the merger is done", lambda: w.get("areas/a001")["ended"], PATIENCE_S)
+        w.want(200, "DELETE", "limits/tran")
+        wait_hours(then, [], [])
 
     def test_a_device_that_is_moved_at_once(self):
         self.wait_playlist("box-1", {"of-a000": (0, True), "of-h1": (0, True), "of-a001": (0, True)})
