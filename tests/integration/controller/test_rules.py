@@ -74,6 +74,52 @@ class Rules(unittest.TestCase):
                              ({"when": "daily", "except": [str(datetime.date(2030, 1, 1) + datetime.timedelta(n)) for n in range(10000)]}, "10000")):
             self.refused(422, "value" if member != "weekdays" else "member", [member], "POST", "rules", {**rule, **more})
         self.refused(422, "value", ["on_clash"], "POST", "rules", {**rule, "when": "daily", "on_clash": "shout"})
+        # Sentences name the member (or the element of its list) and what stands there.
+        daily, weekly, every = {"when": "daily"}, {"when": "weekly", "weekdays": ["mon"]}, {"when": "every", "every_days": 7, "anchor": "2026-01-01"}
+        part = {"source": "VOV1", "length_ms": 60000}
+        for more, words in (
+                ({**daily, "times": ["24:00"]}, ["times[0]", "24:00"]), ({**daily, "times": ["05:60"]}, ["times[0]", "05:60"]),
+                ({**daily, "times": ["5:00"]}, ["times[0]", "5:00"]), ({**daily, "times": ["-1:00"]}, ["times[0]"]), ({**daily, "times": [300]}, ["times[0]"]),
+                ({**daily, "times": []}, ["times"]), ({**daily, "times": "05:00"}, ["times"]), ({**daily, "times": ["05:00", "05:00:00"]}, ["times[1]", "05:00:00"]),
+                ({**daily, "times": [f"{n // 2:02d}:{n % 2 * 30:02d}:01" for n in range(47)] + ["00:00", "00:01"]}, ["times", "48"]),
+                ({**daily, "zone": "UTC+7"}, ["UTC+7"]), ({**daily, "zone": "+07:00"}, ["+07:00"]), ({**daily, "zone": "Asia/../x"}, ["Asia/../x"]),
+                ({**daily, "zone": "/etc/localtime"}, ["/etc/localtime"]), ({**daily, "zone": ""}, ["zone"]), ({**daily, "zone": "Asia"}, ["Asia"]),
+                ({**daily, "zone": "x" * 1000}, ["zone"]),
+                ({**every, "every_days": 0}, ["every_days", "3660"]), ({**every, "every_days": 10 ** 9}, ["every_days", "3660"]),
+                ({**every, "every_days": -7}, ["every_days"]), ({**every, "every_days": 1.5}, ["every_days"]), ({**every, "anchor": "2026-13-01"}, ["anchor", "2026-13-01"]),
+                ({"when": "once", "date": "2030-02-30"}, ["date", "2030-02-30"]), ({"when": "once", "date": "2030-2-3"}, ["2030-2-3"]),
+                ({"when": "once", "date": "1970-01-01"}, ["past"]), ({"when": "once", "date": "99999-01-01"}, ["99999-01-01"]),
+                ({**daily, "from": "2400-01-01"}, []), ({**daily, "until": "0000-00-00"}, ["until"]),
+                ({**weekly, "weekdays": ["mon", "mon"]}, ["weekdays", "mon"]), ({**weekly, "weekdays": ["monday"]}, ["monday", "mon"]),
+                ({**weekly, "weekdays": 127}, ["weekdays"]),
+                ({"when": "monthly", "month_days": [0]}, ["month_days[0]"]), ({"when": "monthly", "month_days": [32]}, ["month_days[0]", "32"]),
+                ({"when": "monthly_nth", "weekdays": ["mon"], "nths": [6]}, ["nths[0]", "6"]),
+                ({"when": "lunar_days", "lunar_days": [31]}, ["lunar_days[0]", "31"]), ({"when": "lunar_days", "lunar_days": [2, 2]}, ["lunar_days[1]"]),
+                ({"when": "lunar_dates", "lunar_dates": ["13-01"]}, ["13-01"]),
+                ({"when": "lunar_dates", "lunar_dates": [{"from": "02-15", "to": "02-15", "leap": "maybe"}]}, ["leap"]),
+                ({"when": "monthly", "month_days": [31], "seasons": ["02-01..02-28"]}, []), ({**daily, "seasons": ["02-30..03-01"]}, ["02-30"]),
+                ({**daily, "seasons": ["01-01..12-31"] * 17}, ["seasons", "16"]),
+                ({**daily, "except": ["never"]}, ["except[0]", "never"]),
+                ({**daily, "from": "2030-01-01", "until": "2030-01-02", "except": ["2030-01-02", "2030-01-01"]}, []),
+                ({**daily, "holidays": "sometimes"}, ["holidays", "skip"]), ({**daily, "holidays": "only", "calendar": "mars"}, ["mars"]),
+                ({**daily, "holidays": "only", "calendar": "../vietnam"}, ["calendar"]), ({**daily, "holidays": "only", "calendar_days": ["easter"]}, ["easter"]),
+                ({**daily, "late_ms": -1}, ["late_ms"]), ({**daily, "late_ms": 1e300}, ["late_ms"]),
+                ({**daily, "catch_up_ms": 604800001}, ["catch_up_ms"]), ({**daily, "gain_mb": 1}, ["gain_mb"]), ({**daily, "start": "wait", "wait_ms": 0}, ["wait_ms"]),
+                ({**daily, "bulletin": None, "session": {"parts": [part] * 65}}, ["parts", "64"]), ({**daily, "bulletin": None, "session": {"parts": [part], "plays": 21}}, ["plays"]),
+                ({**daily, "bulletin": None, "session": {"parts": [{**part, "length_ms": 0}]}}, ["length_ms"])):
+            with self.subTest(more=str(more)[:200]):
+                body = {k: v for k, v in {**rule, **more}.items() if v is not None}
+                answer = self.w.call("POST", "rules", body, headers=ENGLISH)
+                self.assertEqual(answer.status, 422, answer.body[:300])
+                self.assertGreater(len(answer.json["detail"]), 20)
+                for word in words:
+                    self.assertIn(word, answer.json["detail"])
+        self.refused(400, "json", ["too big"], "POST", "rules", {**rule, **daily, "late_ms": 10 ** 30})
+        # What is defined: days left out stand in their order and once, however they came in, and one of long ago is no harm; a season
+        # without an end is a day.
+        days = [str(datetime.date(2030, 1, 1) + datetime.timedelta(n)) for n in range(366)] + ["1999-01-01"]
+        self.assertEqual(self.w.want(201, "POST", "rules", {**rule, **daily, "times": ["02:10"], "except": days[::-1] + days[:9]})["except"], sorted(days))
+        self.assertEqual(self.w.want(201, "POST", "rules", {**rule, **daily, "times": ["02:20"], "seasons": [{"from": "01-01"}]})["seasons"][0]["to"], "01-01")
 
     def test_a_lunar_day_that_some_years_lack_is_told(self):
         rule = self.w.want(201, "POST", "rules", {"id": "ba-muoi", "bulletin": self.bulletin, "areas": ["a001"], "when": "lunar_dates",
