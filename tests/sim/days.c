@@ -3,7 +3,7 @@
  * What it was told, and when, becomes a script; simulate() must foretell its receipts from that: the same occurrences,
  * and of each planned, started and ended to the millisecond, reason, bulletin, class and exemption. Not compared: grade
  * and evidence, which are the box's and not the timetable's. */
-#include "tests/sim/days.h"
+#include "tests/sim/days_script.h"
 
 #include "firmware/agent_parts.h"
 #include "tools/fleet-agents/outputs.h"
@@ -38,12 +38,7 @@ struct days {
     uint64_t seed;
     struct world *world;
     struct days_plan plan;
-    struct sim_turn turns[DAYS_TURNS_MAX];
-    size_t n_turns;
-    int64_t ahead_ms, ver;
-    int64_t asked_ms; /* of the latest questions that were seen: */
-    size_t n_asked;   /* as many, at one moment and not yet in the script */
-    bool known, told_clock;
+    struct days_script script;
     int64_t network_back_ms, wall_back_ms;
     int64_t stepped_ms;
     size_t counts[SYNC_LOST + 1];
@@ -67,112 +62,12 @@ static void fail(struct days *days, const char *fmt, ...)
     va_end(ap);
 }
 
-/* --- what the agent was told, as a script --- */
-
-static void put_turn(struct days *days, struct sim_turn turn)
-{
-    if (days->n_turns == DAYS_TURNS_MAX)
-        abort();
-    turn.at_ms = sim_true_ms();
-    days->turns[days->n_turns++] = turn;
-}
-
-/* What was asked at this very moment was asked before this. */
-static void add_turn(struct days *days, struct sim_turn turn)
-{
-    if (days->asked_ms == sim_true_ms())
-        for (size_t i = 0; i < days->n_asked; i++)
-            put_turn(days, (struct sim_turn){.kind = SIM_ASK});
-    days->n_asked = 0;
-    put_turn(days, turn);
-}
-
-static size_t list_of(const struct days *days, int64_t ver)
-{
-    for (size_t i = 0; i < days->plan.n_lists; i++)
-        if (days->plan.vers[i] == ver)
-            return i;
-    return SIZE_MAX;
-}
-
-/* Sound is hashed after a start, and ahead of its use, before anything may be heard of it. */
-static bool awaits_check(const struct air_item *items, size_t n, int64_t now_ms)
-{
-    for (size_t i = 0; i < n; i++)
-        if (items[i].unsure && items[i].start_ms <= now_ms + ARBITER_LEAD_MS && now_ms < items[i].end_ms)
-            return true;
-    return false;
-}
-
-/* The list as it was asked with while sounds were being checked. */
-static size_t add_checked_list(struct days *days, size_t list, const struct air_item *items)
-{
-    struct days_plan *plan = &days->plan;
-    const struct sim_list *whole = &plan->lists[list];
-    struct sim_item *copy = arena_alloc(plan->arena, (whole->n + 1) * sizeof(*copy));
-    for (size_t i = 0; i < whole->n; i++) {
-        copy[i] = whole->items[i];
-        size_t at = timetable_find(days->world->agent->timetable, copy[i].air.key);
-        if (at == SIZE_MAX || !items[at].unsure)
-            continue;
-        copy[i].air.blocked = items[at].blocked;
-        copy[i].air.unsure = true;
-        copy[i].air.soon = items[at].soon;
-    }
-    if (plan->n_lists == DAYS_LISTS_MAX)
-        abort();
-    plan->lists[plan->n_lists] = (struct sim_list){.items = copy, .n = whole->n};
-    return plan->n_lists++;
-}
-
-/* What is due waits for its check: true when this question is in the script, with what it knew. The check ends at the
- * same moment, but what else that moment brings (a step of the clock) may come first. */
-static bool asked_unsure(struct days *days)
-{
-    const struct agent *agent = days->world->agent;
-    size_t n, list = list_of(days, days->ver);
-    const struct air_item *items = timetable_items(agent->timetable, &n);
-    if (list == SIZE_MAX || !awaits_check(items, n, agent->time.now_ms))
-        return false;
-    add_turn(days, (struct sim_turn){.kind = SIM_LIST, .list = add_checked_list(days, list, items)});
-    put_turn(days, (struct sim_turn){.kind = SIM_ASK});
-    put_turn(days, (struct sim_turn){.kind = SIM_LIST, .list = list});
-    return true;
-}
-
-/* The agent has asked its arbiter: with which playlist, and by which time? */
-static void observe(struct days *days)
-{
-    const struct agent *agent = days->world->agent;
-    const struct playlist *playlist = courier_playlist(agent->courier);
-    bool known = agent->time.grade != GRADE_UNKNOWN;
-    int64_t ahead_ms = agent->time.now_ms - sim_true_ms();
-    if (known != days->known)
-        add_turn(days, (struct sim_turn){.kind = SIM_GRADE, .grade = known ? GRADE_SIGNED : GRADE_UNKNOWN});
-    if (ahead_ms != days->ahead_ms)
-        add_turn(days, (struct sim_turn){.kind = SIM_CLOCK, .ahead_ms = ahead_ms});
-    if (playlist && playlist->head.ver != days->ver) {
-        size_t list = list_of(days, playlist->head.ver);
-        if (list == SIZE_MAX)
-            fail(days, "the agent has a playlist that was not published");
-        else
-            add_turn(days, (struct sim_turn){.kind = SIM_LIST, .list = list});
-        days->ver = playlist->head.ver;
-    }
-    days->known = known;
-    days->ahead_ms = ahead_ms;
-    if (asked_unsure(days))
-        return;
-    days->n_asked = days->asked_ms == sim_true_ms() ? days->n_asked + 1 : 1;
-    days->asked_ms = sim_true_ms();
-}
-
 static void on_decided(void *arg, const struct site *site)
 {
     struct days *days = arg;
     (void)site;
     if (days->world->agent) /* else it is its very first question: come_back() */
-        observe(days);
+        days_script_observe(&days->script);
 }
 
 /* --- a day --- */
@@ -185,15 +80,15 @@ static void publish(struct days *days)
 
 static void go_off(struct days *days)
 {
-    add_turn(days, (struct sim_turn){.kind = SIM_OFF});
+    days_script_add(&days->script, (struct sim_turn){.kind = SIM_OFF});
     world_kill(days->world);
 }
 
 static void come_back(struct days *days, bool same_boot)
 {
-    add_turn(days, (struct sim_turn){.kind = SIM_ON, .same_boot = same_boot});
+    days_script_add(&days->script, (struct sim_turn){.kind = SIM_ON, .same_boot = same_boot});
     world_boot(days->world);
-    observe(days);
+    days_script_observe(&days->script);
 }
 
 static void cut_power(struct days *days, bool to_1970)
@@ -324,6 +219,8 @@ static void make_world(struct days *days)
     plan->until_ms = start_ms + 26 * HOUR;
     days->world = world_new(&(struct world_options){
         .seed = days->seed, .true_ms = start_ms, .kind = plan->kind, .synced = chance_hit(&plan->chance, 60)});
+    days->script.world = days->world;
+    days->script.plan = plan;
     plan->centre = days->world->centre;
     plan->centre->config.zone = place->zone;
     if (chance_hit(&plan->chance, 60)) {
@@ -360,6 +257,8 @@ static void live(struct days *days)
         world_run_ms(days->world, 1000);
     if (!world_settled(days->world, &why))
         fail(days, "%s", why);
+    if (days->script.strange)
+        fail(days, "the agent has a playlist that was not published");
     if (world_fault(days->world))
         fail(days, "%s", world_fault(days->world));
     outputs_watch_decisions(NULL, NULL);
@@ -407,8 +306,8 @@ static void compare_all(struct days *days, int64_t from_ms, struct totals *total
                               .until_ms = sim_true_ms(),
                               .lists = days->plan.lists,
                               .n_lists = days->plan.n_lists,
-                              .turns = days->turns,
-                              .n_turns = days->n_turns,
+                              .turns = days->script.turns,
+                              .n_turns = days->script.n_turns,
                               .config = &days->world->centre->config,
                               .zone = days->plan.zone};
     struct sim_receipt *receipts;
