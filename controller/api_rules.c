@@ -49,15 +49,13 @@ int api_rules_list(struct request *r)
     struct page page;
     json_t *row;
     size_t i;
-    const char *ended = request_query(r, "ended");
-    if (ended && strcmp(ended, "true") != 0 && strcmp(ended, "false") != 0)
-        return refuse(&r->problem, 400, "query", NULL, WORD_VALUE_CHOICE, "ended", "true, false");
-    if (request_page(r, true, &page) < 0)
+    bool ended;
+    if (request_flag(r, "ended", &ended) < 0 || request_page(r, true, &page) < 0)
         return -1;
-    json_t *rows = store_list(
-        r->c->store,
-        SQL_SCOPE SQL_RULE "WHERE r.n > ?2 AND (?4 OR r.ended_ms IS NULL) AND " IN_SIGHT "ORDER BY r.n LIMIT ?3",
-        "siii", r->token.unit, page.after_n, page.limit + 1, (int64_t)(ended && strcmp(ended, "true") == 0));
+    json_t *rows = store_list(r->c->store,
+                              SQL_SCOPE SQL_RULE "WHERE r.n > ?2 AND (?4 OR r.ended_ms IS NULL) AND " IN_SIGHT
+                                                 "ORDER BY r.n LIMIT ?3",
+                              "siii", r->token.unit, page.after_n, page.limit + 1, (int64_t)ended);
     json_array_foreach(rows, i, row) spread(row);
     return request_reply_page(r, &page, rows);
 }

@@ -48,6 +48,16 @@ bool request_is(const struct request *r, enum role role)
     return r->token.role == role;
 }
 
+int request_flag(struct request *r, const char *name, bool *ret)
+{
+    const char *text = request_query(r, name);
+    bool yes = text && strcmp(text, "true") == 0;
+    if (text && !yes && strcmp(text, "false") != 0)
+        return refuse(&r->problem, 400, "query", NULL, WORD_VALUE_CHOICE, name, "true, false");
+    *ret = yes;
+    return 0;
+}
+
 int request_missing(struct request *r, const char *what, const char *id)
 {
     return refuse_missing(&r->problem, 404, "missing", NULL, what, id);

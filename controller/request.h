@@ -88,6 +88,8 @@ void request_back(struct request *r, int result);
 
 /* A query parameter, or NULL. */
 const char *request_query(struct request *r, const char *name);
+/* One that says "true" or "false"; absent: false. */
+int request_flag(struct request *r, const char *name, bool *ret);
 /* 404 for a thing of this kind. */
 int request_missing(struct request *r, const char *what, const char *id);
 int request_store_failed(struct request *r);

@@ -5,6 +5,7 @@
 #include "controller/carry.h"
 #include "controller/rules.h"
 #include "playlists/base/clock.h"
+#include "playlists/base/sorted.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -33,17 +34,14 @@ struct timetables {
     int64_t seen_n;          /* the latest change that was taken in */
 };
 
+static const char *id_at(const void *entries, size_t i)
+{
+    return ((struct entry *const *)entries)[i]->id;
+}
+
 static size_t place_of(const struct table *table, const char *id)
 {
-    size_t low = 0, high = table->n;
-    while (low < high) {
-        size_t mid = (low + high) / 2;
-        if (strcmp(table->at[mid]->id, id) < 0)
-            low = mid + 1;
-        else
-            high = mid;
-    }
-    return low;
+    return sorted_place(table->at, table->n, id_at, id);
 }
 
 static struct entry *find(const struct table *table, const char *id)

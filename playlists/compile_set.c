@@ -1,6 +1,8 @@
 /* compile_set.c - rules by what they name, and their instants; bulletins by their hash. */
 #include "playlists/compile_set.h"
 
+#include "playlists/base/sorted.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -250,17 +252,14 @@ static int bulletin_cmp(const void *a, const void *b)
     return strcmp((*x)->hash, (*y)->hash);
 }
 
+static const char *hash_at(const void *bulletins, size_t i)
+{
+    return ((const struct compile_bulletin *const *)bulletins)[i]->hash;
+}
+
 size_t set_bulletin_index(const struct compile_set *set, const char *hash)
 {
-    size_t low = 0, high = set->n_bulletins;
-    while (low < high) {
-        size_t mid = (low + high) / 2;
-        if (strcmp(set->bulletins[mid]->hash, hash) < 0)
-            low = mid + 1;
-        else
-            high = mid;
-    }
-    return low;
+    return sorted_place(set->bulletins, set->n_bulletins, hash_at, hash);
 }
 
 const struct compile_bulletin *set_bulletin(const struct compile_set *set, const char *hash)
