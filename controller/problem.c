@@ -1,28 +1,34 @@
 /* problem.c - see problem.h. */
 #include "controller/problem.h"
 
+#include "playlists/base/bytes.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-/* Cut text that filled its buffer back to a whole UTF-8 sequence. */
-static void trim_utf8(char *text, size_t cap)
+/* What is quoted may have been cut in the midst of a character: the rest of that one goes, or it were no JSON. */
+static void keep_utf8(char *text)
 {
-    size_t len = strlen(text);
-    if (len + 1 < cap)
-        return;
-    while (len > 0 && ((unsigned char)text[len - 1] & 0xC0) == 0x80)
-        len--;
-    if (len > 0 && ((unsigned char)text[len - 1] & 0x80))
-        len--;
-    text[len] = '\0';
+    char *out = text;
+    for (const char *at = text; *at;) {
+        size_t n = 1;
+        while ((unsigned char)*at >= 0xC0 && n < 4 && ((unsigned char)at[n] & 0xC0) == 0x80)
+            n++;
+        if (utf8_valid(at, n)) {
+            memmove(out, at, n);
+            out += n;
+        }
+        at += n;
+    }
+    *out = '\0';
 }
 
 int refuse(struct problem *problem, int status, const char *code, const char *member, enum word word, ...)
 {
     *problem = (struct problem){.status = status, .code = code};
     snprintf(problem->member, sizeof(problem->member), "%s", member ? member : "");
-    trim_utf8(problem->member, sizeof(problem->member));
+    keep_utf8(problem->member);
     va_list args;
     va_start(args, word);
     va_list again;
@@ -31,8 +37,8 @@ int refuse(struct problem *problem, int status, const char *code, const char *me
     vsnprintf(problem->en, sizeof(problem->en), word_text(word, false), again);
     va_end(again);
     va_end(args);
-    trim_utf8(problem->vi, sizeof(problem->vi));
-    trim_utf8(problem->en, sizeof(problem->en));
+    keep_utf8(problem->vi);
+    keep_utf8(problem->en);
     return -1;
 }
 

@@ -164,6 +164,7 @@ class BadInput(unittest.TestCase):
                                   (device(box={"serial": "S", "x": "short"}), "value", ["box.x", "short"]), (device(box={"serial": "S"}), "member", ["box.x"]),
                                   (device(colour="red"), "member", ["colour", "languages"]), (device(name="a\u0007b"), "value", ["name", "control"]),
                                   (device(name="a\u202eb"), "value", ["name", "control"]), (device(name="a\u0085b"), "value", ["name", "control"]),
+                                  (device(id="ẳ" * 41), "value", ["id", "ẳẳẳ", "1 to 40"]),  # what is quoted is cut in the midst of a letter
                                   (device(id="controller"), "value", ["controller", "broker"]), (device(id="observer"), "value", ["observer", "broker"])):
             self.refused(422, code, words, "POST", "devices", body)
         self.refused(409, "conflict", ["box-1"], "POST", "devices", device(id="box-1"))
