@@ -11,7 +11,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 enum { READY_MARGIN_MS = 1500, REST_AFTER_MS = 15000, REST_GAP_MS = 60000 };
 
@@ -86,18 +85,8 @@ static void on_finished(void *arg, const struct player_result *result)
     struct run *run = find_run(stage, result->id);
     if (!run)
         return;
-    run->outstanding--;
-    run->evidence.sound.frames += (int64_t)result->played_frames;
-    run_count_holes(run, result);
-    if (run->evidence.sound.first_elapsed_ns == 0 && result->heard)
-        run->evidence.sound.first_elapsed_ns = result->start_elapsed_ns;
-    run->ended_elapsed_ns = result->end_elapsed_ns;
-    if (result->end != PLAYER_DRAINED && result->end != PLAYER_STOPPED) {
-        run->sound_failed = true;
-        snprintf(run->evidence.problem, sizeof(run->evidence.problem), "%s: %s", player_end_name(result->end),
-                 result->why.text);
+    if (!run_heard(run, result))
         log_warn("stage", "sound ended early: %s; what is left of this item is not played", run->evidence.problem);
-    }
     if (run->leaving) {
         if (run->outstanding == 0)
             gather(stage, run);
@@ -122,22 +111,8 @@ static void on_card(void *arg, bool healthy, int error)
 /* The player holds two items; hand over what it takes. */
 static void feed(struct stage *stage, struct run *run)
 {
-    while (!run->sound_failed && run->next_sound < run->airing.n_sounds) {
-        size_t i = run->next_sound;
-        int64_t skip = run->airing.offset_ms * RUN_FRAMES_PER_MS - run_frames_before(run, i);
-        if (skip >= run->airing.sounds[i].frames) {
-            run->next_sound++; /* heard before it was cut */
-            continue;
-        }
-        bool first = run->outstanding == 0 && run->evidence.sound.first_elapsed_ns == 0;
-        struct player_item item = {.path = run->airing.sounds[i].path,
-                                   .id = run->first_id + i,
-                                   .start_elapsed_ns = first ? run->airing.start_elapsed_ns : 0,
-                                   .latest_elapsed_ns = first ? run_latest_ns(run) : 0,
-                                   .offset_frames = skip > 0 ? (uint64_t)skip : 0,
-                                   .expected_frames = (uint64_t)run->airing.sounds[i].frames,
-                                   .gain_mb =
-                                       horns_set_gain(stage->horns, run->airing.zones) ? 0 : run->airing.gain_mb};
+    struct player_item item;
+    while (run_next_item(run, horns_set_gain(stage->horns, run->airing.zones), &item)) {
         int r = player_play(stage->player, &item);
         if (r == -EBUSY)
             return;
@@ -151,25 +126,6 @@ static void feed(struct stage *stage, struct run *run)
         run->next_sound++;
         run->outstanding++;
     }
-}
-
-/* Turn to the page that is due. Returns when the next one is (elapsed ms), INT64_MAX: none. */
-static int64_t turn_pages(struct stage *stage, struct run *run, int64_t now_ms)
-{
-    const struct stage_airing *airing = &run->airing;
-    int64_t at_ms = run_ms(run, now_ms);
-    size_t due = run->page;
-    while (due < airing->n_pages && airing->pages[due].from_ms <= at_ms)
-        due++;
-    if (due > run->page && airing->pages[due - 1].to_ms > at_ms &&
-        (run->page == 0 || strcmp(airing->pages[run->page - 1].text, airing->pages[due - 1].text) != 0))
-        panels_show(stage->panels, airing->pages[due - 1].text);
-    run->page = due;
-    run->pages_over = airing->n_pages == 0 || at_ms >= airing->pages[airing->n_pages - 1].to_ms;
-    if (run->pages_over)
-        return INT64_MAX;
-    int64_t next_ms = due < airing->n_pages ? airing->pages[due].from_ms : airing->pages[airing->n_pages - 1].to_ms;
-    return now_ms + (next_ms - at_ms);
 }
 
 static void take_evidence(struct stage *stage, struct run *run)
@@ -241,7 +197,11 @@ static void look(struct stage *stage)
     struct run *run = stage->on;
     bool just_over = false;
     if (run && !run->over) {
-        wake_ms = earlier(wake_ms, turn_pages(stage, run, now_ms));
+        int64_t next_ms;
+        const char *text = run_turn(run, now_ms, &next_ms);
+        if (text)
+            panels_show(stage->panels, text);
+        wake_ms = earlier(wake_ms, next_ms);
         if (run_sound_over(run) && run->pages_over) {
             run->over = just_over = true;
             if (run->ended_elapsed_ns == 0 || run->airing.n_pages > 0)

@@ -32,10 +32,13 @@ bool run_has(const struct run *run, uint64_t player_id); /* NULL has none */
 /* Where sound i begins, in frames since the beginning. */
 int64_t run_frames_before(const struct run *run, size_t i);
 bool run_sound_over(const struct run *run); /* nothing is with the player, and nothing is left for it */
-/* Without a card its first sound waits no longer than this (elapsed ns). */
-int64_t run_latest_ns(const struct run *run);
-/* Count the holes in one sound; a sentence when something of it was never heard. */
-void run_count_holes(struct run *run, const struct player_result *result);
-int64_t run_ms(const struct run *run, int64_t now_elapsed_ms); /* since the beginning of the airing */
+/* What the player is to play next; false: nothing is left for it. `amplified`: the amplifiers make the gain. The path
+ * is borrowed. */
+bool run_next_item(struct run *run, bool amplified, struct player_item *ret);
+/* One sound ended: what of it was heard goes into the evidence. False: it failed, the evidence's problem says how. */
+bool run_heard(struct run *run, const struct player_result *result);
+/* Turn to the page that is due; returns its text when another is to be shown, else NULL. *ret_next_ms: when the next
+ * one is (elapsed ms), INT64_MAX: none. */
+const char *run_turn(struct run *run, int64_t now_elapsed_ms, int64_t *ret_next_ms);
 
 #endif
