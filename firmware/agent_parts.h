@@ -94,6 +94,7 @@ struct agent {
     bool online, welcomed;
     uint32_t last_id;
     uint64_t state_told;             /* mark of what the last state said; 0: to be told */
+    bool below_floor;                /* a floor may be above what is held */
     int64_t floors_at_ms[DOC_TYPES]; /* elapsed time since when a floor is above what is held; 0: it is not */
     int64_t floor_told[DOC_TYPES];
 

@@ -292,7 +292,7 @@ void agent_welcome(void *arg, const struct welcome *welcome, const char *kid)
     agent_look_at_time(agent);
     if (!agent->welcomed)
         log_info("link", "welcomed, time is %s", time_grade_names[agent->time.grade]);
-    agent->welcomed = true;
+    agent->welcomed = agent->below_floor = true;
     for (size_t i = 0; i < welcome->n_stored; i++) {
         const struct stored_mark *mark = &welcome->stored[i];
         for (int kind = 0; kind < OUTBOX_KINDS; kind++)
@@ -312,10 +312,14 @@ void agent_welcome(void *arg, const struct welcome *welcome, const char *kid)
 void agent_watch_floors(struct agent *agent)
 {
     int64_t now_ms = clock_elapsed_ms();
+    if (!agent->below_floor)
+        return; /* only a welcome raises one */
+    agent->below_floor = false;
     for (enum doc_type type = DOC_TRUST; type <= DOC_PLAYLIST; type++) {
         struct held_version held;
         vault_held(agent->vault, type, &held);
         bool below = doc_version_cmp(held.era, held.ver, held.floor_era, held.floor_ver) < 0;
+        agent->below_floor |= below;
         if (!below || !agent->welcomed) {
             agent->floors_at_ms[type] = 0;
             continue;
