@@ -79,32 +79,44 @@ char *b64url_encode(const void *data, size_t len)
     return text;
 }
 
-/* libsodium takes some bytes above 0x7F for digits. What it does below is right. */
-static bool is_ascii(const char *text, size_t len)
-{
-    uint64_t bits = 0, word;
-    size_t at = 0;
-    for (; at + sizeof(word) <= len; at += sizeof(word)) {
-        memcpy(&word, text + at, sizeof(word));
-        bits |= word;
-    }
-    for (; at < len; at++)
-        bits |= (unsigned char)text[at];
-    return (bits & UINT64_C(0x8080808080808080)) == 0;
-}
+/* Digit + 1 of each character; 0: none. libsodium's own decoder hides from a clock what it reads, at ten times the
+ * cost; what is read here is public, or from a file that only we can read. */
+static const uint8_t digits[256] = {
+    ['A'] = 1,  ['B'] = 2,  ['C'] = 3,  ['D'] = 4,  ['E'] = 5,  ['F'] = 6,  ['G'] = 7,  ['H'] = 8,
+    ['I'] = 9,  ['J'] = 10, ['K'] = 11, ['L'] = 12, ['M'] = 13, ['N'] = 14, ['O'] = 15, ['P'] = 16,
+    ['Q'] = 17, ['R'] = 18, ['S'] = 19, ['T'] = 20, ['U'] = 21, ['V'] = 22, ['W'] = 23, ['X'] = 24,
+    ['Y'] = 25, ['Z'] = 26, ['a'] = 27, ['b'] = 28, ['c'] = 29, ['d'] = 30, ['e'] = 31, ['f'] = 32,
+    ['g'] = 33, ['h'] = 34, ['i'] = 35, ['j'] = 36, ['k'] = 37, ['l'] = 38, ['m'] = 39, ['n'] = 40,
+    ['o'] = 41, ['p'] = 42, ['q'] = 43, ['r'] = 44, ['s'] = 45, ['t'] = 46, ['u'] = 47, ['v'] = 48,
+    ['w'] = 49, ['x'] = 50, ['y'] = 51, ['z'] = 52, ['0'] = 53, ['1'] = 54, ['2'] = 55, ['3'] = 56,
+    ['4'] = 57, ['5'] = 58, ['6'] = 59, ['7'] = 60, ['8'] = 61, ['9'] = 62, ['-'] = 63, ['_'] = 64};
 
 int b64url_decode(const char *text, size_t text_len, void *ret_data, size_t cap)
 {
-    if (!is_ascii(text, text_len))
-        return ERR_FORMAT;
-    if (text_len / 4 * 3 + text_len % 4 > cap + 1 && text_len / 4 * 3 > cap)
+    const unsigned char *in = (const unsigned char *)text;
+    unsigned char *out = ret_data;
+    size_t rest = text_len % 4, len = text_len / 4 * 3 + (rest ? rest - 1 : 0);
+    if (len > cap)
         return ERR_LIMIT;
-    size_t len = 0;
-    const char *end = NULL;
-    if (sodium_base642bin(ret_data, cap, text, text_len, NULL, &len, &end, sodium_base64_VARIANT_URLSAFE_NO_PADDING) !=
-            0 ||
-        end != text + text_len)
+    for (const unsigned char *end = in + text_len - rest; in < end; in += 4, out += 3) {
+        uint32_t a = digits[in[0]], b = digits[in[1]], c = digits[in[2]], d = digits[in[3]];
+        if (!a || !b || !c || !d)
+            return ERR_FORMAT;
+        uint32_t bits = (a - 1) << 18 | (b - 1) << 12 | (c - 1) << 6 | (d - 1);
+        out[0] = (unsigned char)(bits >> 16);
+        out[1] = (unsigned char)(bits >> 8);
+        out[2] = (unsigned char)bits;
+    }
+    uint32_t bits = 0;
+    for (size_t i = 0; i < rest; i++) {
+        if (!digits[in[i]])
+            return ERR_FORMAT;
+        bits |= (uint32_t)(digits[in[i]] - 1) << (18 - 6 * i);
+    }
+    if (rest == 1 || (rest && (bits << 8 * (rest - 1) & 0xFFFFFF) != 0)) /* what no byte takes must be zero */
         return ERR_FORMAT;
+    for (size_t i = 0; i + 1 < rest; i++)
+        out[i] = (unsigned char)(bits >> (16 - 8 * i));
     return (int)len;
 }
 

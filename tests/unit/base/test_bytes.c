@@ -4,6 +4,7 @@
 #include "playlists/base/bytes.h"
 
 #include <errno.h>
+#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -41,6 +42,30 @@ static void base64url_is_strict(void **state)
     assert_true(b64url_decode("AAAAAAAAAAAAAAAA", 16, out, sizeof(out)) < 0);
     char exact[12];
     assert_int_equal(b64url_decode("AAAAAAAAAAAAAAAA", 16, exact, sizeof(exact)), 12);
+}
+
+static void base64url_agrees_with_libsodium(void **state)
+{
+    (void)state;
+    static const char some[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_AAAAAAAAAAAA";
+    srand(1);
+    for (int round = 0; round < 200000; round++) {
+        char text[24];
+        size_t len = (size_t)rand() % sizeof(text), theirs_len = 0;
+        unsigned char ours[16] = {0}, theirs[16] = {0};
+        for (size_t i = 0; i < len; i++)
+            text[i] = rand() % 200 ? some[(size_t)rand() % (sizeof(some) - 1)] : (char)(rand() & 0x7F);
+        const char *end = NULL;
+        int r = sodium_base642bin(theirs, sizeof(theirs), text, len, NULL, &theirs_len, &end,
+                                  sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+        bool right = r == 0 && end == text + len;
+        int mine = b64url_decode(text, len, ours, sizeof(ours));
+        assert_int_equal(mine >= 0, right);
+        if (right) {
+            assert_int_equal(mine, theirs_len);
+            assert_memory_equal(ours, theirs, sizeof(ours));
+        }
+    }
 }
 
 static void utf8_follows_rfc3629(void **state)
@@ -119,6 +144,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(hashes_are_sha256),
         cmocka_unit_test(base64url_is_strict),
+        cmocka_unit_test(base64url_agrees_with_libsodium),
         cmocka_unit_test(utf8_follows_rfc3629),
         cmocka_unit_test(ids_are_plain),
         cmocka_unit_test(buffers_grow_and_drop),
