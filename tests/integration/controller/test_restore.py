@@ -215,14 +215,21 @@ class Restored(unittest.TestCase):
     def test_a_flood_costs_others_nothing_and_is_told_once(self):
         wait_for("online", lambda: self.w.get("devices/box-1")["online"])
         junk = self.w.box.seal("health", {**head("controller", ver=1), "device": "box-1", "at_ms": 1, "parts": [], "values": []})
-        for _ in range(6000):
-            self.box.client.publish("loa/1/dev/box-1/health", junk, 0)
-        began = time.monotonic()
-        self.assertEqual(self.w.get("status")["link"], "online")
-        wait_for("event", lambda: self.events("flooded"))
+
+        def flood(messages):
+            for _ in range(messages):
+                self.box.client.publish("loa/1/dev/box-1/health", junk, 0)
+
+        def status():
+            began = time.monotonic()
+            found = self.w.get("status")
+            self.assertLess(time.monotonic() - began, 60)
+            return found
+        flood(6000)
+        self.assertEqual(status()["link"], "online")
+        wait_for("event", lambda: self.events("flooded") or flood(500))  # the broker may throw away some, and a slow one is none
         self.say(1)
-        self.w.get("status")
-        self.assertLess(time.monotonic() - began, 60)
+        status()
         self.assertEqual(len(self.events("flooded")), 1)
         # It is asked for again once it is calm; what was dropped then arrives.
         welcomes = len(self.box.got["welcome"])
