@@ -13,8 +13,8 @@
 #include <string.h>
 
 #define SQL_RULE                                                                                                       \
-    "SELECT r.n AS cursor__text, r.id, r.unit, r.body AS body__json, r.created_ms AS created__at,"                     \
-    " r.ended_ms AS ended__at FROM rules r "
+    "SELECT r.n AS cursor__text, r.id, r.unit, (SELECT title FROM bulletins b WHERE b.hash = r.bulletin) AS title,"    \
+    " r.body AS body__json, r.created_ms AS created__at, r.ended_ms AS ended__at FROM rules r "
 
 /* Made in this unit or below, or meant for it from here, below or above. */
 #define IN_SIGHT                                                                                                       \
@@ -25,7 +25,7 @@
     " WHERE d.area IN (SELECT id FROM scope))) "
 
 /* What a row has beside the body. */
-static const char *const row_members[] = {"cursor", "id", "unit", "created", "ended"};
+static const char *const row_members[] = {"cursor", "id", "unit", "title", "created", "ended"};
 
 static json_t *spread(json_t *row)
 {

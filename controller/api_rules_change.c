@@ -145,7 +145,7 @@ int api_rule_change(struct request *r)
     struct target target;
     if (json_object_get(r->json, "id"))
         return refuse(&r->problem, 422, "member", "id", WORD_MEMBER_STRAY, "id", "PATCH");
-    if (target_get(r, &target) < 0)
+    if (rule_known(r->json, &r->problem) < 0 || target_get(r, &target) < 0)
         return -1;
     json_t *wanted = rule_merge(target.body, r->json);
     int result = change_to(r, &target, wanted);

@@ -153,6 +153,11 @@ static int put_how(const struct form *form, json_t *ret)
     return put_int(form, "show_ms", 0, DAY_MS, 0, ret);
 }
 
+int rule_known(const json_t *body, struct problem *problem)
+{
+    return form_known(&(struct form){.object = body, .problem = problem}, known);
+}
+
 int rule_check(const json_t *body, struct zones *zones, const char *zone, struct problem *problem, json_t **ret)
 {
     struct form form = {.object = body, .problem = problem};

@@ -12,6 +12,9 @@
 /* Members of a request that are not kept in the rule, beside the rule's own. */
 #define RULE_REQUEST_MEMBERS "id on_clash"
 
+/* -1: `body` names a member that no rule has. */
+int rule_known(const json_t *body, struct problem *problem);
+
 /* Check a rule's own members and make the canonical body (without `id`). The caller owns *ret. Whether bulletins, areas
  * and devices exist is for the caller to ask. */
 int rule_check(const json_t *body, struct zones *zones, const char *zone, struct problem *problem, json_t **ret);

@@ -1,5 +1,6 @@
 /* answer.c - see answer.h. */
 #include "tools/loa/answer.h"
+#include "tools/loa/sentences.h"
 
 #include "playlists/base/file.h"
 #include "playlists/documents.h"
@@ -64,7 +65,7 @@ int ask_document(const struct call *call, const char *path, const char *file)
     if (r < 0) {
         buf_done(&data);
         return refuse(call, "%s: cannot be read: %s", file,
-                      r == -EFBIG ? "it is larger than any sealed document" : err_name(r));
+                      r == -EFBIG ? "it is larger than any sealed document" : error_in(call->lang, r));
     }
     while (data.len > 0 && (data.data[data.len - 1] == '\n' || data.data[data.len - 1] == '\r'))
         data.len--;

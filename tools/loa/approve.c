@@ -5,7 +5,9 @@
 #include "playlists/base/clock.h"
 #include "tools/loa/answer.h"
 #include "tools/loa/sealing.h"
+#include "tools/loa/sentences.h"
 #include "tools/loa/when.h"
+#include "tools/loa/words.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,28 +38,74 @@ static int fetch(const struct call *call, struct client *client, const char *has
     return r;
 }
 
-/* Everything that will be heard or read, before it is signed. On stderr: stdout belongs to the answer. */
-static void show(const struct bulletin *bulletin, const struct approval *approval)
+static void show_line(const struct call *call, const char *member, const char *text)
+{
+    char word[64];
+    if (text && *text)
+        fprintf(stderr, "  %s: %s\n", word_of_member(call->lang, member, word), text);
+}
+
+/* Everything that will be heard or read, and where, before it is signed. On stderr: stdout belongs to the answer. */
+static void show(const struct call *call, const struct bulletin *bulletin, const struct approval *approval)
 {
     char from[32], until[32];
     when_format_utc(approval->from_ms, from);
     when_format_utc(approval->until_ms, until);
     (void)when_on_the_clock(from, from);
     (void)when_on_the_clock(until, until);
-    fprintf(stderr, "Duyệt · Approving: %s\n  %s, %s", bulletin->title, bulletin->category, bulletin->answerable);
-    if (bulletin->source)
-        fprintf(stderr, ", %s", bulletin->source);
-    fprintf(stderr, "\n  %s; %s – %s; ", air_class_names[approval->class], from, until);
-    for (size_t i = 0; i < approval->areas.n; i++)
-        fprintf(stderr, "%s%s", i ? "," : "", approval->areas.at[i]);
-    fprintf(stderr, "\n");
+    fprintf(stderr, sentence_in(call->lang, "You are approving: %s\n"), bulletin->title);
+    show_line(call, "category", bulletin->category);
+    show_line(call, "answerable", bulletin->answerable);
+    show_line(call, "source", bulletin->source);
+    show_line(call, "class", word_of_value(call->lang, "class", air_class_names[approval->class]));
+    fprintf(stderr, sentence_in(call->lang, "  holds: %s – %s\n"), from, until);
     for (size_t i = 0; i < bulletin->n_contents; i++) {
         const struct bulletin_content *c = &bulletin->contents[i];
-        fprintf(stderr, "  [%s] %s", c->lang, c->text ? c->text : "");
+        fprintf(stderr, "  [%s] %s\n", c->lang, c->text ? c->text : "–");
         if (c->audio)
-            fprintf(stderr, " (%.1f s, %.12s)", (double)c->audio->frames / DOC_RATE_HZ, c->audio->hash);
-        fprintf(stderr, "\n");
+            fprintf(stderr, sentence_in(call->lang, "       sound of %.1f s; to hear it: loa media save %s FILE.ogg\n"),
+                    (double)c->audio->frames / DOC_RATE_HZ, c->audio->hash);
     }
+}
+
+/* NULL when it cannot be had: what is shown beside is worth less than the approval. Consumes path. */
+static json_t *ask_beside(struct client *client, char *path)
+{
+    struct complaint why = {0};
+    json_t *answer = NULL;
+    if (client_send(client, "GET", path, NULL, &answer, &why) < 0)
+        answer = NULL;
+    free(path);
+    return answer;
+}
+
+/* The areas by their names, since an id says little to who signs. */
+static void show_scope(const struct call *call, struct client *client, const struct approval *approval)
+{
+    for (size_t i = 0; i < approval->areas.n; i++) {
+        json_t *area = ask_beside(client, xasprintf("/api/v1/areas/%s", approval->areas.at[i]));
+        fprintf(stderr, "  %s %s%s\n", approval->areas.at[i], answer_text(area, "name", "?"),
+                sentence_in(call->lang, " and all below it"));
+        json_decref(area);
+    }
+}
+
+static void show_former(const struct call *call, struct client *client, const struct approval *approval)
+{
+    size_t i;
+    const json_t *item;
+    json_t *answer = ask_beside(client, xasprintf("/api/v1/approvals?bulletin=%s&limit=1000", approval->bulletin));
+    const json_t *items = json_object_get(answer, "items");
+    fprintf(stderr, sentence_in(call->lang, "  hash: %s\n  approvals until now: %zu\n"), approval->bulletin,
+            json_array_size(items));
+    json_array_foreach((json_t *)(uintptr_t)items, i, item)
+    {
+        struct buf areas = {0};
+        put_plain(&areas, call->lang, "areas", answer_at(item, "areas"));
+        fprintf(stderr, "    %s: %s\n", answer_text(item, "name", answer_text(item, "person", "?")), buf_text(&areas));
+        buf_done(&areas);
+    }
+    json_decref(answer);
 }
 
 static bool agreed(const struct call *call)
@@ -65,7 +113,7 @@ static bool agreed(const struct call *call)
     char line[16] = "";
     if (call_option(call, "yes") || !isatty(STDIN_FILENO) || !isatty(STDERR_FILENO))
         return true;
-    fprintf(stderr, "Ký duyệt? (c: có) · Sign it? [y/N] ");
+    fprintf(stderr, "%s", sentence_in(call->lang, "Sign it? [y/N] "));
     return fgets(line, sizeof(line), stdin) && *line && strchr("cCyY", *line);
 }
 
@@ -161,7 +209,7 @@ static int sign_and_send(const struct call *call, struct client *client, const s
     int r = seal_doc(&signer, DOC_APPROVAL, approval, false, &sealed, &why);
     signer_wipe(&signer);
     if (r < 0)
-        return refuse(call, "the approval cannot be sealed: %s", *why.text ? why.text : err_name(r));
+        return refuse(call, "the approval cannot be sealed: %s", *why.text ? why.text : error_in(call->lang, r));
     const char *out = call_option(call, "out");
     if (out) {
         FILE *file = fopen(out, "w");
@@ -208,7 +256,10 @@ static int approve(struct call *call)
     if (r == EXIT_OK) {
         approval.head.exp_s = approval.until_ms / 1000 + DAY_S;
         approval.bulletin = hash;
-        show(bulletin, &approval);
+        show(call, bulletin, &approval);
+        show_scope(call, client, &approval);
+        if (call_option(call, "verbose"))
+            show_former(call, client, &approval);
         r = agreed(call) ? sign_and_send(call, client, &approval) : refuse(call, "not signed");
     }
     arena_free(arena);
@@ -240,6 +291,7 @@ static const struct option_spec approve_options[] = {
     {"era", "N", "era of the trust in force (else the controller is asked)", false, false},
     {"ver", "N", "version (else the present moment in Unix ms)", false, false},
     {"out", "FILE", "write the sealed approval there instead of handing it in", false, false},
+    {"verbose", NULL, "also show the hash and who has approved it already", false, false},
     {"yes", NULL, "do not ask on a terminal", false, false},
     {0},
 };

@@ -1,6 +1,7 @@
 /* area.c - `loa area`: the administrative tree, and what becomes of it. */
 #include "playlists/base/file.h"
 #include "tools/loa/answer.h"
+#include "tools/loa/sentences.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +13,7 @@ static int area_import(struct call *call)
     struct buf csv = {0};
     int r = file_read_whole(call->args[0], CSV_MAX, &csv);
     if (r < 0)
-        r = refuse(call, "%s: cannot be read: %s", call->args[0], err_name(r));
+        r = refuse(call, "%s: cannot be read: %s", call->args[0], error_in(call->lang, r));
     else if (csv.len == 0)
         r = refuse(call, "%s: is empty; a header line id,parent,kind,name and one line an area would be right",
                    call->args[0]);

@@ -2,6 +2,7 @@
 #include "playlists/base/file.h"
 #include "playlists/documents.h"
 #include "tools/loa/answer.h"
+#include "tools/loa/sentences.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -92,7 +93,7 @@ static int text_member(const struct call *call, const char *text, json_t *member
     if (*text == '@') {
         int got = file_read_whole(text + 1, TEXT_FILE_MAX, &data);
         if (got < 0)
-            r = refuse(call, "%s: cannot be read: %s", text + 1, err_name(got));
+            r = refuse(call, "%s: cannot be read: %s", text + 1, error_in(call->lang, got));
         while (data.len > 0 && data.data[data.len - 1] == '\n')
             data.len--;
     } else {
@@ -212,6 +213,35 @@ static int media_add(struct call *call)
     return r;
 }
 
+/* The very bytes that the hash names, or nothing: what is heard before it is signed must be what is signed. */
+static int media_save(struct call *call)
+{
+    const char *hash = call->args[0], *file = call->args[1];
+    struct client *client;
+    struct complaint why = {0};
+    struct buf bytes = {0};
+    if (!hash_valid(hash))
+        return misused(call, "'%s' is not a hash; right would be 64 digits of 0-9 a-f", hash);
+    int r = client_new(call, &client);
+    if (r != EXIT_OK)
+        return r;
+    char *path = xasprintf("/api/v1/media/%s/content", hash);
+    if (client_get_bytes(client, path, CLIENT_ANSWER_MAX, &bytes, &why) < 0) {
+        r = refuse(call, "%s", why.text);
+    } else {
+        struct hash real = hash_of(bytes.data, bytes.len);
+        int wrote = strcmp(real.hex, hash) == 0 ? file_write_whole(file, bytes.data, bytes.len, 0644) : 0;
+        if (strcmp(real.hex, hash) != 0)
+            r = refuse(call, "%s: is not what was asked for: its hash is %s; nothing is written", file, real.hex);
+        else if (wrote < 0)
+            r = refuse(call, "%s: cannot be written: %s", file, error_in(call->lang, wrote));
+    }
+    free(path);
+    buf_done(&bytes);
+    client_free(client);
+    return r;
+}
+
 static const struct column media_columns[] = {
     {"hash", "hash"}, {"duration", "duration_ms"}, {"loudness_lufs", "loudness_lufs"}, {"file", "source.name"},
     {NULL, NULL},
@@ -252,6 +282,8 @@ const struct cli_command bulletin_commands[] = {
     {"bulletin", "list", "", 0, 0, "Danh sách bản tin", "List bulletins", list_options, bulletin_list},
     {"bulletin", "show", "HASH", 1, 1, "Xem một bản tin", "Show one bulletin", NULL, bulletin_show},
     {"media", "add", "FILE", 1, 1, "Tải một tệp âm thanh lên", "Upload one sound file", NULL, media_add},
+    {"media", "save", "HASH FILE", 2, 2, "Lưu một tệp âm thanh về máy để nghe (Ogg Opus)",
+     "Fetch a sound to hear it (Ogg Opus)", NULL, media_save},
     {"media", "list", "", 0, 0, "Danh sách tệp âm thanh", "List sounds", limit_options, media_list},
     {0},
 };

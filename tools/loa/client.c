@@ -12,7 +12,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { TOKEN_MAX = 512, CONNECT_TIMEOUT_S = 10, ANSWER_TIMEOUT_S = 120, STREAM_LINE_MAX = 1024 * 1024 };
+enum {
+    TOKEN_MAX = 512,
+    CONNECT_TIMEOUT_S = 10,
+    ANSWER_TIMEOUT_S = 120,
+    STREAM_LINE_MAX = 1024 * 1024,
+    PROGRESS_FROM = 1024 * 1024
+};
 
 struct client {
     CURL *curl;
@@ -33,7 +39,7 @@ static int read_token(const struct call *call, struct buf *ret)
     } else {
         int r = file_read_whole(file, TOKEN_MAX, ret);
         if (r < 0)
-            return refuse(call, "%s: cannot be read: %s", file, err_name(r));
+            return refuse(call, "%s: cannot be read: %s", file, error_in(call->lang, r));
     }
     while (ret->len > 0 && strchr(" \r\n\t", ret->data[ret->len - 1]))
         ret->len--;
@@ -153,13 +159,24 @@ static const char *text_of(const json_t *object, const char *name)
     return json_string_value(json_object_get(object, name));
 }
 
+/* At most `max` bytes of it, up to the end of a word. */
+static size_t shorter(const char *text, size_t max)
+{
+    size_t len = max;
+    while (len > 0 && text[len] != ' ')
+        len--;
+    return len > 0 ? len : max;
+}
+
 /* The sentence of a refusal: the controller's own words, or the bare status. */
 static int complain_status(const struct client *client, long status, const struct buf *body, struct complaint *why)
 {
     json_t *problem = json_loadb((const char *)body->data, body->len, JSON_REJECT_DUPLICATES, NULL);
     const char *detail = text_of(problem, "detail");
     const char *title = text_of(problem, "title");
-    if (detail)
+    if (detail && strlen(detail) >= sizeof(why->text))
+        complain(why, ERR_STATE, "%.*s…", (int)shorter(detail, sizeof(why->text) - sizeof("…")), detail);
+    else if (detail)
         complain(why, ERR_STATE, "%s", detail);
     else if (title)
         complain(why, ERR_STATE, "%s", title);
@@ -264,6 +281,18 @@ int client_send(struct client *client, const char *method, const char *path, con
     return r;
 }
 
+/* How far an upload is, on one line of a terminal. The controller works on the sound when all has gone out. */
+static int show_progress(void *arg, curl_off_t down_all, curl_off_t down, curl_off_t up_all, curl_off_t up)
+{
+    (void)arg;
+    (void)down_all;
+    if (down > 0 || up_all <= 0)
+        fprintf(stderr, "\r%*s\r", 40, "");
+    else
+        fprintf(stderr, "\r%5.1f / %.1f MB (%d %%) ", (double)up / 1e6, (double)up_all / 1e6, (int)(100 * up / up_all));
+    return 0;
+}
+
 int client_send_file(struct client *client, const char *method, const char *path, const char *type, const char *file,
                      json_t **ret_answer, struct complaint *why)
 {
@@ -273,12 +302,14 @@ int client_send_file(struct client *client, const char *method, const char *path
         int error = errno;
         if (stream)
             fclose(stream);
-        return complain(why, -error, "cannot be read: %s", err_name(-error));
+        return complain(why, -error, sentence_in(client->lang, "cannot be read: %s"), error_in(client->lang, -error));
     }
     if (!S_ISREG(st.st_mode) || st.st_size == 0) {
         fclose(stream);
-        return complain(why, ERR_FORMAT, "is %s; a file with sound in it would be right",
-                        S_ISREG(st.st_mode) ? "empty" : "not a file");
+        return complain(why, ERR_FORMAT, "%s",
+                        sentence_in(client->lang, S_ISREG(st.st_mode)
+                                                      ? "is empty; a file with sound in it would be right"
+                                                      : "is not a file; a file with sound in it would be right"));
     }
     char *url;
     struct curl_slist *headers;
@@ -288,6 +319,10 @@ int client_send_file(struct client *client, const char *method, const char *path
     curl_easy_setopt(client->curl, CURLOPT_CUSTOMREQUEST, method);
     curl_easy_setopt(client->curl, CURLOPT_READDATA, stream);
     curl_easy_setopt(client->curl, CURLOPT_INFILESIZE_LARGE, (curl_off_t)st.st_size);
+    if (st.st_size >= PROGRESS_FROM && isatty(STDERR_FILENO)) {
+        curl_easy_setopt(client->curl, CURLOPT_XFERINFOFUNCTION, show_progress);
+        curl_easy_setopt(client->curl, CURLOPT_NOPROGRESS, 0L);
+    }
     int r = perform(client, &answer, why);
     if (r == 0)
         r = parse_answer(&answer, ret_answer, why);

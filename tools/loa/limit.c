@@ -2,6 +2,8 @@
  */
 #include "playlists/base/file.h"
 #include "tools/loa/answer.h"
+#include "tools/loa/rule_form.h"
+#include "tools/loa/sentences.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -40,7 +42,7 @@ static int limit_load(struct call *call)
     int r = file_read_whole(call->args[0], FILE_MAX, &text);
     if (r < 0) {
         buf_done(&text);
-        return refuse(call, "%s: cannot be read: %s", call->args[0], err_name(r));
+        return refuse(call, "%s: cannot be read: %s", call->args[0], error_in(call->lang, r));
     }
     json_t *body = json_loadb((const char *)text.data, text.len, JSON_REJECT_DUPLICATES, &error), *line;
     json_t *items = json_object_get(body, "items");
@@ -134,10 +136,11 @@ static int inbox_answer(struct call *call)
 {
     json_t *body = json_pack("{s:s}", "answer", call->command->name);
     put_text(call, "commune", "commune", body);
-    put_list(call, "times", "times", body);
     char *id = client_escape(call->args[0]);
     char *path = xasprintf("/api/v1/inbox/%s", id);
-    int r = ask(call, "POST", path, body);
+    int r = put_times(call, "times", body);
+    if (r == EXIT_OK)
+        r = ask(call, "POST", path, body);
     free(path);
     free(id);
     json_decref(body);
@@ -198,7 +201,7 @@ static const struct option_spec inbox_options[] = {
 };
 
 static const struct option_spec take_options[] = {
-    {"times", "HH:MM,...", "at these times here, within the rule's window", false, true},
+    {"times", "HH:MM,...", "at these times here, such as 06:15,17:30, within the rule's window", false, true},
     {"commune", "AREA", "for this commune (else the token's)", false, false},
     {0},
 };

@@ -47,6 +47,7 @@ const struct sentence option_words[] = {
      "kỷ nguyên của văn bản tin cậy (không ghi: hỏi máy chủ)"},
     {"write the sealed approval there instead of handing it in", "ghi bản duyệt đã ký ra tệp này, không nộp"},
     {"do not ask on a terminal", "không hỏi lại"},
+    {"also show the hash and who has approved it already", "cho xem thêm mã băm và ai đã duyệt"},
     {"only of this bulletin", "chỉ của bản tin này"},
 
     /* rule */
@@ -106,7 +107,7 @@ const struct sentence option_words[] = {
     {"direct; offer: communes take it first; must: they cannot drop it",
      "direct (phát thẳng); offer (xã nhận mới phát); must (bắt buộc phát)"},
     {"where a commune may move it to, with --carry offer or must",
-     "khung giờ mà xã được dời, cùng --carry offer hoặc must"},
+     "khung giờ mà xã được dời, như 05:00-19:00, cùng --carry offer hoặc must"},
     {"tell, refuse, replace, after or shift when others are on then (else tell)",
      "khi trùng lịch: tell (báo), refuse (từ chối), replace (thay), after (phát nối sau), shift (dời giờ); không ghi: "
      "tell"},
@@ -176,7 +177,8 @@ const struct sentence option_words[] = {
     {"what for", "lý do"},
     {"of this commune (else all of the token's unit)", "của xã này (không ghi: mọi xã thuộc đơn vị của mã truy cập)"},
     {"only pending, taken or declined", "chỉ pending (đang chờ), taken (đã nhận) hoặc declined (đã từ chối)"},
-    {"at these times here, within the rule's window", "ở đây phát vào các giờ này, trong khung giờ của lịch"},
+    {"at these times here, such as 06:15,17:30, within the rule's window",
+     "ở đây phát vào các giờ này, như 06:15,17:30 hoặc 6h15, trong khung giờ của lịch"},
     {"for this commune (else the token's)", "cho xã này (không ghi: xã của mã truy cập)"},
 
     /* keys, trust, persons, token */

@@ -1,6 +1,8 @@
 /* rule.c - `loa rule`: when and where a bulletin or a session goes on air. */
 #include "tools/loa/answer.h"
 #include "tools/loa/rule_form.h"
+#include "tools/loa/sentences.h"
+#include "tools/loa/words.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -82,8 +84,9 @@ static int rule_change(struct call *call)
 }
 
 static const struct column rule_columns[] = {
-    {"id", "id"},           {"when", "when"},   {"date", "date"},   {"times", "times"},       {"areas", "areas"},
-    {"devices", "devices"}, {"class", "class"}, {"ended", "ended"}, {"bulletin", "bulletin"}, {NULL, NULL},
+    {"id", "id"},       {"title", "title"}, {"when", "when"},     {"date", "date"},
+    {"times", "times"}, {"areas", "areas"}, {"groups", "groups"}, {"devices", "devices"},
+    {"class", "class"}, {"ended", "ended"}, {NULL, NULL},
 };
 
 static int rule_list(struct call *call)
@@ -91,41 +94,144 @@ static int rule_list(struct call *call)
     return ask_list(call, call_option(call, "ended") ? "/api/v1/rules?ended=true" : "/api/v1/rules", rule_columns);
 }
 
-static int one_rule(const struct call *call, const char *method, const char *behind, const char *last)
+static int rule_show(struct call *call)
 {
-    char *path = path_of(call, behind, last);
-    int r = ask(call, method, path, NULL);
+    char *path = path_of(call, "", "");
+    int r = ask(call, "GET", path, NULL);
     free(path);
     return r;
 }
 
-static int rule_show(struct call *call)
+/* --- what a command did, as people read it: the rule before and after --- */
+
+static bool in_both_alike(const char *name)
 {
-    return one_rule(call, "GET", "", "");
+    static const char *const left_out[] = {"clashes", "ways", "way", "warnings", "cursor", NULL};
+    for (size_t i = 0; left_out[i]; i++)
+        if (strcmp(left_out[i], name) == 0)
+            return true;
+    return false;
+}
+
+static void print_difference(const struct call *call, const char *name, const json_t *before, const json_t *after)
+{
+    struct buf old = {0}, fresh = {0};
+    char word[64];
+    if (in_both_alike(name) || (before && after && json_equal((json_t *)(uintptr_t)before, (json_t *)(uintptr_t)after)))
+        return;
+    put_plain(&old, call->lang, name, before);
+    put_plain(&fresh, call->lang, name, after);
+    printf("  %s: %s → %s\n", word_of_member(call->lang, name, word), old.len ? buf_text(&old) : "–",
+           fresh.len ? buf_text(&fresh) : "–");
+    buf_done(&old);
+    buf_done(&fresh);
+}
+
+/* "  giờ phát: 06:00 → 05:00,17:00" for each member that changed. */
+static void print_differences(const struct call *call, const json_t *before, const json_t *after)
+{
+    const char *name;
+    json_t *value;
+    json_object_foreach((json_t *)(uintptr_t)before, name, value)
+        print_difference(call, name, value, json_object_get(after, name));
+    json_object_foreach((json_t *)(uintptr_t)after, name, value) if (!json_object_get(before, name))
+        print_difference(call, name, NULL, value);
+}
+
+static void tell_deleted(const struct call *call, const json_t *before, const json_t *after)
+{
+    const char *id = call->args[0];
+    (void)after;
+    if (answer_text(before, "ended", NULL))
+        printf(sentence_in(call->lang, "The rule %s had ended already.\n"), id);
+    else
+        printf(sentence_in(call->lang,
+                           "The rule %s has ended: nothing of it plays any more. To undo: loa rule restore %s\n"),
+               id, id);
+}
+
+static void tell_restored(const struct call *call, const json_t *before, const json_t *after)
+{
+    (void)after;
+    printf(sentence_in(call->lang, answer_text(before, "ended", NULL)
+                                       ? "The rule %s is in force again.\n"
+                                       : "The rule %s is in force; there was nothing to restore.\n"),
+           call->args[0]);
+}
+
+static void tell_undone(const struct call *call, const json_t *before, const json_t *after)
+{
+    printf(sentence_in(call->lang, "The last change of the rule %s is undone:\n"), call->args[0]);
+    print_differences(call, before, after);
+}
+
+static void tell_skipped(const struct call *call, const json_t *before, const json_t *after)
+{
+    bool back = call_option(call, "take-back") != NULL;
+    bool changed =
+        !json_equal((json_t *)(uintptr_t)answer_at(before, "except"), (json_t *)(uintptr_t)answer_at(after, "except"));
+    printf(sentence_in(call->lang, back      ? "On %s the rule %s plays again.\n"
+                                   : changed ? "On %s the rule %s does not play.\n"
+                                             : "On %s the rule %s did not play already.\n"),
+           call->args[1], call->args[0]);
+}
+
+typedef void (*tell_fn)(const struct call *call, const json_t *before, const json_t *after);
+
+/* Send it, and tell people what it changed; the answer with --json. */
+static int change_state(const struct call *call, const char *method, const char *path, const json_t *body, tell_fn tell)
+{
+    struct client *client = NULL;
+    struct complaint why = {0};
+    json_t *before = NULL, *after = NULL;
+    char *own = path_of(call, "", "");
+    int r = client_new(call, &client);
+    if (r == EXIT_OK && (client_send(client, "GET", own, NULL, &before, &why) < 0 ||
+                         client_send(client, method, path, body, &after, &why) < 0))
+        r = refuse(call, "%s", why.text);
+    if (r == EXIT_OK && call->json)
+        print_value(call, after);
+    if (r == EXIT_OK && !call->json) {
+        tell(call, before, after);
+        tell_warnings(call, after);
+    }
+    json_decref(before);
+    json_decref(after);
+    client_free(client);
+    free(own);
+    return r;
+}
+
+static int change_by(const struct call *call, const char *method, const char *behind, tell_fn tell)
+{
+    char *path = path_of(call, behind, "");
+    int r = change_state(call, method, path, NULL, tell);
+    free(path);
+    return r;
 }
 
 static int rule_delete(struct call *call)
 {
-    return one_rule(call, "DELETE", "", "");
+    return change_by(call, "DELETE", "", tell_deleted);
 }
 
 static int rule_restore(struct call *call)
 {
-    return one_rule(call, "POST", "/restore", "");
+    return change_by(call, "POST", "/restore", tell_restored);
 }
 
 static int rule_undo(struct call *call)
 {
-    return one_rule(call, "POST", "/undo", "");
+    return change_by(call, "POST", "/undo", tell_undone);
 }
 
 static int rule_skip(struct call *call)
 {
-    if (call_option(call, "take-back"))
-        return one_rule(call, "DELETE", "/exceptions/", call->args[1]);
-    json_t *body = json_pack("{s:s}", "date", call->args[1]);
-    char *path = path_of(call, "/exceptions", "");
-    int r = body ? send_rule(call, "POST", path, body) : misused(call, "the date is not UTF-8 text");
+    bool back = call_option(call, "take-back") != NULL;
+    json_t *body = back ? NULL : json_pack("{s:s}", "date", call->args[1]);
+    char *path = path_of(call, back ? "/exceptions/" : "/exceptions", back ? call->args[1] : "");
+    int r = back || body ? change_state(call, back ? "DELETE" : "POST", path, body, tell_skipped)
+                         : misused(call, "the date is not UTF-8 text");
     free(path);
     json_decref(body);
     return r;

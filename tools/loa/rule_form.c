@@ -52,8 +52,7 @@ static int put_texts(const struct call *call, const char *option, const char *me
     return EXIT_OK;
 }
 
-/* "5:00,17h30" as the API writes them */
-static int put_times(const struct call *call, const char *option, json_t *rule)
+int put_times(const struct call *call, const char *option, json_t *rule)
 {
     json_t *list = option_list(call, option), *times = json_array(), *value;
     size_t i;
@@ -201,11 +200,13 @@ static int put_gain(const struct call *call, json_t *rule)
 static int put_window(const struct call *call, json_t *rule)
 {
     const char *text = call_option(call, "window"), *dash = text ? strchr(text, '-') : NULL;
+    char first[16] = "", from[16], to[16] = "";
     if (!text)
         return EXIT_OK;
-    if (!dash || dash == text || !dash[1])
+    snprintf(first, sizeof(first), "%.*s", dash ? (int)(dash - text) : 0, text);
+    if (!dash || !when_time(first, from) || (!when_time(dash + 1, to) && strcmp(dash + 1, "24:00") != 0))
         return misused(call, "--window is '%s'; right would be 05:00-19:00", text);
-    json_object_set_new(rule, "window", json_pack("{s:s%, s:s}", "from", text, (size_t)(dash - text), "to", dash + 1));
+    json_object_set_new(rule, "window", json_pack("{s:s, s:s}", "from", from, "to", *to ? to : dash + 1));
     return EXIT_OK;
 }
 

@@ -51,4 +51,8 @@
 /* Fill `rule`. With `whole`, what a rule needs must be there. Returns one of EXIT_. */
 int rule_form(const struct call *call, bool whole, json_t *rule);
 
+/* The times of an option ("5:00,17h30") as the API writes them, as the member "times". EXIT_OK, or EXIT_USAGE after
+ * saying what is wrong. */
+MUST_USE int put_times(const struct call *call, const char *option, json_t *rule);
+
 #endif

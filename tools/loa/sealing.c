@@ -1,5 +1,6 @@
 /* sealing.c - see sealing.h. */
 #include "tools/loa/sealing.h"
+#include "tools/loa/sentences.h"
 
 #include "playlists/base/clock.h"
 #include "playlists/base/file.h"
@@ -32,7 +33,7 @@ static int key_from_file(const struct call *call, const char *file, struct arena
     if (r < 0) {
         buf_done(&data);
         return refuse(call, "'%s' is neither a public key (43 characters of base64url) nor a file that can be read: %s",
-                      file, err_name(r));
+                      file, error_in(call->lang, r));
     }
     json_t *jwk = json_loadb((const char *)data.data, data.len, JSON_REJECT_DUPLICATES, NULL);
     const char *x = answer_text(jwk, "x", NULL);
@@ -86,7 +87,7 @@ static int write_sealed(const struct call *call, const char *sealed, const char 
     int r = file_write_whole(out, line, strlen(line), 0644);
     free(line);
     if (r < 0)
-        return refuse(call, "%s: cannot be written: %s", out, err_name(r));
+        return refuse(call, "%s: cannot be written: %s", out, error_in(call->lang, r));
     return EXIT_OK;
 }
 
@@ -100,7 +101,7 @@ int seal_to_file(const struct call *call, const char *key_file, enum doc_type ty
     char *sealed = NULL;
     int r = seal_doc(&signer, type, doc, true, &sealed, &why);
     if (r < 0) {
-        r = refuse(call, "%s: %s", doc_typ(type), *why.text ? why.text : err_name(r));
+        r = refuse(call, "%s: %s", doc_typ(type), *why.text ? why.text : error_in(call->lang, r));
     } else {
         r = write_sealed(call, sealed, out);
         json_t *about =
@@ -119,7 +120,7 @@ static int read_compact(const struct call *call, const char *file, struct buf *r
 {
     int r = file_read_whole(file, DOC_SEALED_MAX + 2, ret);
     if (r < 0)
-        return refuse(call, "%s: cannot be read: %s", file, err_name(r));
+        return refuse(call, "%s: cannot be read: %s", file, error_in(call->lang, r));
     while (ret->len > 0 && (ret->data[ret->len - 1] == '\n' || ret->data[ret->len - 1] == '\r'))
         ret->len--;
     return EXIT_OK;

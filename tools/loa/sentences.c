@@ -1,6 +1,8 @@
 /* sentences.c - see sentences.h. */
 #include "tools/loa/sentences.h"
 
+#include "playlists/base/errors.h"
+
 #include <string.h>
 
 const struct sentence sentences[] = {
@@ -63,6 +65,33 @@ const struct sentence sentences[] = {
     {"the bulletin itself is %s at most; it cannot be approved as %s",
      "bản tin này cao nhất là mức %s; không thể duyệt ở mức %s"},
     {"not signed", "chưa ký"},
+    {"You are approving: %s\n", "Duyệt bản tin: %s\n"},
+    {"  holds: %s – %s\n", "  có hiệu lực: %s – %s\n"},
+    {"       sound of %.1f s; to hear it: loa media save %s FILE.ogg\n",
+     "       âm thanh %.1f giây; nghe thử: loa media save %s TỆP.ogg\n"},
+    {" and all below it", " và cấp dưới"},
+    {"  hash: %s\n  approvals until now: %zu\n", "  mã băm: %s\n  đã duyệt trước đó: %zu\n"},
+    {"Sign it? [y/N] ", "Ký duyệt? (c: có) "},
+    {"The rule %s had ended already.\n", "Lịch phát %s đã kết thúc từ trước.\n"},
+    {"The rule %s has ended: nothing of it plays any more. To undo: loa rule restore %s\n",
+     "Đã kết thúc lịch phát %s, không phát nữa. Khôi phục: loa rule restore %s\n"},
+    {"The rule %s is in force again.\n", "Lịch phát %s đã được khôi phục.\n"},
+    {"The rule %s is in force; there was nothing to restore.\n",
+     "Lịch phát %s đang có hiệu lực, không có gì để khôi phục.\n"},
+    {"The last change of the rule %s is undone:\n", "Đã hoàn tác lần sửa gần nhất của lịch phát %s:\n"},
+    {"On %s the rule %s plays again.\n", "Ngày %s lịch phát %s lại phát.\n"},
+    {"On %s the rule %s does not play.\n", "Đã bỏ ngày %s của lịch phát %s.\n"},
+    {"On %s the rule %s did not play already.\n", "Ngày %s của lịch phát %s đã bỏ từ trước.\n"},
+    {"No such file or directory", "không có tệp này"},
+    {"Permission denied", "không có quyền"},
+    {"Is a directory", "là thư mục"},
+    {"No space left on device", "hết chỗ trên đĩa"},
+    {"is empty; a file with sound in it would be right", "tệp trống; phải là tệp có âm thanh"},
+    {"is not a file; a file with sound in it would be right", "không phải tệp; phải là tệp có âm thanh"},
+    {"cannot be read: %s", "không đọc được: %s"},
+    {"it is larger than any sealed document", "lớn hơn mọi văn bản đã ký"},
+    {"%s: is not what was asked for: its hash is %s; nothing is written",
+     "%s: không đúng tệp cần tải: mã băm là %s; không ghi gì"},
     {"%s: the command was not carried out: %s", "%s: lệnh chưa được thực hiện: %s"},
     {"no answer came", "thiết bị không trả lời"},
     {"the controller has forgotten the command", "máy chủ không còn lệnh này"},
@@ -159,4 +188,9 @@ const char *sentence_in(const char *lang, const char *en)
         if (strcmp(o->en, en) == 0)
             return o->vi;
     return en;
+}
+
+const char *error_in(const char *lang, int error)
+{
+    return sentence_in(lang, err_name(error));
 }

@@ -15,4 +15,7 @@ extern const struct sentence option_words[]; /* ends with a NULL `en` */
 /* The format in `lang`; `en` itself where there is no other. */
 const char *sentence_in(const char *lang, const char *en) __attribute__((format_arg(2)));
 
+/* err_name() in `lang`. */
+const char *error_in(const char *lang, int error);
+
 #endif

@@ -12,7 +12,7 @@ static void conversions(const char *format, char ret[64])
 {
     size_t n = 0;
     for (const char *p = strchr(format, '%'); p; p = strchr(p, '%')) {
-        size_t len = strcspn(p + 1, "sdu%") + 1;
+        size_t len = strcspn(p + 1, "sduf%") + 1;
         assert_true(n + len < 64);
         memcpy(ret + n, p + 1, len);
         n += len;
@@ -53,8 +53,29 @@ static void test_options(void **state)
             check_options(c->options);
 }
 
+static bool has_example(const struct cli_command *c)
+{
+    char begins[64];
+    snprintf(begins, sizeof(begins), "loa %s%s%s", c->group, c->name ? " " : "", c->name ? c->name : "");
+    for (const struct cli_example *e = examples; e->group; e++)
+        if (strcmp(e->group, c->group) == 0 && (!c->name || (e->name && strcmp(e->name, c->name) == 0)))
+            return strncmp(e->line, begins, strlen(begins)) == 0;
+    return false;
+}
+
+/* Nobody learns a command by its options alone. */
+static void test_examples(void **state)
+{
+    (void)state;
+    for (size_t t = 0; command_tables[t]; t++)
+        for (const struct cli_command *c = command_tables[t]; c->group; c++)
+            if (!has_example(c))
+                fail_msg("loa %s %s has no example in examples.c", c->group, c->name ? c->name : "");
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_same), cmocka_unit_test(test_options)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_same), cmocka_unit_test(test_options),
+                                       cmocka_unit_test(test_examples)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
