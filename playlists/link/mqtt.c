@@ -1,7 +1,4 @@
-/* mqtt.c - see mqtt.h.
- *
- * The poll handle watches a duplicate of libmosquitto's descriptor: the library closes its own whenever it likes, and a
- * number that another thread reuses must never be watched. */
+/* mqtt.c - see mqtt.h. */
 #include "playlists/link/mqtt.h"
 
 #include "playlists/base/bytes.h"
@@ -10,16 +7,14 @@
 #include "playlists/link/conduct.h"
 #include "playlists/link/lookup.h"
 #include "playlists/link/records.h"
+#include "playlists/link/watch.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <mosquitto.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 enum { TICK_MS = 1000, RARE_TICK_MS = 3000, RARE_KEEPALIVE_S = 60 };
 
@@ -34,9 +29,7 @@ struct mqtt {
     struct addresses addresses;
     int next_address;
     struct records records; /* written and not sent */
-    uv_poll_t *poll;        /* owned; on `poll_fd`; NULL when there is no socket */
-    int poll_fd;            /* owned, closed with the poll handle */
-    int watched;            /* events that it waits for */
+    struct watch socket;    /* the library's */
     uv_timer_t tick;        /* keepalive and the bound on connecting */
     uv_timer_t deferred;    /* tells `down` from a clean stack */
     uv_timer_t flush;       /* sends what this turn of the loop wrote */
@@ -59,22 +52,6 @@ static void on_deferred(uv_timer_t *timer)
     m->events.down(m->arg, m->why);
 }
 
-static void free_handle(uv_handle_t *handle)
-{
-    free(handle);
-}
-
-static void drop_poll(struct mqtt *m)
-{
-    if (!m->poll)
-        return;
-    uv_poll_stop(m->poll);
-    uv_close((uv_handle_t *)m->poll, free_handle);
-    m->poll = NULL;
-    close(m->poll_fd);
-    m->poll_fd = -1;
-}
-
 static void break_off(struct mqtt *m, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 static void break_off(struct mqtt *m, const char *fmt, ...)
 {
@@ -87,7 +64,7 @@ static void break_off(struct mqtt *m, const char *fmt, ...)
     va_start(ap, fmt);
     vsnprintf(m->why, sizeof(m->why), fmt, ap);
     va_end(ap);
-    drop_poll(m);
+    watch_close(&m->socket);
     uv_timer_start(&m->deferred, on_deferred, 0, 0);
 }
 
@@ -111,7 +88,7 @@ static void break_with(struct mqtt *m, int rc, int saved_errno)
 
 static void destroy_library(struct mqtt *m)
 {
-    drop_poll(m);
+    watch_close(&m->socket);
     records_detach(&m->records);
     mosquitto_destroy(m->mosq); /* closes the socket without DISCONNECT */
     m->mosq = NULL;
@@ -131,15 +108,12 @@ static bool wants_write(const struct mqtt *m)
 
 static void watch(struct mqtt *m)
 {
-    if (m->broken || m->stopped || !m->poll)
+    if (m->broken || m->stopped || !m->socket.poll)
         return;
     int events = m->paused && m->up ? 0 : UV_READABLE;
     if (m->up ? m->records.blocked : wants_write(m))
         events |= UV_WRITABLE;
-    if (events == m->watched)
-        return; /* libuv would take it out of the kernel's set and put it in again */
-    m->watched = events;
-    uv_poll_start(m->poll, events, on_poll);
+    watch_for(&m->socket, events, on_poll);
 }
 
 static void write_out(uv_timer_t *flush);
@@ -207,9 +181,7 @@ static long before_read(BIO *bio, int oper, const char *data, size_t len, int ar
 /* The address is no good: the next one, or the end. */
 static void on_socket_error(struct mqtt *m)
 {
-    int error = 0;
-    socklen_t len = sizeof(error);
-    getsockopt(m->poll_fd, SOL_SOCKET, SO_ERROR, &error, &len);
+    int error = watch_error(&m->socket);
     if (!m->up && m->next_address < m->addresses.n) {
         connect_next(m);
         return;
@@ -221,20 +193,14 @@ static void on_socket_error(struct mqtt *m)
 /* libmosquitto takes every system error before the end of the handshake for "not yet": look for ourselves. */
 static bool has_peer(struct mqtt *m)
 {
-    struct sockaddr_storage peer;
-    socklen_t len = sizeof(peer);
-    m->established = getpeername(m->poll_fd, (struct sockaddr *)&peer, &len) == 0;
+    m->established = watch_connected(&m->socket);
     return m->established;
 }
 
 static void check_handshake(struct mqtt *m)
 {
     SSL *ssl = m->stopped || m->broken ? NULL : mosquitto_ssl_get(m->mosq);
-    char byte;
-    if (!ssl || !SSL_in_init(ssl) || !m->poll)
-        return;
-    ssize_t n = recv(m->poll_fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-    if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
+    if (ssl && SSL_in_init(ssl) && m->socket.poll && watch_ended(&m->socket))
         break_off(m, "%s:%d closed the connection during the TLS handshake", m->settings->broker.host,
                   m->settings->broker.port);
 }
@@ -345,31 +311,18 @@ static void make_library(struct mqtt *m, const char *client_id, const struct mqt
         abort(); /* topic and size were checked when the client attached */
 }
 
-static int open_poll(struct mqtt *m)
+static int open_socket(struct mqtt *m)
 {
-    m->poll_fd = fcntl(mosquitto_socket(m->mosq), F_DUPFD_CLOEXEC, 0);
-    if (m->poll_fd < 0)
-        return -errno;
     BIO *bio = SSL_get_rbio(mosquitto_ssl_get(m->mosq));
     BIO_set_callback_arg(bio, (char *)(void *)m);
     BIO_set_callback_ex(bio, before_read);
-    m->poll = xcalloc(1, sizeof(*m->poll));
-    m->poll->data = m;
-    m->watched = -1;
-    int r = uv_poll_init(m->loop, m->poll, m->poll_fd);
-    if (r < 0) {
-        free(m->poll);
-        m->poll = NULL;
-        close(m->poll_fd);
-        m->poll_fd = -1;
-    }
-    return r;
+    return watch_open(&m->socket, m->loop, mosquitto_socket(m->mosq), m);
 }
 
 /* Try the next address of the broker; the last failure ends the connection. */
 static void connect_next(struct mqtt *m)
 {
-    drop_poll(m);
+    watch_close(&m->socket);
     while (m->next_address < m->addresses.n) {
         const char *address = m->addresses.text[m->next_address++];
         m->deadline_ms = clock_elapsed_ms() + MQTT_CONNECT_MS;
@@ -379,7 +332,7 @@ static void connect_next(struct mqtt *m)
         enter(m);
         int rc = mosquitto_connect_async(m->mosq, address, m->settings->broker.port, m->settings->broker.keepalive_s);
         int saved_errno = errno;
-        int r = rc == MOSQ_ERR_SUCCESS ? open_poll(m) : 0;
+        int r = rc == MOSQ_ERR_SUCCESS ? open_socket(m) : 0;
         if (r < 0) {
             rc = MOSQ_ERR_ERRNO;
             saved_errno = -r;
@@ -424,7 +377,6 @@ struct mqtt *mqtt_start(uv_loop_t *loop, const struct settings *settings, struct
     m->tls = tls;
     m->events = *events;
     m->arg = arg;
-    m->poll_fd = -1;
     uv_timer_t *timers[] = {&m->tick, &m->deferred, &m->flush};
     for (; m->handles < sizeof(timers) / sizeof(timers[0]); m->handles++) {
         uv_timer_init(loop, timers[m->handles]);
