@@ -49,7 +49,7 @@ class Places(unittest.TestCase):
 
     def loa(self, *args, code=0):
         """What `loa ... --json` answers; the sentence of its refusal with code=1."""
-        env = {"LOA_URL": f"https://127.0.0.1:{self.w.api_port}", "LOA_CA": self.w.certs.path("ca.pem"), "LOA_TOKEN": self.w.token}
+        env = {**os.environ, "LOA_URL": f"https://127.0.0.1:{self.w.api_port}", "LOA_CA": self.w.certs.path("ca.pem"), "LOA_TOKEN": self.w.token}
         done = subprocess.run([LOA, *args, "--json"], env=env, capture_output=True, text=True, timeout=60)
         self.assertEqual(done.returncode, code, (args, done.stdout[-500:], done.stderr[-500:]))
         return json.loads(done.stdout) if code == 0 else json.loads(done.stderr)["error"]

@@ -313,7 +313,7 @@ class Rules(unittest.TestCase):
         self.assertEqual(self.w.call("PATCH", "rules/cua-tinh", {"times": ["19:30"]}, token=viewer).status, 403)
 
     def loa(self, *args, code=0):
-        env = {"LOA_URL": f"https://127.0.0.1:{self.w.api_port}", "LOA_CA": self.w.certs.path("ca.pem"), "LOA_TOKEN": self.w.token}
+        env = {**os.environ, "LOA_URL": f"https://127.0.0.1:{self.w.api_port}", "LOA_CA": self.w.certs.path("ca.pem"), "LOA_TOKEN": self.w.token}
         done = subprocess.run([LOA, *args], env=env, capture_output=True, text=True, timeout=120)
         self.assertEqual(done.returncode, code, (args, done.stdout[-500:], done.stderr[-500:]))
         return done.stdout
