@@ -69,6 +69,19 @@ static void free_rtu(struct wire *wire)
 
 /* ---- the tty ---- */
 
+/* glibc says EINVAL of a line that keeps no parity (a pseudo-terminal) when nothing else was to change: so it opens the
+ * first time and never again. Parity alone is no reason not to speak; a wrong one is heard as silence anyhow. */
+static int apply(int fd, const struct termios *line)
+{
+    struct termios is;
+    if (tcsetattr(fd, TCSANOW, line) == 0)
+        return 0;
+    int error = -errno;
+    bool all_but_parity = error == -EINVAL && tcgetattr(fd, &is) == 0 && cfgetospeed(&is) == cfgetospeed(line) &&
+                          ((is.c_cflag ^ line->c_cflag) & (CSIZE | CSTOPB | CREAD)) == 0;
+    return all_but_parity ? 0 : error;
+}
+
 static int set_line(const struct wire_rtu *rtu, int fd)
 {
     static const speed_t speeds[] = {B1200, B2400, B4800, B9600, B19200, B38400, B57600, B115200};
@@ -88,10 +101,12 @@ static int set_line(const struct wire_rtu *rtu, int fd)
     line.c_cc[VMIN] = 1;
     line.c_cc[VTIME] = 0;
     speed_t speed = speeds[rtu_speed(rtu->baud)];
-    if (cfsetispeed(&line, speed) < 0 || cfsetospeed(&line, speed) < 0 || tcsetattr(fd, TCSANOW, &line) < 0)
+    if (cfsetispeed(&line, speed) < 0 || cfsetospeed(&line, speed) < 0)
         return -errno;
-    tcflush(fd, TCIOFLUSH);
-    return 0;
+    int r = apply(fd, &line);
+    if (r == 0)
+        tcflush(fd, TCIOFLUSH);
+    return r;
 }
 
 static int open_tty(const struct wire_rtu *rtu, int *ret_fd)

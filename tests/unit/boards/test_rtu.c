@@ -355,6 +355,25 @@ static void test_tty_is_not_shared(void **state)
     pty_stop(&script);
 }
 
+/* A pseudo-terminal keeps no parity, and the second opening finds everything else as it wants it. */
+static void test_tty_opens_again(void **state)
+{
+    (void)state;
+    uv_loop_t loop;
+    struct pty_script script;
+    struct play p = {.value = 7};
+    assert_true(pty_start(&script, play, &p));
+    for (int i = 0; i < 3; i++) {
+        struct bus *bus = start_bus(&loop, script.path);
+        struct bus_request request = read_one();
+        struct outcome o;
+        do_one(&loop, bus, &request, &o);
+        assert_int_equal(o.answer.result, 0);
+        stop_bus(&loop, bus);
+    }
+    pty_stop(&script);
+}
+
 /* ---- dead slaves ---- */
 
 struct crowd {
@@ -438,6 +457,7 @@ int main(void)
         cmocka_unit_test(test_late_answer_is_not_believed),
         cmocka_unit_test(test_tty_that_is_missing_comes),
         cmocka_unit_test(test_tty_is_not_shared),
+        cmocka_unit_test(test_tty_opens_again),
         cmocka_unit_test(test_mute_among_dead_slaves),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
