@@ -17,6 +17,7 @@ enum {
     TWINS_MS = 25 * 60 * 1000,
     TWINS_EVERY_MS = 5000, /* what one twin is told the other refuses, and tells */
     TURN_MS = 4,           /* of sealing, then others have their turn */
+    COUNT_MS = 60 * 1000,  /* boxes are counted so often */
 };
 #define LIFE_S INT64_C(1200)
 
@@ -56,6 +57,18 @@ static int place_of(struct fleet *f, uint32_t id)
     return -1;
 }
 
+static int64_t spread_s(struct fleet *f, int64_t now_ms)
+{
+    if (f->c->settings->spread_s != SPREAD_BY_FLEET)
+        return f->c->settings->spread_s;
+    if (f->counted_at_ms == 0 || now_ms - f->counted_at_ms >= COUNT_MS) {
+        int64_t boxes = store_number(f->c->store, 0, "SELECT count(*) FROM boxes WHERE until_ms IS NULL", "");
+        f->spread_s = welcome_spread_s(boxes);
+        f->counted_at_ms = now_ms;
+    }
+    return f->spread_s;
+}
+
 static int send_one(struct fleet *f, struct guest *guest, const char *nonce)
 {
     struct complaint why = {0};
@@ -65,7 +78,7 @@ static int send_one(struct fleet *f, struct guest *guest, const char *nonce)
         return -1;
     struct doc_head head = fleet_head(f, guest->id, LIFE_S, aud);
     snprintf(topic, sizeof(topic), "loa/1/dev/%s/welcome", guest->id);
-    if (welcome_seal(f->c, &head, guest->id, nonce, &sealed, &why) < 0) {
+    if (welcome_seal(f->c, &head, guest->id, nonce, spread_s(f, clock_elapsed_ms()), &sealed, &why) < 0) {
         log_err("fleet", "device=%s welcome not sealed: %s", guest->id, why.text);
         return 0;
     }

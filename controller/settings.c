@@ -93,7 +93,7 @@ int settings_load(const char *path, struct settings *ret, struct complaint *why)
     struct settings s = {
         .zone = "Asia/Ho_Chi_Minh",
         .web = LOA_WEB_DIR,
-        .spread_s = 45,
+        .spread_s = SPREAD_BY_FLEET,
         .uploads_max = 4,
         .per_unit = {[QUOTA_RULES] = 2000, [QUOTA_BULLETINS] = 100000, [QUOTA_GROUPS] = 500, [QUOTA_EXEMPTIONS] = 500},
         .log = LOG_LEVEL_INFO};

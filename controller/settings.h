@@ -16,6 +16,8 @@ enum quota { QUOTA_RULES, QUOTA_BULLETINS, QUOTA_GROUPS, QUOTA_EXEMPTIONS, QUOTA
 extern const char *const quota_names[]; /* in the file: "rules", ... */
 extern const char *const quota_words[]; /* in Vietnamese */
 
+enum { SPREAD_BY_FLEET = -1 };
+
 struct settings {
     struct cfg *cfg; /* owns all text below */
     const char *state;
@@ -26,7 +28,7 @@ struct settings {
     const char *zone, *zoneinfo;
     const char *calendars; /* folder of holidays; NULL: those that we bring */
     const char *web;
-    int64_t spread_s;
+    int64_t spread_s; /* window over which devices come back; SPREAD_BY_FLEET: as their number asks for */
     int64_t uploads_max;
     int64_t per_unit[QUOTAS];
     enum log_level log;

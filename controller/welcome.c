@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-enum { MARKS_MAX = 64 };
+enum { MARKS_MAX = 64, BACK_A_SECOND = 250, SPREAD_MIN_S = 5, SPREAD_MAX_S = 3600 };
 
 /* Floors: what was published and the broker has. */
 static size_t floors_of(struct store *store, const char *device, struct arena *arena, struct doc_floor **ret)
@@ -47,13 +47,19 @@ static size_t marks_of(struct store *store, const char *device, struct arena *ar
     return n;
 }
 
+int64_t welcome_spread_s(int64_t boxes)
+{
+    int64_t spread_s = boxes / BACK_A_SECOND;
+    return spread_s < SPREAD_MIN_S ? SPREAD_MIN_S : spread_s > SPREAD_MAX_S ? SPREAD_MAX_S : spread_s;
+}
+
 int welcome_seal(struct controller *c, const struct doc_head *head, const char *device, const char *nonce,
-                 char **ret_sealed, struct complaint *why)
+                 int64_t spread_s, char **ret_sealed, struct complaint *why)
 {
     struct arena *arena = arena_new();
     struct welcome w = {.head = *head,
                         .nonce = nonce,
-                        .spread_s = c->settings->spread_s,
+                        .spread_s = spread_s,
                         .epoch = store_number(c->store, 1, "SELECT value FROM meta WHERE key = 'epoch'", "")};
     w.n_floors = floors_of(c->store, device, arena, &w.floors);
     w.n_stored = marks_of(c->store, device, arena, &w.stored);

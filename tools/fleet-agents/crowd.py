@@ -144,9 +144,9 @@ class Squad:
 
 
 class Crowd(Installation):
-    """`options`: media (agents fetch), spread_s, keepalive_s, vaults (folder; else a temporary one in memory)."""
+    """`options`: media (agents fetch), spread_s (None: 45 until a welcome says what the controller takes for right), keepalive_s, vaults (folder; else a temporary one in memory)."""
 
-    def __init__(self, keeper, build, folder, n, media=True, spread_s=45, keepalive_s=60, processes=0):
+    def __init__(self, keeper, build, folder, n, media=True, spread_s=None, keepalive_s=60, processes=0):
         super().__init__(keeper, build, folder, sites=[])
         self.n, self.media, self.spread_s, self.keepalive_s, self.processes = n, media, spread_s, keepalive_s, processes
         self.squads = []
@@ -159,12 +159,12 @@ class Crowd(Installation):
         return super().link_config(*args, **more).replace("keepalive_s = 5;", "keepalive_s = 60;")
 
     def _prepare_controller(self):
-        """The window that welcomes tell is that of the first try: a second is for tests of a few sites."""
+        """The window that welcomes tell is that of the field: a second is for tests of a few sites."""
         super()._prepare_controller()
         path = self.path("centre", "controller.cfg")
         with open(path) as file:
             text = file.read()
-        self.write(path, text.replace("spread_s = 1;", f"spread_s = {self.spread_s};"))
+        self.write(path, text.replace("spread_s = 1;", "" if self.spread_s is None else f"spread_s = {self.spread_s};"))
 
     def exe(self, name):
         if name == "loa-fleet":
@@ -281,7 +281,7 @@ signs = ( {{ name = "bang"; bus = "tu"; unit = 2; profile = "{profiles}/sign-sim
         argv = [self.exe("loa-fleet"), "--dir", self.folder, "--vaults", self.vaults, "--sockets", self.sockets, "--site",
                 self.path("site.cfg"), "--ca", self.pki.ca, "--root", self.roots[0]["x"], "--root", self.roots[1]["x"],
                 "--port", self.broker.port, "--prefix", PREFIX, "--first", first, "--agents", n, "--spread-s",
-                self.spread_s, "--keepalive-s", self.keepalive_s]
+                45 if self.spread_s is None else self.spread_s, "--keepalive-s", self.keepalive_s]
         return argv + (["--media", f"https://localhost:{self.blobs_port}/blobs/"] if self.media else [])
 
     def start(self):

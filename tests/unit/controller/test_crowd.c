@@ -4,6 +4,7 @@
 #include "controller/allowance.h"
 #include "controller/guests.h"
 #include "controller/vaults.h"
+#include "controller/welcome.h"
 #include "playlists/base/bytes.h"
 
 #include <stdio.h>
@@ -197,6 +198,16 @@ static void a_life_that_could_not_write_is_a_stray(void **state)
         assert_false(vault_judge(t.rows, t.n, t.current, &known[i]).stray);
 }
 
+static void the_window_grows_with_the_fleet(void **state)
+{
+    (void)state;
+    assert_int_equal(welcome_spread_s(0), 5);
+    assert_int_equal(welcome_spread_s(1000), 5);
+    assert_int_equal(welcome_spread_s(10000), 40);
+    assert_int_equal(welcome_spread_s(100000), 400);
+    assert_int_equal(welcome_spread_s(INT64_MAX), 3600);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -204,6 +215,7 @@ int main(void)
         cmocka_unit_test(long_words_and_long_work_cost_more),
         cmocka_unit_test(an_outbox_that_is_emptied_fits),
         cmocka_unit_test(the_first_due_is_first_however_they_move),
+        cmocka_unit_test(the_window_grows_with_the_fleet),
         cmocka_unit_test(one_box_is_never_twins),
         cmocka_unit_test(a_new_card_is_told_once),
         cmocka_unit_test(twins_are_seen_when_the_first_goes_on),
