@@ -222,7 +222,7 @@ static void on_message(void *arg, const char *topic, const void *payload, size_t
     if (refusal != REFUSAL_NONE)
         note_refused(f, g, doc_word(type), refusal, why.text);
     else
-        report_take(f, g, type, doc, header.kid, retained);
+        report_take(f, g, type, doc, header.kid, hash_of(payload, len).hex, retained);
     arena_free(arena);
     allowance_charge(&g->allowance, clock_elapsed_ms() - from_ms);
 }

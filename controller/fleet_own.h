@@ -50,9 +50,10 @@ void welcome_pump(struct fleet *f);
 void welcome_answered(struct fleet *f, uint32_t id, bool acked);
 void welcome_offline(struct fleet *f);
 
-/* fleet_reports.c: a document that the device's box sealed. `again`: the broker had kept it. */
+/* fleet_reports.c: a document that the device's box sealed, with the hash of its sealed bytes. `again`: the broker had
+ * kept it. */
 void report_take(struct fleet *f, struct guest *guest, enum doc_type type, const void *doc, const char *kid,
-                 bool again);
+                 const char *hash, bool again);
 const char *report_device(enum doc_type type, const void *doc);
 
 /* fleet_commands.c */

@@ -168,7 +168,7 @@ static void tell_twin(struct fleet *f, struct guest *g, const char *kind, const 
     fleet_note(f, g->id, "record_twin", about, detail);
 }
 
-static void take_record(struct fleet *f, struct guest *g, enum doc_type type, const void *doc)
+static void take_record(struct fleet *f, struct guest *g, enum doc_type type, const void *doc, const char *hash)
 {
     const struct receipt *r = doc;
     const struct event *e = doc;
@@ -177,7 +177,7 @@ static void take_record(struct fleet *f, struct guest *g, enum doc_type type, co
     int64_t n = receipt ? r->n : e->n, now_ms = clock_wall_ms();
     if (fleet_gather(f) < 0)
         return;
-    int found = receipt ? record_receipt(f->c->store, r, now_ms) : record_event(f->c->store, e, now_ms);
+    int found = receipt ? record_receipt(f->c->store, r, hash, now_ms) : record_event(f->c->store, e, hash, now_ms);
     if (found >= 0)
         seen(f, g);
     store_leave(f->c->store);
@@ -249,7 +249,8 @@ const char *report_device(enum doc_type type, const void *doc)
     }
 }
 
-void report_take(struct fleet *f, struct guest *g, enum doc_type type, const void *doc, const char *kid, bool again)
+void report_take(struct fleet *f, struct guest *g, enum doc_type type, const void *doc, const char *kid,
+                 const char *hash, bool again)
 {
     const struct state *s = doc;
     if (type == DOC_STATE && s->on)
@@ -261,5 +262,5 @@ void report_take(struct fleet *f, struct guest *g, enum doc_type type, const voi
     else if (type == DOC_HEALTH)
         take_health(f, g, doc);
     else
-        take_record(f, g, type, doc);
+        take_record(f, g, type, doc, hash);
 }

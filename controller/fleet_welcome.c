@@ -92,14 +92,17 @@ static int send_one(struct fleet *f, struct guest *guest, const char *nonce)
     return 0;
 }
 
-/* The other one of two boxes with one identity is answered too: it would keep what it has for ever. */
+/* The other one of two boxes with one identity is answered too: it would keep what it has for ever. It speaks from a
+ * vault of its own, or from a copy: then its session is the one before this one. */
 static void send_twin(struct fleet *f, struct guest *guest, const char *nonce)
 {
     if (!guest->twins_at_ms || clock_elapsed_ms() - guest->twins_at_ms > TWINS_MS)
         return;
     char *other = store_text(f->c->store,
-                             "SELECT nonce FROM vaults WHERE device = ?1 AND up = 1 AND nonce <> ?2 AND kid = (SELECT"
-                             " kid FROM states WHERE device = ?1) AND seen_ms > ?3 ORDER BY seen_ms DESC LIMIT 1",
+                             "SELECT nonce FROM (SELECT nonce, seen_ms FROM vaults WHERE device = ?1 AND up = 1 AND"
+                             " nonce <> ?2 AND kid = (SELECT kid FROM states WHERE device = ?1) AND seen_ms > ?3"
+                             " UNION ALL SELECT former ->> '$[0]', 0 FROM vaults WHERE device = ?1 AND nonce = ?2)"
+                             " WHERE nonce IS NOT NULL ORDER BY seen_ms DESC LIMIT 1",
                              "ssi", guest->id, nonce, clock_wall_ms() - TWINS_MS);
     if (other && send_one(f, guest, other) < 0)
         log_debug("fleet", "device=%s its twin is welcomed with the next one", guest->id);

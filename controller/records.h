@@ -8,20 +8,13 @@
 
 enum record { RECORD_NEW, RECORD_KNOWN, RECORD_TWIN };
 
-/* Store a record once, by (device, store, kind, n). The same number with other content: both are kept (RECORD_TWIN).
- * ERR_STORE: not stored. The mark of its kind moves on. */
-MUST_USE int record_receipt(struct store *store, const struct receipt *receipt, int64_t now_ms);
-MUST_USE int record_event(struct store *store, const struct event *event, int64_t now_ms);
+/* Store a record once, by (device, store, kind, n) and the hash of its sealed bytes. Another one under the same number:
+ * both are kept (RECORD_TWIN). ERR_STORE: not stored. The mark of its chain moves on (controller/chains.h). */
+MUST_USE int record_receipt(struct store *store, const struct receipt *receipt, const char *hash, int64_t now_ms);
+MUST_USE int record_event(struct store *store, const struct event *event, const char *hash, int64_t now_ms);
 /* An event of the controller itself. */
 void record_own_event(struct store *store, const char *device, const char *code, const char *about, const char *detail,
                       int64_t now_ms);
-
-/* All numbers up to this one are stored. */
-int64_t record_upto(struct store *store, const char *device, const char *kind, const char *store_id);
-/* [{kind, store, upto}] of a device, at most `max`, those of the store that its last state names first
- * (0 when nothing of it is stored: a restored centre asks for all); new reference.
- */
-json_t *record_marks(struct store *store, const char *device, size_t max);
 
 /* Rows as the API tells them; `where` continues the statement behind FROM. */
 #define SQL_RECEIPT                                                                                                    \

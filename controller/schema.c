@@ -192,5 +192,23 @@ static const char step_10[] = "CREATE INDEX rules_living ON rules (unit) WHERE e
                               "CREATE INDEX exemptions_living ON exemptions (unit) WHERE ended_ms IS NULL;"
                               "CREATE INDEX bulletins_unit ON bulletins (unit);";
 
-const char *const schema_steps[] = {step_1, step_2, step_3, step_4, step_5, step_6, step_7, step_8, step_9, step_10};
+/* Rows name the one before them, by the hash of its sealed bytes; marks are of chains (controller/chains.h). What was
+ * stored before had another hash: '' stands for any. */
+static const char step_11[] =
+    "ALTER TABLE receipts ADD COLUMN prev TEXT;"
+    "ALTER TABLE receipts ADD COLUMN joined INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE events ADD COLUMN prev TEXT;"
+    "ALTER TABLE events ADD COLUMN joined INTEGER NOT NULL DEFAULT 0;"
+    "UPDATE receipts SET hash = '', joined = n <= coalesce((SELECT upto FROM marks m WHERE m.device = receipts.device"
+    " AND m.kind = 'receipt' AND m.store = receipts.store), 0) WHERE twin = 0;"
+    "UPDATE events SET hash = '', joined = n <= coalesce((SELECT upto FROM marks m WHERE m.device = events.device"
+    " AND m.kind = 'event' AND m.store = events.store), 0) WHERE twin = 0 AND store <> 'controller';"
+    "ALTER TABLE marks RENAME TO old_marks;"
+    "CREATE TABLE marks (device TEXT NOT NULL, kind TEXT NOT NULL, store TEXT NOT NULL, hash TEXT NOT NULL,"
+    " upto INTEGER NOT NULL, moved_ms INTEGER NOT NULL, PRIMARY KEY (device, kind, store, hash)) WITHOUT ROWID;"
+    "INSERT INTO marks SELECT device, kind, store, '', upto, 0 FROM old_marks;"
+    "DROP TABLE old_marks;";
+
+const char *const schema_steps[] = {step_1, step_2, step_3, step_4,  step_5, step_6,
+                                    step_7, step_8, step_9, step_10, step_11};
 const int schema_n_steps = sizeof(schema_steps) / sizeof(schema_steps[0]);

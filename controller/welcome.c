@@ -1,7 +1,7 @@
 /* welcome.c - see welcome.h. */
 #include "controller/welcome.h"
 
-#include "controller/records.h"
+#include "controller/chains.h"
 #include "playlists/base/clock.h"
 
 #include <string.h>
@@ -31,16 +31,19 @@ static size_t floors_of(struct store *store, const char *device, struct arena *a
 
 static size_t marks_of(struct store *store, const char *device, struct arena *arena, struct stored_mark **ret)
 {
-    json_t *rows = record_marks(store, device, MARKS_MAX);
+    json_t *rows = chain_marks(store, device, MARKS_MAX);
     size_t n = json_array_size(rows);
     *ret = arena_alloc(arena, (n + 1) * sizeof(**ret));
     for (size_t i = 0; i < n; i++) {
-        const json_t *row = json_array_get(rows, i), *id = json_object_get(row, "store");
+        const json_t *row = json_array_get(rows, i), *id = json_object_get(row, "store"),
+                     *hash = json_object_get(row, "hash");
         bool receipt = strcmp(json_string_value(json_object_get(row, "kind")), "receipt") == 0;
         (*ret)[i] = (struct stored_mark){
             .kind = receipt ? "receipt" : "event",
             .store = arena_strndup(arena, json_string_value(id), json_string_length(id)),
             .upto = json_integer_value(json_object_get(row, "upto")),
+            .hash =
+                json_is_string(hash) ? arena_strndup(arena, json_string_value(hash), json_string_length(hash)) : NULL,
         };
     }
     json_decref(rows);

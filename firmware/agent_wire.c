@@ -293,16 +293,15 @@ void agent_welcome(void *arg, const struct welcome *welcome, const char *kid)
     if (!agent->welcomed)
         log_info("link", "welcomed, time is %s", time_grade_names[agent->time.grade]);
     agent->welcomed = agent->below_floor = true;
-    for (size_t i = 0; i < welcome->n_stored; i++) {
-        const struct stored_mark *mark = &welcome->stored[i];
-        for (int kind = 0; kind < OUTBOX_KINDS; kind++)
-            if (strcmp(mark->store, vault_store(agent->vault)) == 0 &&
-                strcmp(mark->kind, outbox_kind_names[kind]) == 0 &&
-                outbox_stored_upto(agent->outbox, (enum outbox_kind)kind, mark->upto, agent_stamp_ms(agent),
-                                   clocks.elapsed_ms) < 0)
-                log_warn("outbox", "a welcome says %s %lld is stored, which was never made; not believed", mark->kind,
-                         (long long)mark->upto);
-    }
+    int r =
+        outbox_welcomed(agent->outbox, welcome->stored, welcome->n_stored, agent_stamp_ms(agent), clocks.elapsed_ms);
+    if (r < 0)
+        log_warn("outbox", "what a welcome says is stored cannot be noted now; it is sent once more");
+    else if (r > 0)
+        log_warn("outbox",
+                 "what the centre has of store id %s is not what is here (a copied or an older SD card?); all"
+                 " that is here is sent once more",
+                 vault_store(agent->vault));
     agent->spread_s = welcome->spread_s;
     agent_tell_link(agent);
     agent_ask_soon(agent);

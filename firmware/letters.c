@@ -44,7 +44,10 @@ int letters_put_receipt(const struct letters *letters, struct outbox *outbox, st
     receipt->device = letters->device;
     receipt->store = vault_store(letters->vault);
     receipt->n = outbox_next(outbox, OUTBOX_RECEIPT);
-    return put(letters, outbox, OUTBOX_RECEIPT, DOC_RECEIPT, receipt, receipt->n, stamp_ms);
+    struct receipt row = *receipt;
+    struct hash prev;
+    row.prev = outbox_prev(outbox, OUTBOX_RECEIPT, &prev) ? prev.hex : NULL;
+    return put(letters, outbox, OUTBOX_RECEIPT, DOC_RECEIPT, &row, row.n, stamp_ms);
 }
 
 int letters_put_event(const struct letters *letters, struct outbox *outbox, const char *code, const char *about,
@@ -55,10 +58,12 @@ int letters_put_event(const struct letters *letters, struct outbox *outbox, cons
     struct complaint cut = {0};
     complain(&cut, 0, "%s", detail ? detail : ""); /* cuts between characters, never inside one */
     snprintf(short_detail, sizeof(short_detail), "%s", cut.text);
+    struct hash prev;
     struct event event = {.head = letters_head(letters, stamp_ms),
                           .device = letters->device,
                           .store = vault_store(letters->vault),
                           .n = outbox_next(outbox, OUTBOX_EVENT),
+                          .prev = outbox_prev(outbox, OUTBOX_EVENT, &prev) ? prev.hex : NULL,
                           .at_ms = at_ms > 0 ? at_ms : 0,
                           .code = code,
                           .about = short_about[0] ? short_about : NULL,

@@ -4,8 +4,10 @@
 #include "firmware/sql.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 enum { AGAIN_AFTER_MS = 5000, AGAIN_FIRST_MS = 10000, AGAIN_MOST_MS = 600000, ID_BASE = 0x40000000, SWEEP_ROWS = 256 };
+enum { NOT_OURS = -1, NO_MARK = -2 };
 
 const char *const outbox_kind_names[] = {"receipt", "event", NULL};
 
@@ -16,6 +18,7 @@ struct lane {
     int64_t acked_elapsed_ms;
     int64_t again_ms;          /* how long to wait for a welcome before sending again; doubles */
     int64_t repeat, repeat_to; /* next and last number to be sent once more; repeat_to 0: none */
+    bool anew;                 /* all was sent anew in this session */
 };
 
 /* So many may still leave: fills with time, up to what leaves in one second. */
@@ -76,6 +79,22 @@ int64_t outbox_next(const struct outbox *outbox, enum outbox_kind kind)
     return outbox->lanes[kind].made + 1;
 }
 
+static bool hash_at(const struct outbox *outbox, enum outbox_kind kind, int64_t n, struct hash *ret_hash)
+{
+    sqlite3_stmt *stmt =
+        sql_query(vault_db(outbox->vault), "SELECT sealed FROM outbox WHERE kind=? AND n=?", "ii", (int64_t)kind, n);
+    bool found = stmt && sqlite3_step(stmt) == SQLITE_ROW;
+    if (found)
+        *ret_hash = hash_of(sqlite3_column_blob(stmt, 0), (size_t)sqlite3_column_bytes(stmt, 0));
+    sql_done(stmt);
+    return found;
+}
+
+bool outbox_prev(const struct outbox *outbox, enum outbox_kind kind, struct hash *ret_hash)
+{
+    return hash_at(outbox, kind, outbox->lanes[kind].made, ret_hash);
+}
+
 int outbox_put(struct outbox *outbox, enum outbox_kind kind, int64_t n, const void *sealed, size_t len, int64_t now_ms)
 {
     sqlite3 *db = vault_db(outbox->vault);
@@ -114,6 +133,7 @@ void outbox_online(struct outbox *outbox, int64_t elapsed_ms)
         lane->sent = lane->stored;
         lane->again_ms = AGAIN_FIRST_MS;
         lane->repeat_to = 0;
+        lane->anew = false;
     }
     outbox->online = true;
     outbox_push(outbox, elapsed_ms);
@@ -273,18 +293,6 @@ void outbox_again(struct outbox *outbox, int64_t elapsed_ms)
     }
 }
 
-/* The highest number up to which the broker took every row in this session. */
-static int64_t taken_upto(const struct outbox *outbox, enum outbox_kind kind)
-{
-    int64_t upto = outbox->lanes[kind].sent;
-    for (int i = 0; i < OUTBOX_WINDOW; i++) {
-        const struct flight *flight = &outbox->flights[i];
-        if (flight->id && flight->kind == kind && !flight->repeat && flight->n <= upto)
-            upto = flight->n - 1;
-    }
-    return upto;
-}
-
 static int note_stored(struct outbox *outbox, enum outbox_kind kind, int64_t upto, int64_t now_ms)
 {
     struct lane *lane = &outbox->lanes[kind];
@@ -305,20 +313,55 @@ static int note_stored(struct outbox *outbox, enum outbox_kind kind, int64_t upt
     return 0;
 }
 
-int outbox_stored_upto(struct outbox *outbox, enum outbox_kind kind, int64_t upto, int64_t now_ms, int64_t elapsed_ms)
+/* Of the marks of this kind and our store id the highest that names a row of ours; NOT_OURS when there are only others;
+ * NO_MARK when there is none at all that names a row. */
+static int64_t agreed(const struct outbox *outbox, enum outbox_kind kind, const struct stored_mark *marks, size_t n)
+{
+    int64_t best = NO_MARK;
+    for (size_t i = 0; i < n; i++) {
+        const struct stored_mark *mark = &marks[i];
+        struct hash hash;
+        if (strcmp(mark->store, vault_store(outbox->vault)) != 0 || strcmp(mark->kind, outbox_kind_names[kind]) != 0 ||
+            (mark->upto > 0 && !mark->hash) || mark->upto <= best)
+            continue;
+        bool ours = mark->upto == 0 || (hash_at(outbox, kind, mark->upto, &hash) && strcmp(hash.hex, mark->hash) == 0);
+        if (ours)
+            best = mark->upto;
+        else if (best == NO_MARK)
+            best = NOT_OURS;
+    }
+    return best;
+}
+
+static int take_mark(struct outbox *outbox, enum outbox_kind kind, int64_t upto, int64_t now_ms, int64_t elapsed_ms)
 {
     struct lane *lane = &outbox->lanes[kind];
-    if (upto > lane->made)
-        return ERR_LIMIT;
-    int64_t taken = taken_upto(outbox, kind), believed = upto < taken ? upto : taken;
-    int r = believed > lane->stored ? note_stored(outbox, kind, believed, now_ms) : 0;
-    if (r < 0)
-        return r;
+    int r = upto > lane->stored ? note_stored(outbox, kind, upto, now_ms) : 0;
+    if (lane->sent < upto)
+        lane->sent = upto;
     /* A welcome that was already on its way knows nothing of what was acknowledged just now. */
-    if (upto < lane->sent && !in_flight(outbox, kind) && elapsed_ms - lane->acked_elapsed_ms > AGAIN_AFTER_MS)
+    else if (upto < lane->sent && !in_flight(outbox, kind) && elapsed_ms - lane->acked_elapsed_ms > AGAIN_AFTER_MS)
         lane->sent = upto; /* below the stored mark too: a centre that was restored from a backup asks for it again */
+    return r;
+}
+
+int outbox_welcomed(struct outbox *outbox, const struct stored_mark *marks, size_t n, int64_t now_ms,
+                    int64_t elapsed_ms)
+{
+    bool anew = false;
+    int r = 0;
+    for (int kind = 0; r >= 0 && kind < OUTBOX_KINDS; kind++) {
+        struct lane *lane = &outbox->lanes[kind];
+        int64_t upto = agreed(outbox, (enum outbox_kind)kind, marks, n);
+        if (upto >= 0) {
+            r = take_mark(outbox, (enum outbox_kind)kind, upto, now_ms, elapsed_ms);
+        } else if (upto == NOT_OURS && !lane->anew) {
+            lane->sent = 0;
+            lane->anew = anew = true;
+        }
+    }
     outbox_push(outbox, elapsed_ms);
-    return 0;
+    return r < 0 ? r : anew;
 }
 
 /* Numbers are stored in order, so the oldest rows stand in front, and nothing behind them need be looked at. */
@@ -326,8 +369,11 @@ static bool sweep_lane(struct outbox *outbox, enum outbox_kind kind, int64_t bef
 {
     sqlite3 *db = vault_db(outbox->vault);
     int64_t upto = 0, rows = 0;
-    sqlite3_stmt *stmt = sql_query(db, "SELECT n, stored_ms FROM outbox WHERE kind=? AND n<=? ORDER BY n LIMIT ?",
-                                   "iii", (int64_t)kind, outbox->lanes[kind].stored, (int64_t)SWEEP_ROWS);
+    sqlite3_stmt *stmt =
+        sql_query(db,
+                  "SELECT n, stored_ms FROM outbox WHERE kind=? AND n<=? AND n<? ORDER BY n"
+                  " LIMIT ?",
+                  "iiii", (int64_t)kind, outbox->lanes[kind].stored, outbox->lanes[kind].made, (int64_t)SWEEP_ROWS);
     while (stmt && sqlite3_step(stmt) == SQLITE_ROW && sqlite3_column_int64(stmt, 1) < before_ms) {
         upto = sqlite3_column_int64(stmt, 0);
         rows++;

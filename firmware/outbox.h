@@ -1,16 +1,17 @@
 /* outbox.h - receipts and events on their way to the controller: numbered from 1 without a gap per kind, sealed when
  * made, sent in order, kept until a welcome of this session says that they are stored, then OUTBOX_KEEP_MS more.
  *
- * Sending is at least once; the controller keeps one per (kind, store, n). A welcome counts only for what the broker
- * took from this box since the session began: the copy of a vault in another box counts in the same store, and what the
- * centre has under these numbers may be the other's. At most OUTBOX_WINDOW rows are with the
- * broker at a time, at most OUTBOX_AHEAD of a kind beyond what a welcome said is stored (so that the centre sets the
- * pace: what a broker cannot queue for it would be lost), and at most OUTBOX_RATE leave in a second. Every call costs
- * O(log rows), however many wait; none of them is in memory. Loop thread. */
+ * Sending is at least once; the controller keeps each row once. Each row names the one before it by its hash, and a
+ * mark of a welcome names a row by its hash: it counts when that row is here. The copy of a vault in another box fills
+ * the same numbers with rows of its own, and marks of those are not taken for ours. At most OUTBOX_WINDOW rows are with
+ * the broker at a time, at most OUTBOX_AHEAD of a kind beyond what a welcome said is stored (so that the centre sets
+ * the pace: what a broker cannot queue for it would be lost), and at most OUTBOX_RATE leave in a second. Every call
+ * costs O(log rows), however many wait; none of them is in memory. Loop thread. */
 #ifndef LOA_OUTBOX_H
 #define LOA_OUTBOX_H
 
 #include "firmware/vault.h"
+#include "playlists/documents.h"
 
 enum outbox_kind { OUTBOX_RECEIPT, OUTBOX_EVENT, OUTBOX_KINDS };
 extern const char *const outbox_kind_names[];
@@ -29,6 +30,8 @@ void outbox_free(struct outbox *outbox);
 
 /* The number that the next row of this kind gets, to be sealed into it. */
 int64_t outbox_next(const struct outbox *outbox, enum outbox_kind kind);
+/* The hash of the row before it, to be sealed into it too. False: there is none. */
+bool outbox_prev(const struct outbox *outbox, enum outbox_kind kind, struct hash *ret_hash);
 /* Keep a row under that number, inside the caller's transaction. */
 MUST_USE int outbox_put(struct outbox *outbox, enum outbox_kind kind, int64_t n, const void *sealed, size_t len,
                         int64_t now_ms);
@@ -54,12 +57,13 @@ bool outbox_refused(struct outbox *outbox, uint32_t id);
 /* What the broker acknowledged and no welcome confirmed is to be sent anew: the controller may not have been listening.
  * After 10 s, then twice as long each time, up to 10 min. Call now and then; outbox_push() sends. */
 void outbox_again(struct outbox *outbox, int64_t elapsed_ms);
-/* A welcome of this session: all up to `upto` is stored, as far as the broker took it in this session; the rest is sent
- * first. What was acknowledged long ago and is not stored is sent again. Marks beyond what was made are not believed.
- */
-MUST_USE int outbox_stored_upto(struct outbox *outbox, enum outbox_kind kind, int64_t upto, int64_t now_ms,
-                                int64_t elapsed_ms);
-/* Delete rows stored longer than OUTBOX_KEEP_MS, a few hundred at a time. True: there may be more. */
+/* A welcome of this session. Up to the highest mark that names a row of ours all is stored; the rest is sent, again
+ * when it was acknowledged long ago. 1: there are marks of this store id and none is of ours: the box is a copy or has
+ * one, its card was older than the centre, or the centre is; all that is here is sent once more, once in a session. */
+MUST_USE int outbox_welcomed(struct outbox *outbox, const struct stored_mark *marks, size_t n, int64_t now_ms,
+                             int64_t elapsed_ms);
+/* Delete rows stored longer than OUTBOX_KEEP_MS, a few hundred at a time; the newest stays, the next one names it.
+ * True: there may be more. */
 bool outbox_sweep(struct outbox *outbox, int64_t now_ms);
 
 #endif

@@ -157,6 +157,7 @@ static const struct field stored_mark_fields[] = {
     FORM(stored_mark, "kind", kind, REQUIRED, FORM_WORD),
     FORM(stored_mark, "store", store, REQUIRED, FORM_TOKEN),
     INT(stored_mark, "upto", upto, REQUIRED, 0, CODEC_INT_MAX),
+    FORM(stored_mark, "hash", hash, OPTIONAL, FORM_HASH),
 };
 SHAPE(stored_mark, NULL);
 

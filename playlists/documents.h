@@ -232,7 +232,8 @@ struct doc_floor {
 struct stored_mark {
     const char *kind;  /* "receipt" or "event" */
     const char *store; /* store id of the vault */
-    int64_t upto;      /* all numbers up to this one are stored */
+    int64_t upto;      /* this row, and all that it comes after, are stored */
+    const char *hash;  /* SHA-256 of the sealed bytes of that row; absent: upto is 0, or nothing is known of it */
 };
 
 struct welcome {
@@ -320,6 +321,7 @@ struct receipt {
     const char *device;
     const char *store;
     int64_t n;
+    const char *prev; /* SHA-256 of the sealed bytes of number n - 1; absent: n is 1, or that row is gone */
     const char *occurrence;
     const char *bulletin; /* hash; NULL: a relay */
     int class;
@@ -338,6 +340,7 @@ struct event {
     const char *device;
     const char *store;
     int64_t n;
+    const char *prev; /* as of a receipt */
     int64_t at_ms;
     const char *code;  /* "document_refused", "clock_step", "amplifier_fault", ... lower case with underscores */
     const char *about; /* what it concerns: a document word, a point, an occurrence */

@@ -298,9 +298,14 @@ void centre_welcome(struct centre *centre)
         if (centre->docs[type].sealed)
             floors[welcome.n_floors++] =
                 (struct doc_floor){.doc = doc_word(type), .era = centre->docs[type].era, .ver = centre->docs[type].ver};
-    for (int kind = 0; kind < CENTRE_KINDS; kind++)
+    for (int kind = 0; kind < CENTRE_KINDS; kind++) {
+        const struct centre_lane *lane = &centre->lanes[kind];
         marks[welcome.n_stored++] =
-            (struct stored_mark){.kind = kinds[kind], .store = centre->store, .upto = centre->lanes[kind].upto};
+            (struct stored_mark){.kind = kinds[kind],
+                                 .store = centre->store,
+                                 .upto = lane->upto,
+                                 .hash = lane->upto ? lane->rows[lane->upto - 1].hash.hex : NULL};
+    }
     char *sealed = centre_seal(&centre->scheduler, DOC_WELCOME, &welcome);
     say(centre, DOC_WELCOME, sealed, false);
     free(sealed);

@@ -129,12 +129,22 @@ static char *seal_playlist(struct hostile *hostile, const struct signer *signer,
     return centre_seal(signer, DOC_PLAYLIST, &playlist);
 }
 
+/* Up to the newest row that passed by, or beyond, with its true hash. */
+static struct stored_mark forged_mark(struct hostile *hostile, enum centre_kind kind, const char *word)
+{
+    const struct centre *centre = hostile->world->centre;
+    const struct centre_lane *lane = &centre->lanes[kind];
+    return (struct stored_mark){.kind = word,
+                                .store = centre->store,
+                                .upto = (int64_t)lane->n + below(hostile, 9),
+                                .hash = lane->n ? lane->rows[lane->n - 1].hash.hex : NULL};
+}
+
 static char *seal_welcome(struct hostile *hostile, const struct signer *signer, struct doc_head head)
 {
     const struct centre *centre = hostile->world->centre;
-    struct stored_mark marks[2] = {
-        {.kind = "receipt", .store = centre->store, .upto = centre->lanes[CENTRE_RECEIPT].upto + below(hostile, 9)},
-        {.kind = "event", .store = centre->store, .upto = centre->lanes[CENTRE_EVENT].upto + below(hostile, 9)}};
+    struct stored_mark marks[2] = {forged_mark(hostile, CENTRE_RECEIPT, "receipt"),
+                                   forged_mark(hostile, CENTRE_EVENT, "event")};
     struct doc_floor floor = {.doc = "playlist", .era = head.era, .ver = head.ver + DAY_MS};
     struct welcome welcome = {.head = head,
                               .nonce = centre->nonce[0] ? centre->nonce : "0123456789",

@@ -39,7 +39,8 @@ class Centre:
         self.welcome_ver = 0
         self.withheld = set()  # hashes that are not handed over
         self.store = True      # receipts and events are stored and welcomed
-        self.stored = {}       # (kind, store) -> {n: payload}
+        self.stored = {}       # (kind, store) -> {n: payloads}
+        self.hashes = {}       # (kind, store, n) -> of the sealed bytes that came last
         self.ended, self.session, self.nonce = {}, None, None
         self.lock = threading.RLock()
         self.path = os.path.join(folder, "link.sock")
@@ -120,11 +121,14 @@ class Centre:
         self.publish("config", self.config(**config))
 
     def welcome(self, nonce=None, floors=(), **more):
-        marks = [{"kind": kind, "store": store, "upto": self.upto(rows)} for (kind, store), rows in self.stored.items()]
+        marks = [self.mark(kind, store, self.upto(rows)) for (kind, store), rows in self.stored.items()]
         self.welcome_ver = max(self.welcome_ver + 1, int(time.time() * 1000))  # each above the one before
         doc = {**self.head(f"dev/{self.device}", ver=self.welcome_ver), "nonce": nonce or self.nonce, "time_ms": int(time.time() * 1000),
                "floors": list(floors), "stored": marks, "spread_s": 0, "epoch": 1, **more}
         return self.publish("welcome", doc, retain=False)
+
+    def mark(self, kind, store, upto):
+        return {"kind": kind, "store": store, "upto": upto, **({"hash": self.hashes[kind, store, upto]} if upto else {})}
 
     @staticmethod
     def upto(rows):
@@ -223,6 +227,7 @@ class Centre:
             if word in ("receipt", "event") and self.store:
                 rows = self.stored.setdefault((word, payload["store"]), {})
                 rows.setdefault(payload["n"], []).append(payload)
+                self.hashes[word, payload["store"], payload["n"]] = hashlib.sha256(body).hexdigest()
                 self.welcome()
 
     def _fetch(self, number, name):

@@ -70,6 +70,11 @@ class Box:
                 "class": "normal", "planned_ms": now - 5000, "started_ms": now - 5000, "ended_ms": now, "reason": "on_time", "grade": "synced",
                 "evidence": {"sound": {"frames_expected": 48000, "frames": 48000, "xruns": 0, "start_error_us": 100}}, **more}
 
+    def marked(self, kind, upto):
+        """The last welcome says that all of its rows up to this one are stored."""
+        _, welcome = self.last("welcome")
+        return bool(welcome) and any((m["kind"], m["store"], m["upto"]) == (kind, self.store, upto) for m in welcome["stored"])
+
     def last(self, word):
         return open_sealed(self.got[word][-1][1]) if self.got.get(word) else (None, None)
 
@@ -131,13 +136,9 @@ class Fleet(unittest.TestCase):
         self.box.say("receipt", first)
         self.box.say("receipt", self.w.box.seal("receipt", self.box.receipt(3, self.bulletin["hash"], reason="fault", started_ms=0, ended_ms=0)))
         self.box.say("receipt", first)
-
-        def marked(upto):
-            _, welcome = self.box.last("welcome")
-            return welcome and {"kind": "receipt", "store": self.box.store, "upto": upto} in welcome["stored"]
-        wait_for("mark 1: number 2 is missing", lambda: marked(1))
+        wait_for("mark 1: number 2 is missing", lambda: self.box.marked("receipt", 1))
         self.box.say("receipt", self.w.box.seal("receipt", self.box.receipt(2, self.bulletin["hash"])))
-        wait_for("mark 3", lambda: marked(3))
+        wait_for("mark 3", lambda: self.box.marked("receipt", 3))
         items = self.w.get("receipts?device=box-1")["items"]
         self.assertEqual([i["n"] for i in items], [1, 3, 2])
         self.assertEqual((items[0]["title"], items[0]["rule"], items[0]["reason"]), ("Lịch tiêm chủng", "rule-1", "on_time"))
@@ -147,7 +148,7 @@ class Fleet(unittest.TestCase):
         self.w.kill()
         self.w.start()
         self.box.say("receipt", first)
-        wait_for("welcome of the new run", lambda: marked(3) and self.w.get("status")["link"] == "online")
+        wait_for("welcome of the new run", lambda: self.box.marked("receipt", 3) and self.w.get("status")["link"] == "online")
         self.assertEqual(len(self.w.get("receipts")["items"]), 3)
         # The same number with other content: both are kept, and an event says so.
         self.box.say("receipt", self.w.box.seal("receipt", self.box.receipt(1, self.bulletin["hash"], reason="late")))
@@ -158,11 +159,8 @@ class Fleet(unittest.TestCase):
         for n in range(70):
             self.box.say("receipt", self.w.box.seal("receipt", self.box.receipt(1, self.bulletin["hash"], store=f"another-{n:02}")))
         self.box.say("receipt", self.w.box.seal("receipt", self.box.receipt(1, self.bulletin["hash"])))
-
-        def marks():
-            return (self.box.last("welcome")[1] or {}).get("stored", [])
-        wait_for("the mark of this session's store", lambda: {"kind": "receipt", "store": self.box.store, "upto": 1} in marks())
-        self.assertEqual(len(marks()), 64)
+        wait_for("the mark of this session's store", lambda: self.box.marked("receipt", 1))
+        self.assertEqual(len(self.box.last("welcome")[1]["stored"]), 64)
 
     def test_twins_are_kept_and_told_once_in_a_while(self):
         for reason in ("on_time", "late", "fault", "not_approved"):

@@ -6,7 +6,7 @@ import sqlite3
 import time
 import unittest
 
-from kit import World, head, wait_for
+from kit import World, head, sha, wait_for
 from test_fleet import Box, open_sealed
 
 
@@ -191,7 +191,7 @@ class Restored(unittest.TestCase):
 
         def welcomed(box):
             mine = [open_sealed(p)[1] for _, p in box.got["welcome"]]
-            return any(w["nonce"] == box.nonce and {"kind": "receipt", "store": box.store, "upto": 2} in w["stored"] for w in mine)
+            return any(w["nonce"] == box.nonce and ("receipt", box.store, 2) in [(m["kind"], m["store"], m["upto"]) for m in w["stored"]] for w in mine)
         wait_for("each hears that its own are stored", lambda: welcomed(self.box) and welcomed(twin))
         self.assertEqual(len(self.events("identity_twice")), 1)
         self.assertEqual(len(self.events("store_changed")), 1)
@@ -208,9 +208,22 @@ class Restored(unittest.TestCase):
         told = wait_for("event", lambda: self.events("identity_twice"))
         self.assertEqual(told[0]["about"], f"{self.box.store} {self.box.store}")
         self.say(1)
-        twin.say("receipt", self.w.box.seal("receipt", {**twin.receipt(1, self.bulletin["hash"]), "reason": "late"}))
+        its = [self.w.box.seal("receipt", {**twin.receipt(1, self.bulletin["hash"]), "reason": "late"})]
+        twin.say("receipt", its[0])
         wait_for("both", lambda: sorted(r["twin"] for r in self.w.get("receipts")["items"]) == [False, True])
         self.assertIn(self.box.store, wait_for("event", lambda: self.events("record_twin"))[0]["detail"])
+        # What one of them gave is no mark for the other: each reads there which of its own rows are stored.
+        mine = self.w.box.seal("receipt", {**self.box.receipt(2, self.bulletin["hash"]), "prev": sha(self.sealed[1].encode())})
+        self.box.say("receipt", mine)
+        its.append(self.w.box.seal("receipt", {**twin.receipt(2, self.bulletin["hash"]), "prev": sha(its[0].encode())}))
+        its.append(self.w.box.seal("receipt", {**twin.receipt(3, self.bulletin["hash"]), "prev": sha(its[1].encode())}))
+
+        def marks(box):
+            return {(m["upto"], m.get("hash")) for m in box.last("welcome")[1]["stored"] if m["kind"] == "receipt"}
+        wait_for("its second is missing", lambda: marks(twin) == {(2, sha(mine.encode())), (1, sha(its[0].encode()))})
+        twin.say("receipt", its[2])
+        twin.say("receipt", its[1])
+        wait_for("both chains", lambda: marks(twin) == marks(self.box) == {(2, sha(mine.encode())), (3, sha(its[2].encode()))})
 
     def test_a_flood_costs_others_nothing_and_is_told_once(self):
         wait_for("online", lambda: self.w.get("devices/box-1")["online"])

@@ -1,11 +1,13 @@
 /* The store: schema, rows as JSON, transactions; records that are kept once; tokens; places. */
 #include "unit.h"
 
+#include "controller/chains.h"
 #include "controller/people.h"
 #include "controller/places.h"
 #include "controller/records.h"
 #include "playlists/base/bytes.h"
 
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -190,26 +192,128 @@ static struct receipt receipt_of(int64_t n, enum reason reason)
                             .grade = "synced"};
 }
 
+/* Its hash is that of `seal`, which stands for its sealed bytes; it names that of `prev`. */
+static int take(struct store *store, const char *vault, int64_t n, const char *seal, const char *prev)
+{
+    static int64_t now_ms;
+    struct receipt receipt = receipt_of(n, REASON_LATE);
+    struct hash before = hash_of(prev ? prev : "", prev ? strlen(prev) : 0);
+    receipt.store = vault;
+    receipt.prev = prev ? before.hex : NULL;
+    return record_receipt(store, &receipt, hash_of(seal, strlen(seal)).hex, ++now_ms);
+}
+
+/* Whether there is a mark at this number for this row, and how many there are. */
+static void expect_mark(struct store *store, const char *vault, int64_t upto, const char *seal, int64_t of)
+{
+    assert_int_equal(store_number(store, 0,
+                                  "SELECT count(*) FROM marks WHERE device = 'dev' AND kind = 'receipt' AND"
+                                  " store = ?",
+                                  "s", vault),
+                     of);
+    if (of > 0)
+        assert_int_equal(store_number(store, 0, "SELECT count(*) FROM marks WHERE store = ? AND upto = ? AND hash = ?",
+                                      "sis", vault, upto, seal ? hash_of(seal, strlen(seal)).hex : ""),
+                         1);
+}
+
 static void a_receipt_is_kept_once_and_marks_move_without_gaps(void **state)
 {
     struct bench *b = *state;
-    struct receipt one = receipt_of(1, REASON_NO_MEDIA), two = receipt_of(2, REASON_FAULT),
-                   three = receipt_of(3, REASON_LATE);
-    assert_int_equal(record_receipt(b->store, &one, 1), RECORD_NEW);
-    one.head.ver++; /* sealed again: the same record */
-    assert_int_equal(record_receipt(b->store, &one, 2), RECORD_KNOWN);
-    assert_int_equal(record_receipt(b->store, &three, 3), RECORD_NEW);
-    assert_int_equal(record_upto(b->store, "dev", "receipt", "store-1"), 1);
-    assert_int_equal(record_receipt(b->store, &two, 4), RECORD_NEW);
-    assert_int_equal(record_upto(b->store, "dev", "receipt", "store-1"), 3);
-    two.reason = REASON_SILENCED;
-    assert_int_equal(record_receipt(b->store, &two, 5), RECORD_TWIN);
-    assert_int_equal(record_receipt(b->store, &two, 6), RECORD_KNOWN);
-    assert_int_equal(store_number(b->store, 0, "SELECT count(*) FROM receipts", ""), 4);
-    assert_int_equal(store_number(b->store, 0, "SELECT count(*) FROM receipts WHERE twin = 0", ""), 3);
-    three.store = "store-2"; /* another vault counts by itself */
-    assert_int_equal(record_receipt(b->store, &three, 7), RECORD_NEW);
-    assert_int_equal(record_upto(b->store, "dev", "receipt", "store-2"), 0);
+    assert_int_equal(take(b->store, "s", 1, "one", NULL), RECORD_NEW);
+    assert_int_equal(take(b->store, "s", 1, "one", NULL), RECORD_KNOWN);
+    assert_int_equal(take(b->store, "s", 3, "three", "two"), RECORD_NEW);
+    assert_int_equal(take(b->store, "s", 4, "four", NULL), RECORD_NEW); /* names none: follows any */
+    expect_mark(b->store, "s", 1, "one", 1);
+    assert_int_equal(take(b->store, "s", 2, "two", "one"), RECORD_NEW);
+    expect_mark(b->store, "s", 4, "four", 1);
+    assert_int_equal(take(b->store, "other", 3, "three", "two"), RECORD_NEW); /* another vault counts by itself */
+    expect_mark(b->store, "other", 0, NULL, 0);
+}
+
+/* Two boxes with one vault: their rows come in any order, and with holes. */
+static void two_chains_of_one_store_are_marked_each_by_itself(void **state)
+{
+    struct bench *b = *state;
+    assert_int_equal(take(b->store, "s", 1, "one", NULL), RECORD_NEW);
+    assert_int_equal(take(b->store, "s", 2, "a2", "one"), RECORD_NEW);
+    assert_int_equal(take(b->store, "s", 3, "b3", "b2"), RECORD_NEW); /* the broker lost b2 */
+    expect_mark(b->store, "s", 2, "a2", 1);
+    assert_int_equal(take(b->store, "s", 4, "b4", "b3"), RECORD_NEW);
+    assert_int_equal(take(b->store, "s", 3, "a3", "a2"), RECORD_TWIN);
+    assert_int_equal(take(b->store, "s", 3, "a3", "a2"), RECORD_KNOWN);
+    expect_mark(b->store, "s", 3, "a3", 1);
+    assert_int_equal(take(b->store, "s", 2, "b2", "one"), RECORD_TWIN);
+    expect_mark(b->store, "s", 4, "b4", 2);
+    expect_mark(b->store, "s", 3, "a3", 2);
+    assert_int_equal(store_number(b->store, 0, "SELECT count(*) FROM receipts WHERE joined = 0", ""), 0);
+}
+
+/* A third waits beside the second one of the same number: it is joined when it comes once more. */
+static void what_waited_beside_another_is_joined_when_it_comes_again(void **state)
+{
+    struct bench *b = *state;
+    assert_int_equal(take(b->store, "s", 2, "a2", "one"), RECORD_NEW);
+    assert_int_equal(take(b->store, "s", 2, "b2", "one"), RECORD_TWIN);
+    assert_int_equal(take(b->store, "s", 1, "one", NULL), RECORD_NEW);
+    expect_mark(b->store, "s", 2, "a2", 1);
+    assert_int_equal(take(b->store, "s", 2, "b2", "one"), RECORD_KNOWN);
+    expect_mark(b->store, "s", 2, "b2", 2);
+}
+
+static void chains_are_bounded_and_rows_are_not_lost(void **state)
+{
+    struct bench *b = *state;
+    char seal[16];
+    assert_int_equal(take(b->store, "s", 1, "one", NULL), RECORD_NEW);
+    for (int i = 0; i < 3 * CHAINS_MAX; i++) {
+        snprintf(seal, sizeof(seal), "two %d", i);
+        assert_int_equal(take(b->store, "s", 2, seal, "one"), i == 0 ? RECORD_NEW : RECORD_TWIN);
+    }
+    expect_mark(b->store, "s", 2, seal, CHAINS_MAX);
+    assert_int_equal(store_number(b->store, 0, "SELECT count(*) FROM receipts", ""), 1 + 3 * CHAINS_MAX);
+    assert_int_equal(take(b->store, "s", 3, "three", "two 0"), RECORD_NEW); /* one that was forgotten is back */
+    expect_mark(b->store, "s", 3, "three", CHAINS_MAX);
+}
+
+enum { STEPS_BEFORE_CHAINS = 10 };
+
+/* What a centre stored before rows named each other: numbers 1 to 4, of which 1 and 2 are marked; 3 is missing. */
+static void what_was_stored_before_chains_is_followed(void **state)
+{
+    struct bench *b = *state;
+    struct complaint why = {0};
+    char path[80];
+    sqlite3 *db = NULL;
+    snprintf(path, sizeof(path), "%s/old.db", b->dir);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    for (int i = 0; i < STEPS_BEFORE_CHAINS; i++)
+        assert_int_equal(sqlite3_exec(db, schema_steps[i], NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db,
+                                  "INSERT INTO receipts (device, store, n, hash, twin, occurrence, rule, planned_ms,"
+                                  " reason, received_ms) SELECT 'dev', 's', value, 'old ' || value, 0, 'o', 'r', 1,"
+                                  " 'late', 1 FROM json_each('[1,2,4]');"
+                                  "INSERT INTO marks VALUES ('dev', 'receipt', 's', 2);"
+                                  "CREATE TABLE migrations (version INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL);"
+                                  "INSERT INTO migrations VALUES (10, 1)",
+                                  NULL, NULL, NULL),
+                     SQLITE_OK);
+    sqlite3_close(db);
+    struct store *store = NULL;
+    assert_int_equal(store_open(path, &store, &why), 0);
+    expect_mark(store, "s", 2, NULL, 1);
+    assert_int_equal(take(store, "s", 2, "2", NULL), RECORD_KNOWN);
+    assert_int_equal(take(store, "s", 3, "3", "2"), RECORD_NEW);
+    expect_mark(store, "s", 4, NULL, 1);
+    assert_int_equal(take(store, "s", 5, "5", "4"), RECORD_NEW);
+    expect_mark(store, "s", 5, "5", 1);
+    store_close(store);
+    for (int i = 0; i < 3; i++) {
+        static const char *const ends[] = {"", "-wal", "-shm"};
+        char *end = xasprintf("%s%s", path, ends[i]);
+        unlink(end);
+        free(end);
+    }
 }
 
 static void own_events_are_numbered(void **state)
@@ -271,6 +375,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_reader_changes_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(statements_are_kept_and_let_go, setup, teardown),
         cmocka_unit_test_setup_teardown(a_receipt_is_kept_once_and_marks_move_without_gaps, setup, teardown),
+        cmocka_unit_test_setup_teardown(two_chains_of_one_store_are_marked_each_by_itself, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_waited_beside_another_is_joined_when_it_comes_again, setup, teardown),
+        cmocka_unit_test_setup_teardown(chains_are_bounded_and_rows_are_not_lost, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_was_stored_before_chains_is_followed, setup, teardown),
         cmocka_unit_test_setup_teardown(own_events_are_numbered, setup, teardown),
         cmocka_unit_test_setup_teardown(tokens_hold_until_revoked, setup, teardown),
         cmocka_unit_test_setup_teardown(scope_is_the_subtree, setup, teardown),

@@ -9,7 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-static char folder[64];
+static char folder[64], store[68];
 
 struct wire {
     uint32_t ids[400];
@@ -34,6 +34,7 @@ static struct vault *open_vault(void)
     struct vault *vault = NULL;
     struct complaint why = {0};
     assert_int_equal(vault_open(folder, 1000, &vault, &why), 0);
+    snprintf(store, sizeof(store), "%s", vault_store(vault));
     return vault;
 }
 
@@ -49,13 +50,29 @@ static void put(struct vault *vault, struct outbox *outbox, int count)
     }
 }
 
+/* A welcome of a centre that has the rows up to this one, as put() makes them; as `other` makes them, when it is given.
+ */
+static int welcomed_at(struct outbox *outbox, int64_t upto, const char *other, int64_t now_ms, int64_t elapsed_ms)
+{
+    char text[32];
+    snprintf(text, sizeof(text), "%sr%d", other ? other : "", (int)upto);
+    struct hash hash = hash_of(text, strlen(text));
+    struct stored_mark mark = {.kind = "receipt", .store = store, .upto = upto, .hash = upto ? hash.hex : NULL};
+    return outbox_welcomed(outbox, &mark, 1, now_ms, elapsed_ms);
+}
+
+static int welcomed(struct outbox *outbox, int64_t upto, const char *other, int64_t elapsed_ms)
+{
+    return welcomed_at(outbox, upto, other, 2000, elapsed_ms);
+}
+
 /* A session in which all of `n` rows leave and are stored. */
 static void store_all(struct outbox *outbox, struct wire *wire, int n)
 {
     outbox_online(outbox, 0);
     for (int i = 0; i < n; i++)
         assert_true(outbox_acked(outbox, wire->ids[i], 0));
-    assert_int_equal(outbox_stored_upto(outbox, OUTBOX_RECEIPT, n, 2000, 10), 0);
+    assert_int_equal(welcomed(outbox, n, NULL, 10), 0);
     assert_int_equal(outbox_stored(outbox, OUTBOX_RECEIPT), n);
     wire->n = 0;
 }
@@ -119,14 +136,13 @@ static void only_a_welcome_empties_it(void **state)
     assert_int_equal(wire.n, 3);
     for (int i = 0; i < 3; i++)
         outbox_acked(outbox, wire.ids[i], 10);
-    assert_int_equal(outbox_stored_upto(outbox, OUTBOX_RECEIPT, 4, 2000, 20), ERR_LIMIT);
-    assert_int_equal(outbox_stored_upto(outbox, OUTBOX_RECEIPT, 2, 2000, 20), 0);
+    assert_int_equal(welcomed(outbox, 2, NULL, 20), 0);
     assert_int_equal(wire.n, 3); /* the third was acknowledged just now: the welcome may be older */
-    assert_int_equal(outbox_stored_upto(outbox, OUTBOX_RECEIPT, 2, 2000, 60000), 0);
+    assert_int_equal(welcomed(outbox, 2, NULL, 60000), 0);
     assert_int_equal(wire.n, 4);
     assert_string_equal(wire.rows[3], "r3");
     outbox_acked(outbox, wire.ids[3], 60001);
-    assert_int_equal(outbox_stored_upto(outbox, OUTBOX_RECEIPT, 3, 2000, 60002), 0);
+    assert_int_equal(welcomed(outbox, 3, NULL, 60002), 0);
     outbox_online(outbox, 0);
     assert_int_equal(wire.n, 4);
     assert_int_equal(outbox_next(outbox, OUTBOX_RECEIPT), 4);
@@ -144,34 +160,81 @@ static void a_restored_centre_gets_all_again(void **state)
     store_all(outbox, &wire, 3);
     outbox_online(outbox, 0);
     assert_int_equal(wire.n, 0);
-    assert_int_equal(outbox_stored_upto(outbox, OUTBOX_RECEIPT, 1, 3000, 60000), 0);
+    assert_int_equal(welcomed(outbox, 1, NULL, 60000), 0);
     assert_int_equal(wire.n, 2);
     outbox_free(outbox);
     vault_close(vault);
 }
 
+/* The copy of this vault, in another box, has given the centre what it calls 3 and 4. */
 static void the_mark_of_a_copied_vault_stores_nothing(void **state)
 {
     (void)state;
     struct wire wire = {0};
     struct vault *vault = open_vault();
     struct outbox *outbox = outbox_new(vault, take, &wire);
-    put(vault, outbox, OUTBOX_WINDOW + 1);
-    assert_int_equal(outbox_stored_upto(outbox, OUTBOX_RECEIPT, 3, 2000, 0), 0);
+    put(vault, outbox, 2);
+    store_all(outbox, &wire, 2);
+    put(vault, outbox, 3);
     outbox_online(outbox, 0);
-    assert_string_equal(wire.rows[0], "r1"); /* the other box sent what it calls 1 to 3 */
-    assert_int_equal(outbox_stored_upto(outbox, OUTBOX_RECEIPT, 3, 2000, 1), 0);
-    assert_int_equal(outbox_stored(outbox, OUTBOX_RECEIPT), 0);
-    assert_true(outbox_acked(outbox, wire.ids[0], 2));
-    assert_true(outbox_acked(outbox, wire.ids[2], 2));
-    assert_int_equal(outbox_stored_upto(outbox, OUTBOX_RECEIPT, 3, 2000, 3), 0);
-    assert_int_equal(outbox_stored(outbox, OUTBOX_RECEIPT), 1);
-    assert_true(outbox_acked(outbox, wire.ids[1], 4));
-    assert_int_equal(outbox_stored_upto(outbox, OUTBOX_RECEIPT, 3, 2000, 5), 0);
+    assert_int_equal(wire.n, 3);
+    for (int i = 0; i < 3; i++)
+        assert_true(outbox_acked(outbox, wire.ids[i], 1)); /* the broker took them, the centre was away */
+    assert_int_equal(welcomed(outbox, 4, "its ", 2), 1);
+    assert_int_equal(wire.n, 8); /* from the first on: it may be the centre that lost them */
+    assert_string_equal(wire.rows[3], "r1");
+    for (int i = 3; i < 8; i++)
+        assert_true(outbox_acked(outbox, wire.ids[i], 2));
+    assert_int_equal(welcomed(outbox, 9, "its ", 3), 0); /* once in a session, also when it never made so many */
+    assert_int_equal(outbox_stored(outbox, OUTBOX_RECEIPT), 2);
+    assert_int_equal(wire.n, 8);
+    outbox_again(outbox, 20000);
+    outbox_push(outbox, 20000);
+    assert_int_equal(wire.n, 11);
+    assert_string_equal(wire.rows[8], "r3");
+    outbox_free(outbox);
+    vault_close(vault);
+}
+
+static void each_of_two_chains_has_its_mark(void **state)
+{
+    (void)state;
+    struct wire wire = {0};
+    struct vault *vault = open_vault();
+    struct outbox *outbox = outbox_new(vault, take, &wire);
+    put(vault, outbox, 5);
+    outbox_online(outbox, 0);
+    struct hash mine = hash_of("r3", 2), its = hash_of("its r5", 6), ahead = hash_of("r9", 2);
+    struct stored_mark marks[] = {{.kind = "receipt", .store = store, .upto = 9, .hash = ahead.hex},
+                                  {.kind = "receipt", .store = store, .upto = 3, .hash = mine.hex},
+                                  {.kind = "receipt", .store = store, .upto = 5, .hash = its.hex},
+                                  {.kind = "receipt", .store = "s0123456789", .upto = 5, .hash = mine.hex},
+                                  {.kind = "event", .store = store, .upto = 5, .hash = mine.hex}};
+    assert_int_equal(outbox_welcomed(outbox, &marks[2], 2, 2000, 1), 1);
+    assert_int_equal(outbox_welcomed(outbox, marks, 4, 2000, 2), 0);
     assert_int_equal(outbox_stored(outbox, OUTBOX_RECEIPT), 3);
-    outbox_online(outbox, 6); /* another session: the rest is its own to send */
-    assert_int_equal(outbox_stored_upto(outbox, OUTBOX_RECEIPT, OUTBOX_WINDOW + 1, 2000, 7), 0);
+    assert_int_equal(outbox_stored(outbox, OUTBOX_EVENT), 0);
+    outbox_online(outbox, 3); /* stored in an earlier session, too */
+    marks[1] = (struct stored_mark){.kind = "receipt", .store = store, .upto = 4};
+    assert_int_equal(outbox_welcomed(outbox, &marks[1], 1, 2000, 4), 0); /* names no row */
     assert_int_equal(outbox_stored(outbox, OUTBOX_RECEIPT), 3);
+    outbox_free(outbox);
+    vault_close(vault);
+}
+
+static void each_row_names_the_one_before(void **state)
+{
+    (void)state;
+    struct wire wire = {0};
+    struct vault *vault = open_vault();
+    struct outbox *outbox = outbox_new(vault, take, &wire);
+    struct hash prev, two = hash_of("r2", 2);
+    assert_false(outbox_prev(outbox, OUTBOX_RECEIPT, &prev));
+    put(vault, outbox, 2);
+    store_all(outbox, &wire, 2);
+    assert_false(outbox_sweep(outbox, 2001 + OUTBOX_KEEP_MS));
+    assert_true(outbox_prev(outbox, OUTBOX_RECEIPT, &prev)); /* however old it is */
+    assert_true(hash_equal(&prev, &two));
     outbox_free(outbox);
     vault_close(vault);
 }
@@ -200,7 +263,7 @@ static void what_nobody_confirms_comes_again_ever_less_often(void **state)
         acked_ms += 100000;
     }
     assert_true(outbox_acked(outbox, wire.ids[3], acked_ms));
-    assert_int_equal(outbox_stored_upto(outbox, OUTBOX_RECEIPT, 1, 2000, acked_ms), 0);
+    assert_int_equal(welcomed(outbox, 1, NULL, acked_ms), 0);
     outbox_again(outbox, acked_ms + 10000000);
     outbox_push(outbox, 0);
     assert_int_equal(wire.n, 4); /* nothing is left to send */
@@ -275,7 +338,7 @@ static void the_centre_sets_the_pace(void **state)
         outbox_push(outbox, now_ms);
     }
     assert_int_equal(wire.n, OUTBOX_AHEAD); /* all acknowledged by the broker, none by the centre */
-    assert_int_equal(outbox_stored_upto(outbox, OUTBOX_RECEIPT, 10, 1000, 3000), 0);
+    assert_int_equal(welcomed(outbox, 10, NULL, 3000), 0);
     while (acked < wire.n)
         assert_true(outbox_acked(outbox, wire.ids[acked++], 3000));
     assert_int_equal(wire.n, OUTBOX_AHEAD + 10);
@@ -353,7 +416,7 @@ static void drain(struct outbox *outbox, struct backlog *backlog, int64_t rows, 
         outbox_push(outbox, *ret_ms);
         assert_in_range(backlog->sent, 0, OUTBOX_RATE + *ret_ms * OUTBOX_RATE / 1000);
         if (*ret_ms % 500 == 1)
-            assert_int_equal(outbox_stored_upto(outbox, OUTBOX_RECEIPT, backlog->sent, 5000, *ret_ms), 0);
+            assert_int_equal(welcomed_at(outbox, backlog->sent, NULL, 5000, *ret_ms), 0);
     }
 }
 
@@ -385,7 +448,7 @@ static void many_leave_once_and_at_a_bounded_rate(void **state)
     from = seconds();
     for (int i = 0; i < 100; i++) { /* nothing is old enough: all these rows must not be looked at */
         assert_false(outbox_sweep(outbox, 5000 + OUTBOX_KEEP_MS));
-        assert_int_equal(outbox_stored_upto(outbox, OUTBOX_RECEIPT, rows, 5000, past_ms), 0);
+        assert_int_equal(welcomed_at(outbox, rows, NULL, 5000, past_ms), 0);
     }
     double asking = (seconds() - from) / 100;
     printf("%lld rows: %.1f us each, %lld s of its own time; sweep and mark with all kept: %.1f us\n", (long long)rows,
@@ -408,6 +471,8 @@ int main(void)
         TEST(a_restored_centre_gets_all_again),
         TEST(refused_rows_come_again),
         TEST(the_mark_of_a_copied_vault_stores_nothing),
+        TEST(each_of_two_chains_has_its_mark),
+        TEST(each_row_names_the_one_before),
         TEST(what_nobody_confirms_comes_again_ever_less_often),
         TEST(numbers_survive_the_sweep),
         TEST(the_centre_sets_the_pace),
