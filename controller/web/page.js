@@ -55,14 +55,15 @@ function healthLine({ name, state: how, detail }) {
 }
 
 function deviceItem(device) {
-  const item = make("li", device.contact);
+  const parts = device.health?.parts ?? [];
+  const item = make("li", parts.some((part) => part.state === "fault") ? `${device.contact} faulty` : device.contact);
   item.append(make("h3", "", device.name), make("p", "soft", `${device.id} · ${word("kind_" + device.kind)}`), make("p", "contact", contactLine(device)));
   const board = device.kind === "board";
   const onAir = `${wordOf(board, "on_air")}: ${device.on_air_title ?? device.on_air}`;
   item.append(make("p", "", device.on_air ? onAir : wordOf(board, "idle")));
   item.append(make("p", "soft", `${word("last_seen")}: ${moment(device.last_seen, device)}`));
   if (device.online && !device.up_to_date) item.append(make("p", "soft", word("not_up_to_date")));
-  for (const part of device.health?.parts ?? [])
+  for (const part of parts)
     if (part.state === "fault" || part.state === "warn") item.append(make("p", "bad", healthLine(part)));
   return item;
 }
