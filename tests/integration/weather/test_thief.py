@@ -59,8 +59,10 @@ class StolenBroker(WorldTest):
             # One that it learned of too late is heard late, as its receipt says.
             claimed = [(r["started"], r["ended"]) for rule in late for r in [world.receipt(place.device, rule)] if r["started"]]
             check_nothing_foreign(self, place.device, windows + [(unix_s(a) - 0.05, unix_s(b) + 0.15) for a, b in claimed], begun, done)
+            # Who delays welcomes can make the box's clock late by what an oscillator may drift, and no more (timekeeper.h).
+            drift_s = (time.monotonic() - place.agent.started_at) / 5000
             for rule in rules:
-                self.assert_heard(place.device, samples[rules.index(rule) % 3].sounds["vi"], rule["at"])
+                self.assert_heard(place.device, samples[rules.index(rule) % 3].sounds["vi"], rule["at"], 0.02 + drift_s)
         wait_until(lambda: all(self.complete(p.device) for p in places), 60, "numbers are missing at the centre", 0.3)
 
     def complete(self, device):
