@@ -23,12 +23,11 @@ enum {
     SOON_MS = 50,
 };
 #define SURVEY_ID UINT32_MAX /* of the echo; nobody else's */
-enum found { FOUND_NOTHING, FOUND_OURS, FOUND_OTHER };
 static const char *const words[] = {"config", "playlist"};
 
 struct surveyed {
     char device[44];
-    enum found found[2]; /* of words[] */
+    bool ours[2]; /* of words[]: the broker holds what we published last */
 };
 
 struct survey {
@@ -39,9 +38,9 @@ struct survey {
     bool online, reading;
     bool first, head_read; /* of the process */
     bool swift;            /* the first pass of this session: part after part */
-    json_t *ids;           /* devices of this pass */
-    size_t next;
-    json_t *soon; /* devices that go before them */
+    char at[44];           /* the last device of this pass that was read; empty: it begins */
+    bool whole;            /* this session has asked for every device */
+    json_t *soon;          /* devices that go before the next ones */
     struct surveyed part[SWIFT_MAX];
     size_t n_part;
     char echo[64]; /* topic of the echo that is awaited; empty: none */
@@ -53,17 +52,6 @@ static void on_timer(uv_timer_t *timer);
 static void again_in(struct survey *s, uint64_t ms)
 {
     uv_timer_start(&s->timer, on_timer, ms, 0);
-}
-
-static void load_ids(struct survey *s)
-{
-    json_decref(s->ids);
-    s->ids = json_array();
-    s->next = 0;
-    json_t *rows = store_list(s->c->store, "SELECT id FROM devices ORDER BY id", ""), *row;
-    size_t i;
-    json_array_foreach(rows, i, row) json_array_append(s->ids, json_object_get(row, "id"));
-    json_decref(rows);
 }
 
 static void may_send(struct survey *s)
@@ -119,6 +107,19 @@ static void put_in_part(struct survey *s, const json_t *id)
     snprintf(d->device, sizeof(d->device), "%s", json_string_value(id));
 }
 
+static void next_of_pass(struct survey *s, size_t max)
+{
+    json_t *rows = store_list(s->c->store, "SELECT id FROM devices WHERE id > ? ORDER BY id LIMIT ?", "si", s->at,
+                              (int64_t)max),
+           *row;
+    size_t i;
+    json_array_foreach(rows, i, row) put_in_part(s, json_object_get(row, "id"));
+    bool over = s->n_part < max; /* the next pass follows */
+    snprintf(s->at, sizeof(s->at), "%s", over ? "" : s->part[max - 1].device);
+    s->whole = s->whole || over;
+    json_decref(rows);
+}
+
 static void choose_part(struct survey *s)
 {
     size_t max = s->swift && !s->first ? SWIFT_MAX : PART_MAX;
@@ -127,12 +128,8 @@ static void choose_part(struct survey *s)
         return;
     for (size_t n; s->n_part < max && (n = json_array_size(s->soon)) > 0; json_array_remove(s->soon, n - 1))
         put_in_part(s, json_array_get(s->soon, n - 1));
-    if (s->n_part > 0)
-        return;
-    if (s->next >= json_array_size(s->ids))
-        load_ids(s); /* the next pass */
-    while (s->n_part < max && s->next < json_array_size(s->ids))
-        put_in_part(s, json_array_get(s->ids, s->next++));
+    if (s->n_part == 0)
+        next_of_pass(s, max);
 }
 
 /* A state's filter stays until the session ends; asked for again, what the broker keeps comes again. */
@@ -154,19 +151,32 @@ static int begin_part(struct survey *s)
 }
 
 /* What the broker does not hold as we published it goes out again. */
-static void send_lacking(struct survey *s, const struct surveyed *d)
+static int note_lacking(struct survey *s)
 {
-    for (size_t i = 0; i < 2; i++)
-        if (d->found[i] != FOUND_OURS && store_run(s->c->store,
-                                                   "UPDATE sent SET acked_ms = NULL WHERE word = ? AND device = ? AND"
-                                                   " acked_ms IS NOT NULL",
-                                                   "ss", words[i], d->device) < 0)
-            log_warn("survey", "device=%s its %s is not sent again", d->device, words[i]);
+    int r = store_begin(s->c->store);
+    for (size_t i = 0; i < 2 * s->n_part && r >= 0; i++)
+        if (!s->part[i / 2].ours[i % 2])
+            r = store_run(s->c->store,
+                          "UPDATE sent SET acked_ms = NULL WHERE word = ? AND device = ? AND acked_ms IS NOT NULL",
+                          "ss", words[i % 2], s->part[i / 2].device);
+    if (r >= 0)
+        return store_commit(s->c->store);
+    store_rollback(s->c->store);
+    return r;
+}
+
+static bool any_lacking(const struct survey *s)
+{
+    bool any = false;
+    for (size_t i = 0; i < s->n_part; i++)
+        any = any || !s->part[i].ours[0] || !s->part[i].ours[1];
+    return any;
 }
 
 static uint64_t sweep_ms(const struct survey *s)
 {
-    uint64_t each_ms = SWEEP_MS / (json_array_size(s->ids) / PART_MAX + 1);
+    int64_t n = store_number(s->c->store, 0, "SELECT count(*) FROM devices", "");
+    uint64_t each_ms = SWEEP_MS / ((uint64_t)n / PART_MAX + 1);
     return each_ms > SWEEP_PART_MIN_MS ? each_ms : SWEEP_PART_MIN_MS;
 }
 
@@ -176,17 +186,16 @@ static void end_part(struct survey *s, bool whole)
     s->reading = false;
     int r = s->echo[0] ? post_unsubscribe(s->post, s->echo) : 0;
     s->echo[0] = '\0';
-    for (size_t i = 0; i < s->n_part && r >= 0; i++) {
+    for (size_t i = 0; i < s->n_part && r >= 0; i++)
         r = ask_documents(s, s->part[i].device, false);
-        if (s->first && whole)
-            send_lacking(s, &s->part[i]);
-    }
+    if (s->first && whole && any_lacking(s) && note_lacking(s) < 0)
+        log_warn("survey", "devices=%zu what the broker lacks of theirs is not sent again", s->n_part);
     if (s->first && !s->head_read && r >= 0) {
         s->head_read = true;
         if (post_unsubscribe(s->post, "loa/1/trust") < 0 || post_unsubscribe(s->post, "loa/1/keys") < 0)
             log_debug("survey", "the link is full; trust and keys are still listened to");
     }
-    if (s->swift && s->next < json_array_size(s->ids)) {
+    if (s->swift && (!s->whole || json_array_size(s->soon) > 0)) {
         again_in(s, 0);
         return;
     }
@@ -228,7 +237,6 @@ static void on_closed(uv_handle_t *handle)
     struct survey *s = handle->data;
     if (--s->open_handles > 0)
         return;
-    json_decref(s->ids);
     json_decref(s->soon);
     free(s);
 }
@@ -248,7 +256,8 @@ void survey_online(struct survey *s)
     s->reading = s->head_read = false;
     s->swift = true;
     json_array_clear(s->soon);
-    load_ids(s);
+    s->at[0] = '\0';
+    s->whole = false;
     again_in(s, 0);
     if (s->first)
         uv_timer_start(&s->limit, on_limit, FIRST_MS, 0);
@@ -297,19 +306,13 @@ static void take_mandate(struct survey *s, enum doc_type type, const char *seale
     }
 }
 
-static enum found compare(struct survey *s, const char *device, const char *word, const struct doc_head *head,
-                          const char *hash)
+/* Newer than ours (the row `mine`), or other content under our version: not to be gone back behind. */
+static void note_seen(struct survey *s, const char *device, const char *word, const struct doc_head *head,
+                      const char *hash, const json_t *mine)
 {
-    json_t *mine = store_one(s->c->store,
-                             "SELECT era, ver, hash FROM documents WHERE word = ? AND device = ? ORDER BY era DESC,"
-                             " ver DESC LIMIT 1",
-                             "ss", word, device);
-    int64_t era = json_integer_value(json_object_get(mine, "era"));
-    int order = doc_version_cmp(head->era, head->ver, era, json_integer_value(json_object_get(mine, "ver")));
-    bool same = order == 0 && strcmp(json_string_value(json_object_get(mine, "hash")), hash) == 0;
-    json_decref(mine);
-    if (order < 0 || same)
-        return same ? FOUND_OURS : FOUND_OTHER;
+    if (doc_version_cmp(head->era, head->ver, json_integer_value(json_object_get(mine, "era")),
+                        json_integer_value(json_object_get(mine, "ver"))) < 0)
+        return;
     if (store_run(s->c->store,
                   "INSERT INTO seen VALUES (?, ?, ?, ?, ?) ON CONFLICT (word, device) DO UPDATE SET era = excluded.era,"
                   " ver = excluded.ver, hash = excluded.hash WHERE (excluded.era, excluded.ver) >= (era, ver)",
@@ -317,10 +320,11 @@ static enum found compare(struct survey *s, const char *device, const char *word
         log_warn("survey", "device=%s the newer %s that was seen is not noted", device, word);
     note_restored(s, word);
     publisher_touch(s->c->publisher, device);
-    return FOUND_OTHER;
 }
 
-static void take_document(struct survey *s, struct surveyed *d, size_t word, const char *sealed, size_t len)
+/* What is not as we sealed it last. */
+static void judge_other(struct survey *s, const char *device, size_t word, const char *sealed, size_t len,
+                        const char *hash, const json_t *mine)
 {
     enum doc_type type = word == 0 ? DOC_CONFIG : DOC_PLAYLIST;
     struct held_version none = {0};
@@ -329,17 +333,31 @@ static void take_document(struct survey *s, struct surveyed *d, size_t word, con
     struct arena *arena = arena_new();
     char aud[64];
     void *doc = NULL;
-    snprintf(aud, sizeof(aud), "dev/%s", d->device);
+    snprintf(aud, sizeof(aud), "dev/%s", device);
     enum refusal refusal = judge_open(mandate_authority(s->c->mandate), type, sealed, len, arena, &doc, &header, &why);
     const struct doc_head *head = doc; /* each document begins with its head */
     if (refusal == REFUSAL_NONE)
         refusal = judge_head(head, aud, &none, mandate_era(s->c->mandate), 0, NULL, &why);
-    struct hash hash = hash_of(sealed, len);
     if (refusal == REFUSAL_NONE)
-        d->found[word] = compare(s, d->device, words[word], head, hash.hex);
+        note_seen(s, device, words[word], head, hash, mine);
     else
-        log_warn("survey", "device=%s the %s on the broker is nobody's we know: %s", d->device, words[word], why.text);
+        log_warn("survey", "device=%s the %s on the broker is nobody's we know: %s", device, words[word], why.text);
     arena_free(arena);
+}
+
+/* Nearly all are what we published, byte for byte: then there is nothing to judge, and ten thousand take a second. */
+static void take_document(struct survey *s, struct surveyed *d, size_t word, const char *sealed, size_t len)
+{
+    struct hash hash = hash_of(sealed, len);
+    json_t *mine = store_one(s->c->store,
+                             "SELECT era, ver, hash FROM documents WHERE word = ? AND device = ? ORDER BY era DESC,"
+                             " ver DESC LIMIT 1",
+                             "ss", words[word], d->device);
+    const char *ours = json_string_value(json_object_get(mine, "hash"));
+    d->ours[word] = ours && strcmp(ours, hash.hex) == 0;
+    if (!d->ours[word])
+        judge_other(s, d->device, word, sealed, len, hash.hex, mine);
+    json_decref(mine);
 }
 
 static bool take_of_device(struct survey *s, const char *topic, const void *payload, size_t len)
