@@ -1,6 +1,6 @@
 # The player: a library of its own, so that its tests need nothing else of the agent.
 add_library(loa_player STATIC)
-foreach(part IN ITEMS player sounder voice decoder media pcm_out shape ring)
+foreach(part IN ITEMS player sounder motion voice decoder media pcm_out shape ring)
   target_sources(loa_player PRIVATE ${CMAKE_CURRENT_LIST_DIR}/${part}.c)
 endforeach()
 loa_uses(loa_player playlists/base playlists firmware)

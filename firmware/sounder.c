@@ -3,6 +3,7 @@
 #include "firmware/sounder.h"
 
 #include "firmware/mail.h"
+#include "firmware/motion.h"
 #include "firmware/pcm_out.h"
 #include "firmware/voice.h"
 #include "playlists/base/bytes.h"
@@ -52,8 +53,7 @@ struct sounder {
     int64_t base;       /* the voice's position that is the card's first frame since it was last empty */
     int64_t started_ns; /* when that was */
     bool moves;         /* it has taken something since */
-    int64_t heard_seen, heard_moved_ns; /* a card that works moves in both ways: by its delay ... */
-    int64_t taken_seen, taken_moved_ns; /* ... and by what it takes */
+    struct motion motion;
     int dry_in_a_row;
     bool was_lost;
     int last_error;
@@ -164,10 +164,7 @@ static int start_card(struct sounder *sounder)
     sounder->moves = false;
     int r = write_zeros(sounder, frames_of_ms(sounder, prefill_ms(sounder), sounder->out.buffer_frames / 2));
     sounder->started_ns = clock_elapsed_ns();
-    sounder->heard_moved_ns = sounder->started_ns;
-    sounder->taken_moved_ns = sounder->started_ns;
-    sounder->heard_seen = INT64_MIN;
-    sounder->taken_seen = sounder->base;
+    motion_begin(&sounder->motion, sounder->started_ns, sounder->base);
     return r < 0 ? r : pcm_out_start(&sounder->out);
 }
 
@@ -283,21 +280,6 @@ static int fill(struct sounder *sounder, const struct pcm_moment *moment)
     return 0;
 }
 
-static bool stands_still(struct sounder *sounder, int64_t at_ns, int64_t heard, int64_t taken)
-{
-    if (heard != sounder->heard_seen) {
-        sounder->heard_seen = heard;
-        sounder->heard_moved_ns = at_ns;
-    }
-    if (taken != sounder->taken_seen) {
-        sounder->taken_seen = taken;
-        sounder->taken_moved_ns = at_ns;
-    }
-    int64_t since_ns =
-        sounder->heard_moved_ns < sounder->taken_moved_ns ? sounder->heard_moved_ns : sounder->taken_moved_ns;
-    return at_ns - since_ns > STANDSTILL_MS * MS;
-}
-
 /* One beat with an open card. */
 static int serve(struct sounder *sounder)
 {
@@ -308,7 +290,7 @@ static int serve(struct sounder *sounder)
     }
     int64_t heard = sounder->voice.written - moment.delay_frames;
     int64_t taken = sounder->base + moment.consumed_frames;
-    if (stands_still(sounder, moment.at_ns, heard, taken)) {
+    if (motion_stood_ns(&sounder->motion, moment.at_ns, heard, taken) > STANDSTILL_MS * MS) {
         return -ETIMEDOUT;
     }
     voice_moment(&sounder->voice, moment.at_ns, heard, taken);
