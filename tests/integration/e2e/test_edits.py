@@ -1,5 +1,5 @@
-"""What is on the air while its rule is ended, left out, taken back, changed, or renamed: it follows, once, and its receipt
-says so."""
+"""What is on the air while its rule is ended, left out, taken back, changed, or renamed, or its box is moved to another
+commune: it follows, once, and its receipt says so."""
 
 import datetime
 import time
@@ -29,7 +29,7 @@ class Edits(WorldTest):
         super().setUpClass()
         cls.long = cls.world.bulletin({"vi": "bị cắt"}, seconds=LONG_S)  # one for all: so much sound takes time to measure
 
-    def daily(self, sample, left_out=False):
+    def daily(self, sample, left_out=False, area="a000"):
         """A rule for each day, soon for the first time; `left_out`: but for today."""
         world = self.world
         at = world.soon()
@@ -37,7 +37,7 @@ class Edits(WorldTest):
             world.wait_time(at + LONG_S)
             at = world.soon()
         day = str(civil(at).date())
-        rule = world.loa("rule", "add", "--bulletin", sample.hash, "--daily", civil(at).strftime("%H:%M:%S"), "--area", "a000",
+        rule = world.loa("rule", "add", "--bulletin", sample.hash, "--daily", civil(at).strftime("%H:%M:%S"), "--area", area,
                          "--late-s", LATE_S, *(("--except", day) if left_out else ()))
         self.addCleanup(world.loa, "rule", "delete", rule["id"])  # its long place in the timetable is free for the next
         return dict(rule, occurrence=f"{rule['id']}.{at}", at=at, day=day, bulletin=sample.hash)
@@ -72,7 +72,7 @@ class Edits(WorldTest):
     def cut_by(self, rule, *edit):
         """What is on stops at once."""
         self.wait_on(rule)
-        self.world.loa("rule", *edit)
+        self.world.loa(*edit)
         receipt = self.world.receipt(DEVICE, rule)
         self.assertEqual((receipt["reason"], receipt["occurrence"]), ("cancelled", rule["occurrence"]))
         self.assertIsNotNone(receipt["started"])
@@ -81,7 +81,7 @@ class Edits(WorldTest):
 
     def test_1_ended_and_restored(self):
         rule = self.daily(self.long)
-        receipt = self.cut_by(rule, "delete", rule["id"])
+        receipt = self.cut_by(rule, "rule", "delete", rule["id"])
         self.world.loa("rule", "restore", rule["id"])
         self.wait_told(rule, True)
         self.not_again(rule, receipt)
@@ -90,23 +90,28 @@ class Edits(WorldTest):
         rule = self.daily(self.long, left_out=True)
         self.wait_told(rule, False)
         self.world.loa("rule", "skip", rule["id"], rule["day"], "--take-back")  # before it was heard: it is, if need be late
-        receipt = self.cut_by(rule, "skip", rule["id"], rule["day"])
+        receipt = self.cut_by(rule, "rule", "skip", rule["id"], rule["day"])
         self.world.loa("rule", "undo", rule["id"])  # after
         self.wait_told(rule, True)
         self.not_again(rule, receipt)
 
     def test_3_changed_beside_what_is_heard(self):
-        world = self.world
+        """Last of all the box is moved out of what the rule means: its configuration changes, and that waits for a pause."""
+        world, here = self.world, self.world.api.device(DEVICE)["area"]
         renamed = world.bulletin({"vi": "tên mới"}, seconds=SECONDS)
-        rule = self.daily(world.bulletin({"vi": "tên cũ"}, seconds=SECONDS))
+        rule = self.daily(world.bulletin({"vi": "tên cũ"}, seconds=SECONDS), area=here)
         self.wait_on(rule)
         world.loa("rule", "change", rule["id"], "--late-s", LATE_S + 1)
-        area = next(a for a in world.api.all("/areas") if a["id"] == "a001")
+        area = next(a for a in world.api.all("/areas") if a["id"] == here)
         world.api.post("/areas", {"items": [{k: area[k] for k in ("id", "parent", "kind")} | {"name": "Tên mới"}]})
         world.loa("rule", "change", rule["id"], "--bulletin", renamed.hash)
+        world.loa("device", "change", DEVICE, "--area", "a002")
         receipt = world.receipt(DEVICE, rule)
         self.assertEqual((receipt["bulletin"], receipt["evidence"]["sound"]["frames"]), (rule["bulletin"], SECONDS * 48000))
         self.assertIn(receipt["reason"], ("on_time", "late"))
+        self.wait_told(rule, False)
+        world.loa("device", "change", DEVICE, "--area", here)
+        self.wait_told(rule, True)
         world.loa("rule", "skip", rule["id"], rule["day"])  # heard to its end, left out, and taken back
         self.wait_told(rule, False)
         world.loa("rule", "undo", rule["id"])
