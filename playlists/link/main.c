@@ -15,11 +15,11 @@
 #include <stdlib.h>
 
 static const char usage[] =
-    "loa-link: the postman between Loa's agent or controller and the network (MQTT over TLS, downloads over HTTPS)\n"
     "loa-link: người đưa thư giữa Loa và mạng (MQTT qua TLS, tải tệp qua HTTPS)\n"
+    "loa-link: the postman between Loa's agent or controller and the network (MQTT over TLS, downloads over HTTPS)\n"
     "\n"
-    "  loa-link --config FILE           run until SIGTERM / chạy đến khi nhận SIGTERM\n"
-    "  loa-link --config FILE --check   read the configuration and the certificates, then end / chỉ kiểm tra cấu hình\n"
+    "  loa-link --config FILE           chạy đến khi nhận SIGTERM / run until SIGTERM\n"
+    "  loa-link --config FILE --check   chỉ kiểm tra cấu hình / read the configuration and the certificates, then end\n"
     "  loa-link --help | --version\n";
 
 struct arguments {
@@ -143,7 +143,7 @@ int main(int argc, char **argv)
     if (r < 0)
         status = give_up(&why);
     else if (args.check)
-        printf("%s: correct / cấu hình đúng\n", args.config);
+        printf("%s: cấu hình đúng / correct\n", args.config);
     tls_free(tls);
     settings_done(&settings);
     curl_global_cleanup();
