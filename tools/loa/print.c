@@ -273,7 +273,8 @@ static void print_members(const struct manner *manner, const json_t *object, int
         bool range = json_is_string(json_object_get(value, "from")) && json_is_string(json_object_get(value, "to"));
         if (hidden(object, name) || !says_something(value))
             continue;
-        printf("%*s%s:", manner->indent, "", word_of_member(manner->lang, name, word));
+        bool how_many = json_is_integer(value) && strcmp(name, "created") == 0; /* elsewhere it is an instant */
+        printf("%*s%s:", manner->indent, "", word_of_member(manner->lang, how_many ? "newly made" : name, word));
         if (json_is_object(json_array_get(value, 0)) && !json_object_get(json_array_get(value, 0), "to")) {
             putchar('\n');
             find_columns(manner->lang, value, columns);

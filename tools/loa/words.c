@@ -68,6 +68,7 @@ static const struct member_word members[] = {
     {"schedulers", "bộ lập lịch"},
     {"quorums", "số người duyệt"},
     {"same", "không đổi"},
+    {"newly made", "lập mới"},
     {"changed", "đã sửa"},
     /* bulletins, approvals, media */
     {"bulletin", "bản tin"},
