@@ -13,7 +13,7 @@
 #include <string.h>
 
 enum {
-    TIME_MAX_MS = 30, /* of one piece of work; what is urgent waits for it */
+    TIME_MAX_MS = 15, /* of one piece of work; what is urgent waits for it, and all of it is one commit of the loop's */
     ITEMS_MIN = 8,
     PROBLEMS_MAX = 100,
 };

@@ -6,6 +6,9 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+
+enum { BESIDE_NICE = 5 }; /* a third of what the loop gets; less, and a busy machine would never come to it */
 
 struct reader {
     struct controller own;
@@ -60,8 +63,19 @@ static void refresh_mandate(struct reader *reader)
     reader->own.mandate = mandate_new(reader->own.store, reader->own.settings);
 }
 
+/* Somebody waits for each turn of the loop: where both want the same core, it goes first. On Linux a priority is that
+ * of the thread; where it may not be lowered, all is done the same. */
+static void give_way(void)
+{
+    static _Thread_local bool gives_way;
+    if (!gives_way)
+        (void)setpriority(PRIO_PROCESS, 0, BESIDE_NICE);
+    gives_way = true;
+}
+
 int reader_begin(struct reader *reader, struct controller **ret)
 {
+    give_way();
     int r = open_store(reader);
     if (r == 0)
         r = store_snapshot(reader->own.store);

@@ -1,7 +1,8 @@
 /* reader.h - what a thread beside the loop has of the controller: the store for reading, zones, and the mandate as the
  * store has it, so that what only reads runs there as it would on the loop.
  *
- * One thread at a time. Nothing in it is shared with the loop's parts but the settings, which do not change. */
+ * One thread at a time, which gives way to the loop from then on. Nothing in it is shared with the loop's parts but the
+ * settings, which do not change. */
 #ifndef LOA_READER_H
 #define LOA_READER_H
 

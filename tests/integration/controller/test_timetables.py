@@ -2,6 +2,7 @@
 import json
 import os
 import sqlite3
+import time
 import unittest
 
 from kit import World, make_wav, read, wait_for
@@ -29,13 +30,16 @@ class Timetables(unittest.TestCase):
         cls.w.start()
         cls.w.seal_trust()
 
-    def documents(self):
-        """{device: (version, ids of the rules in it)}"""
+    def read(self, sql):
         db = sqlite3.connect(f"file:{self.w.state}/controller.db?mode=ro", uri=True, timeout=60)
         try:
-            rows = db.execute("SELECT device, ver, body FROM documents WHERE word = 'playlist' AND device LIKE 'd%'").fetchall()
+            return db.execute(sql).fetchall()
         finally:
             db.close()
+
+    def documents(self):
+        """{device: (version, ids of the rules in it)}"""
+        rows = self.read("SELECT device, ver, body FROM documents WHERE word = 'playlist' AND device LIKE 'd%'")
         return {device: (ver, {i["id"].split(".")[0] for i in json.loads(body)["items"]}) for device, ver, body in rows}
 
     def wait_rules(self, what, names, wanted):
@@ -75,10 +79,42 @@ class Timetables(unittest.TestCase):
         self.wait_rules("nowhere any more", {"commune"}, {d: set() for d in own})
         self.assertEqual(self.unchanged(before, [d for d in self.names if d not in own]), [])
 
-    def test_3_a_restart_changes_nothing(self):
-        before = self.documents()
-        self.w.kill()
+    def said(self, from_ms):
+        """{(word, device): what it says}, of playlists from then on for 29 days, with each item's bulletin whole."""
+        found = {}
+        for word, device, text in self.read("SELECT word, device, body FROM documents WHERE device LIKE 'd%'"):
+            body = {k: v for k, v in json.loads(text).items() if k not in ("era", "ver", "iat", "exp", "config_ver", "from_ms", "until_ms")}
+            if word == "playlist":
+                items, bulletins = body.pop("items"), body.pop("bulletins")
+                body["items"] = [{**i, "bulletin": bulletins[i["bulletin"]]} for i in items if from_ms <= i["start_ms"] < from_ms + 29 * 86400000]
+            found[word, device] = body
+        return found
+
+    def start_and_rest(self):
         self.w.start()
+        wait_for("every device has been looked at", lambda: self.w.get("status")["compiling"] == 0, 120)
+
+    def test_3_a_restart_changes_nothing(self):
+        sealed, left_out = "SELECT word, device, era, ver, hash, sealed FROM documents", "SELECT * FROM problems"
+        from_ms = int(time.time() * 1000) + 3600000
+        stored, problems = self.read(sealed), self.read(left_out)
+        self.w.kill()
+        self.start_and_rest()
+        self.assertEqual(self.read(sealed), stored)  # to the byte: nothing was sealed again
+        self.assertEqual(self.read(left_out), problems)
+        said = self.said(from_ms)
+        self.w.kill()
+        db = sqlite3.connect(os.path.join(self.w.state, "controller.db"))
+        with db:
+            for table in ("documents", "sent", "problems"):
+                db.execute(f"DELETE FROM {table} WHERE device <> ''")
+        db.close()
+        self.start_and_rest()  # with nothing made it comes to say the same
+        again = self.said(from_ms)
+        self.assertEqual(set(again), set(said))
+        self.assertEqual([key for key in said if again[key] != said[key]], [])
+        self.assertEqual(self.read(left_out), problems)
+        before = self.documents()
         bulletin = self.w.add_bulletin(title="Sau khi bật lại")["hash"]
         self.add("after", bulletin, areas=["c2"], times=["09:00"])
         self.wait_rules("what came after", {"after"}, {d: {"after"} if i % 4 == 2 else set() for i, d in enumerate(self.names)})
