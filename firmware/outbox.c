@@ -337,11 +337,11 @@ static int take_mark(struct outbox *outbox, enum outbox_kind kind, int64_t upto,
 {
     struct lane *lane = &outbox->lanes[kind];
     int r = upto > lane->stored ? note_stored(outbox, kind, upto, now_ms) : 0;
-    if (lane->sent < upto)
+    /* Below the stored mark too: a centre that was restored from a backup asks for it again. But a welcome that was
+     * already on its way knows nothing of what was acknowledged just now. */
+    bool lost = !in_flight(outbox, kind) && elapsed_ms - lane->acked_elapsed_ms > AGAIN_AFTER_MS;
+    if (lane->sent < upto || lost)
         lane->sent = upto;
-    /* A welcome that was already on its way knows nothing of what was acknowledged just now. */
-    else if (upto < lane->sent && !in_flight(outbox, kind) && elapsed_ms - lane->acked_elapsed_ms > AGAIN_AFTER_MS)
-        lane->sent = upto; /* below the stored mark too: a centre that was restored from a backup asks for it again */
     return r;
 }
 
