@@ -6,7 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MINUTES = 1440 };
+enum {
+    MINUTES = 1440,
+    DAYS_BEFORE = 2, /* beside those looked at: what began the day before, in whichever zone */
+    DAYS_AFTER = 4,
+};
 
 /* Devices that are alike. */
 struct alike {
@@ -377,7 +381,8 @@ static void finish(const struct search *s, struct against *a, struct arena *aren
             clash->weekdays |= (uint8_t)(1U << (civil_weekday(s->first_day + (int64_t)i) - 1));
         clash->other_whole = clash->other_whole && (!a->other_all[i] || a->other_days[i]);
     }
-    for (size_t i = 0; i < s->n_days; i++)
+    /* Only days that lie whole in the time looked at: of the first one the rule's times may be past already. */
+    for (size_t i = DAYS_BEFORE + 1; i + DAYS_AFTER < s->n_days; i++)
         if (s->rule_days[i] && !a->days[i] && clash->weekdays & 1U << (civil_weekday(s->first_day + (int64_t)i) - 1))
             clash->every_week = false;
 }
@@ -413,10 +418,10 @@ static void find_days(struct search *s)
     int32_t second;
     zone_civil(s->rule->recur.zone, s->from_ms / 1000, &s->first_day, &second);
     zone_civil(s->rule->recur.zone, s->until_ms / 1000, &last_day, &second);
-    s->first_day -= 2; /* what began the day before, in whichever zone */
-    s->n_days = (size_t)(last_day - s->first_day + 4);
+    s->first_day -= DAYS_BEFORE;
+    s->n_days = (size_t)(last_day - s->first_day + DAYS_AFTER);
     s->rule_days = xcalloc(s->n_days, sizeof(bool));
-    for (size_t i = 2; i < s->n_days; i++)
+    for (size_t i = DAYS_BEFORE; i < s->n_days; i++)
         s->rule_days[i] = recur_on(&s->rule->recur, s->first_day + (int64_t)i);
 }
 

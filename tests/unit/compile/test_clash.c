@@ -35,6 +35,22 @@ static void each_overlap_is_told_once(void **state)
     assert_int_equal(report.n_devices, 1);
 }
 
+/* A rule that is saved in the evening is past its time of that day, and is daily all the same. */
+static void what_is_daily_is_so_from_tomorrow_on(void **state)
+{
+    (void)state;
+    struct rule rule = scene_rule("moi", 15, 5 * 60 + 10), other = scene_rule("huyen", 20, 5 * 60);
+    clash_find(&rule, &other, 1, scene.bulletins, SCENE_BULLETINS, &scene.device, 1, july_ms(1, 21 * 60),
+               july_ms(29, 3 * 60), scene.arena, &report);
+    assert_int_equal(report.n, 1);
+    assert_int_equal(report.clashes[0].weekdays, 0x7f);
+    assert_true(report.clashes[0].every_week);
+    other.recur.except = (const int64_t[]){civil_days(2026, 7, 9)};
+    other.recur.n_except = 1;
+    find(&rule, &other, 1);
+    assert_false(report.clashes[0].every_week);
+}
+
 static void three_ways_out(void **state)
 {
     (void)state;
@@ -121,8 +137,12 @@ static void devices_are_counted(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        SCENE_TEST(each_overlap_is_told_once), SCENE_TEST(three_ways_out),      SCENE_TEST(nothing_clashes),
-        SCENE_TEST(a_full_day_has_no_way),     SCENE_TEST(devices_are_counted),
+        SCENE_TEST(each_overlap_is_told_once),
+        SCENE_TEST(what_is_daily_is_so_from_tomorrow_on),
+        SCENE_TEST(three_ways_out),
+        SCENE_TEST(nothing_clashes),
+        SCENE_TEST(a_full_day_has_no_way),
+        SCENE_TEST(devices_are_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
