@@ -341,7 +341,7 @@ class Boards(unittest.TestCase):
         states = self.watch(sim, "on", "-10", "2,4")
         wait_for(lambda: states and states[-1]["settled"])
         sim["panel"].ask({"set": {"offline": True}})
-        wait_for(lambda: not states[-1]["reachable"] and "does not answer" in states[-1]["problem"])
+        wait_for(lambda: any(not state["reachable"] and "does not answer" in state["problem"] for state in states))
         sim["panel"].ask({"power_cycle": True})
         before = len(self.writes(sim))
         sim["panel"].ask({"set": {"offline": False}})
