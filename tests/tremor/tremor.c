@@ -9,7 +9,7 @@
  * A real card keeps its time whatever the disk does, so loa-card is let alone, and of what plays (threads loa-sound and
  * loa-decoder) no order is changed. Sanitizers call these functions, too, before anything else is ready: plain system
  * calls and atomics only. */
-#define _GNU_SOURCE
+#undef _FORTIFY_SOURCE /* its wrappers have the names that are defined here */
 #include <dlfcn.h>
 #include <errno.h>
 #include <poll.h>
