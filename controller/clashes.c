@@ -165,7 +165,7 @@ static json_t *excess_json(const struct excess *excess)
                      (json_int_t)excess->wanted, "number", (json_int_t)line->number, "day",
                      date_json(limits_day(&excess->device->limits, excess->start_ms)), "area", line->area, "authority",
                      line->authority, "device", excess->device->id, "others", others, "n_others",
-                     (json_int_t)excess->n_others, "days", __builtin_popcountll(excess->days));
+                     (json_int_t)excess->n_others, "days", (int)excess_days(excess));
 }
 
 static json_t *excesses_json(const struct excess_report *report)

@@ -263,6 +263,51 @@ static bool has_room(struct lay *lay, const struct occurrence *o)
     return false;
 }
 
+static uint64_t mix(uint64_t hash, int64_t number)
+{
+    return set_hash(hash, &number, sizeof(number));
+}
+
+static int64_t clamped(int64_t at_ms, int64_t from_ms, int64_t to_ms)
+{
+    return at_ms < from_ms ? 0 : at_ms > to_ms ? to_ms - from_ms : at_ms - from_ms;
+}
+
+/* The same for days of which one may stand for the other. */
+static uint64_t day_key(const struct lay *lay, size_t from, size_t to, int64_t day)
+{
+    const struct limits *limits = limits_of(lay);
+    int64_t start_ms = zone_instant_s(limits->zone, day, 0, NULL) * 1000;
+    int64_t next_ms = zone_instant_s(limits->zone, day + 1, 0, NULL) * 1000;
+    uint64_t key = mix(UINT64_C(14695981039346656037), next_ms - start_ms);
+    for (size_t i = from; i < to; i++)
+        key = mix(mix(key, lay->all[i].start_s * 1000 - start_ms), lay->all[i].plan);
+    for (size_t i = 0; i < limits->n_lines; i++) { /* a slot may reach into the next day */
+        const struct limit_line *line = &limits->lines[i];
+        key = mix(key, clamped(line->from_ms, start_ms, next_ms + SET_DAY_MS));
+        key = mix(key, line->until_ms ? clamped(line->until_ms, start_ms, next_ms + SET_DAY_MS) : -1);
+        key = mix(key, line->what == LIMIT_WEEKDAYS ? civil_weekday(day) : 0);
+    }
+    for (size_t i = 0; i < limits->n_exemptions; i++)
+        key = mix(key, day >= limits->exemptions[i].from_date && day <= limits->exemptions[i].until_date);
+    return key;
+}
+
+/* Another day stands for it. None does for the first one, nor that for others: part of it is over. */
+static bool stood_for(struct lay *lay, size_t from, size_t to, int64_t day)
+{
+    struct soundings *s = lay->timeline->soundings;
+    int64_t index = s ? day - s->first_day : -1;
+    if (index < 0 || index >= SOUNDING_DAYS_MAX)
+        return false;
+    s->keys[index] = day_key(lay, from, to, day);
+    s->like[index] = (uint16_t)index;
+    for (int64_t i = 1; i < index; i++)
+        if (s->like[i] == i && s->keys[i] == s->keys[index])
+            s->like[index] = (uint16_t)i;
+    return s->like[index] != index;
+}
+
 /* Of what is too much for a day the lower class goes first, then what need not be carried, then what is later. */
 static void lay_day(struct lay *lay, size_t from, size_t to)
 {
@@ -290,7 +335,8 @@ void timeline_lay(struct timeline *timeline, struct spot **ret_spots, size_t *re
         for (to = from + 1; to < lay->n; to++)
             if (days && limits_day(limits_of(lay), lay->all[to].start_s * 1000) != day)
                 break;
-        lay_day(lay, from, to);
+        if (!stood_for(lay, from, to, day))
+            lay_day(lay, from, to);
     }
     *ret_spots = lay->spots;
     *ret_n = lay->n_spots;

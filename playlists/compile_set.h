@@ -104,10 +104,17 @@ struct sounding {
     const struct rule *rule;
 };
 
+/* Days on which the same things are said at the same times, under the same limits, want the same: the first of them is
+ * laid, and stands for the others. (What fills a slot differs from day to day, but not how long the slot is.) */
+enum { SOUNDING_DAYS_MAX = 400, SOUNDING_NONE = UINT16_MAX };
+
 struct soundings {
     int64_t from_ms, until_ms;
+    int64_t first_day;   /* the day of from_ms */
     struct sounding *at; /* owned; day by day, in the order in which the day is given to them */
     size_t n, cap;
+    uint64_t keys[SOUNDING_DAYS_MAX]; /* what is to be said on the day */
+    uint16_t like[SOUNDING_DAYS_MAX]; /* the day, counted from the first, that stands for it; SOUNDING_NONE: nothing */
 };
 
 struct timeline {

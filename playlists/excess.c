@@ -1,6 +1,7 @@
 /* excess.c - see excess.h and excess_look.h. */
 #include "playlists/excess_look.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,6 +13,7 @@ struct want {
 struct day {
     const struct sounding *at;
     size_t n;
+    const uint16_t *like; /* soundings.like: days that it stands for */
     struct want all, own;
     int64_t start_ms; /* of the rule's first one from its next time on */
 };
@@ -47,7 +49,11 @@ static void listen(struct timeline *timeline, int64_t first_day, struct sounding
     struct spot *spots;
     size_t n;
     *ret = (struct soundings){.from_ms = midnight_ms(limits, first_day),
-                              .until_ms = midnight_ms(limits, first_day + EXCESS_DAYS)};
+                              .until_ms = midnight_ms(limits, first_day + EXCESS_DAYS),
+                              .first_day = first_day};
+    static_assert((int)EXCESS_DAYS <= (int)SOUNDING_DAYS_MAX, "all that is listened to may be laid");
+    for (size_t i = 0; i < EXCESS_DAYS; i++)
+        ret->like[i] = SOUNDING_NONE;
     for (int action = LIMIT_WARN; action <= LIMIT_REFUSE; action++)
         timeline->quiet[action].n = limits_quiet_spans(limits, (enum limit_action)action, ret->from_ms,
                                                        ret->until_ms + 2 * SET_DAY_MS, &timeline->quiet[action].at);
@@ -103,12 +109,13 @@ static void listen_to_former(struct excess_look *look, struct group *group)
     arena_free(timeline.arena);
 }
 
-static struct want wanted_before(struct excess_look *look, struct group *group, int64_t date)
+static struct want wanted_before(struct excess_look *look, struct group *group, int64_t index)
 {
     struct want want = {0};
     listen_to_former(look, group);
-    for (size_t i = 0; i < group->former.n; i++)
-        if (limits_day(&group->device->limits, group->former.at[i].start_ms) == date)
+    for (size_t i = 0; group->former_known && i < group->former.n; i++)
+        if (limits_day(&group->device->limits, group->former.at[i].start_ms) - group->first_day ==
+            group->former.like[index])
             add(&want, &group->former.at[i]);
     return want;
 }
@@ -185,14 +192,16 @@ static const struct limit_line *broken(const struct excess_look *look, const str
 
 static void tell(struct excess_look *look, struct group *group, const struct day *day, const struct limit_line *line)
 {
-    int64_t date = limits_day(&group->device->limits, day->start_ms), all = amount(&day->all, line->what);
-    struct want before = wanted_before(look, group, date);
+    int64_t index = limits_day(&group->device->limits, day->start_ms) - group->first_day;
+    int64_t all = amount(&day->all, line->what);
+    struct want before = wanted_before(look, group, index);
     struct excess_found *found = found_of(look, line, amount(&day->own, line->what) > amount(&before, line->what));
     struct excess *excess = &found->excess;
     if (found->counted != group->device)
         excess->n_devices += group->n;
     found->counted = group->device;
-    excess->days |= UINT64_C(1) << (date - group->first_day);
+    for (size_t i = 0; i < EXCESS_DAYS; i++)
+        excess->days[i] = excess->days[i] || day->like[i] == index;
     if (day->start_ms >= excess->start_ms)
         return;
     excess->line = line;
@@ -244,12 +253,20 @@ void excess_look_at(struct excess_look *look, struct timeline *timeline, const s
         for (to = from + 1; to < soundings.n; to++)
             if (limits_day(limits, soundings.at[to].start_ms) != date)
                 break;
-        struct day day = {.at = &soundings.at[from], .n = to - from};
+        struct day day = {.at = &soundings.at[from], .n = to - from, .like = soundings.like};
         if (sum_up(look, &day))
             look_at_day(look, &group, &day);
     }
     free(soundings.at);
     free(group.former.at);
+}
+
+size_t excess_days(const struct excess *excess)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < EXCESS_DAYS; i++)
+        n += excess->days[i];
+    return n;
 }
 
 static int excess_cmp(const void *a, const void *b)

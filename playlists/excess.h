@@ -5,8 +5,8 @@
 
 #include "playlists/compile.h"
 
-/* Looked at are so many civil days of the device, from the day of the rule's next time on. */
-enum { EXCESS_DAYS = 31, EXCESS_OTHERS_MAX = 3 };
+/* Looked at are so many civil days of the device, from the day of the rule's next time on: a year. */
+enum { EXCESS_DAYS = 366, EXCESS_OTHERS_MAX = 3 };
 
 /* One line of limits that is broken. What the rule breaks by itself is not told. */
 struct excess {
@@ -17,9 +17,11 @@ struct excess {
     int64_t wanted;   /* sessions, or minutes as begun, of all together */
     const struct rule *others[EXCESS_OTHERS_MAX]; /* borrowed; in the order in which the day is given to them */
     size_t n_others;                              /* all of them */
-    uint64_t days;                                /* on which it is so; bit 0: the first one that is looked at */
+    bool days[EXCESS_DAYS];                       /* on which it is so, from the first one that is looked at */
     size_t n_devices;
 };
+
+size_t excess_days(const struct excess *excess); /* how many */
 
 struct excess_report {
     struct excess *at; /* those that refuse and are worse first, then by start; in the arena */

@@ -238,7 +238,7 @@ class Places(unittest.TestCase):
         for id, time in (("sang", "06:00"), ("trua", "12:00")):
             self.assertFalse([w for w in self.rule(**here, id=id, times=[time])["warnings"] if "t1 Xã Chung" in w])
         third = {"bulletin": spoken, "when": "daily", "areas": ["t1"], "id": "chieu", "times": ["17:00"]}
-        words = ["3 times", "2 a day", "t1 Xã Chung", "Lạng Sơn 2026", "'Bản tin xã' (sang)", "(trua)", "within 31 days: 31"]
+        words = ["3 times", "2 a day", "t1 Xã Chung", "Lạng Sơn 2026", "'Bản tin xã' (sang)", "(trua)", "within 366 days: 366"]
         self.assertEqual(self.refused(422, "value", words, "POST", "rules", third)["member"], "times")
         self.assertEqual(self.w.call("GET", "rules/chieu").status, 404)
         self.refused(422, "value", ["3 times", "(trua)"], "PATCH", "rules/sang", {"times": ["06:00", "07:00"]})

@@ -41,7 +41,7 @@ static void sessions_of_all_are_counted(void **state)
     assert_true(excess->worse);
     assert_int_equal(excess->wanted, 3);
     assert_int_equal(excess->start_ms, july_ms(1, 17 * 60));
-    assert_int_equal(excess->days, (UINT64_C(1) << 31) - 1);
+    assert_int_equal(excess_days(excess), EXCESS_DAYS);
     assert_int_equal(excess->n_devices, 1);
     assert_int_equal(excess->n_others, 2);
     assert_string_equal(excess->others[0]->id, "xa"); /* to whom the day is given first */
@@ -108,6 +108,32 @@ static void replaced_ones_want_nothing(void **state)
     assert_int_equal(report.excess_replaced.n, 0);
 }
 
+/* Half a year ahead another rule holds for a week, and for a month the line does not. */
+static void what_comes_later_in_the_year(void **state)
+{
+    (void)state;
+    struct rule rule = scene_rule("moi", 15, 17 * 60), other = scene_rule("tet", 20, 6 * 60);
+    other.recur.from_date = civil_days(2027, 2, 4);
+    other.recur.until_date = civil_days(2027, 2, 10);
+    limit(LIMIT_SESSIONS_PER_DAY, LIMIT_REFUSE, 1);
+    find(&rule, &other, 1);
+    assert_int_equal(report.excess.n, 1);
+    assert_int_equal(excess_days(&report.excess.at[0]), 7);
+    assert_int_equal(report.excess.at[0].start_ms,
+                     zone_instant_s(scene.home, civil_days(2027, 2, 4), 17 * 3600, NULL) * 1000);
+    lines[0].until_ms = zone_instant_s(scene.home, civil_days(2027, 2, 6), 0, NULL) * 1000;
+    find(&rule, &other, 1);
+    assert_int_equal(excess_days(&report.excess.at[0]), 2);
+    /* A rule that asked for as much on each of these days asks for no more. */
+    struct rule all[] = {other, rule};
+    rule.late_ms = 1000;
+    find(&rule, all, 2);
+    assert_false(report.excess.at[0].worse);
+    all[1].recur.until_date = civil_days(2027, 2, 3);
+    find(&rule, all, 2);
+    assert_true(report.excess.at[0].worse);
+}
+
 static struct rule random_rule(const char *id)
 {
     static const struct session_part parts[] = {
@@ -123,6 +149,10 @@ static struct rule random_rule(const char *id)
         rule.recur.when = WHEN_WEEKLY;
         rule.recur.weekdays = (uint8_t)seed_between(1, 128);
     }
+    if (seed_between(0, 3) == 0)
+        rule.recur.from_date = civil_days(2026, 7, (int)seed_between(1, 28)) + seed_between(0, 300);
+    if (seed_between(0, 3) == 0)
+        rule.recur.until_date = civil_days(2026, 7, (int)seed_between(1, 28)) + seed_between(0, 300);
     return rule;
 }
 
@@ -141,9 +171,13 @@ static void it_never_disagrees_with_compile(void **state)
             rules[i] = random_rule(ids[i]);
         rules[n] = random_rule("moi");
         rules[n].recur.when = WHEN_DAILY;
+        rules[n].recur.from_date = INT64_MIN;
+        rules[n].recur.until_date = INT64_MAX;
         scene.device.limits.n_lines = 0;
         limit(LIMIT_SESSIONS_PER_DAY, LIMIT_REFUSE, seed_between(1, 7));
         limit(LIMIT_MINUTES_PER_DAY, LIMIT_REFUSE, seed_between(30, 120)); /* more than one of them alone takes */
+        for (i = 0; i < 2; i++)
+            lines[i].until_ms = seed_between(0, 2) ? 0 : july_ms(1, 0) + seed_between(1, 300) * DAY_MS;
         find(&rules[n], rules, n);
         scene_compile(rules, n + 1, 1, EXCESS_DAYS);
         bool left_out = false;
@@ -159,11 +193,9 @@ static void it_never_disagrees_with_compile(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        SCENE_TEST(sessions_of_all_are_counted),
-        SCENE_TEST(minutes_and_what_lifts_them),
-        SCENE_TEST(only_more_is_worse),
-        SCENE_TEST(replaced_ones_want_nothing),
-        SCENE_TEST(it_never_disagrees_with_compile),
+        SCENE_TEST(sessions_of_all_are_counted),  SCENE_TEST(minutes_and_what_lifts_them),
+        SCENE_TEST(only_more_is_worse),           SCENE_TEST(replaced_ones_want_nothing),
+        SCENE_TEST(what_comes_later_in_the_year), SCENE_TEST(it_never_disagrees_with_compile),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
