@@ -27,6 +27,7 @@ static void forget(struct timetable *timetable)
 static void clear(struct timetable *timetable)
 {
     for (size_t i = 0; i < timetable->n_entries; i++) {
+        timetable_doubt(&timetable->entries[i]);
         free(timetable->entries[i].media);
         free(timetable->entries[i].detail);
     }
@@ -203,8 +204,10 @@ static bool entry_uses(const struct timetable *timetable, size_t e, const char *
 void timetable_blob(struct timetable *timetable, const char *hash)
 {
     for (size_t e = 0; e < timetable->n_entries; e++)
-        if (entry_uses(timetable, e, hash))
+        if (entry_uses(timetable, e, hash)) {
             timetable->entries[e].dirty = true;
+            timetable_doubt(&timetable->entries[e]);
+        }
 }
 
 bool timetable_uses(const struct timetable *timetable, const char *hash)

@@ -62,6 +62,7 @@ static void carry_entry(struct entry *from, struct entry *to)
 {
     *to = *from;
     to->due_item = NULL; /* borrowed of the old playlist; found anew when it is asked for */
+    from->said = NULL;
     from->media = NULL;
     from->detail = NULL;
     from->n_media = 0;

@@ -22,13 +22,24 @@ int timetable_read(struct timetable *timetable, size_t e, struct arena *arena, s
     return r;
 }
 
-/* Open all approvals that are here. Returns how many hold; sentences of those that do not go into `details`. */
-static size_t open_approvals(struct timetable *timetable, size_t e, struct arena *arena, struct opened_approval *ret,
-                             struct buf *details)
+void timetable_doubt(struct entry *entry)
+{
+    arena_free(entry->said);
+    entry->said = NULL;
+}
+
+/* Open all approvals that are here, once: to verify them is much of what a change costs. */
+static void open_approvals(struct timetable *timetable, size_t e)
 {
     const struct playlist_bulletin *ref = &timetable->playlist->bulletins[e];
     struct entry *entry = &timetable->entries[e];
-    size_t n = 0;
+    if (entry->said && !entry->approvals_missing)
+        return;
+    timetable_doubt(entry);
+    struct buf refused = {0};
+    struct arena *arena = entry->said = arena_new();
+    entry->approvals = arena_alloc(arena, ref->n_approvals * sizeof(*entry->approvals));
+    entry->n_approvals = 0;
     entry->approvals_missing = false;
     for (size_t i = 0; i < ref->n_approvals && i < APPROVALS_MAX; i++) {
         struct buf bytes = {0};
@@ -44,13 +55,15 @@ static size_t open_approvals(struct timetable *timetable, size_t e, struct arena
                                           arena, &doc, &header, &why);
         buf_done(&bytes);
         if (refusal == REFUSAL_NONE) {
-            ret[n++] = (struct opened_approval){.approval = doc, .kid = arena_strndup(arena, header.kid, 43)};
+            entry->approvals[entry->n_approvals++] =
+                (struct opened_approval){.approval = doc, .kid = arena_strndup(arena, header.kid, 43)};
             continue;
         }
-        buf_putf(details, "%s%s: %s", details->len ? "; " : "", refusal_names[refusal], why.text);
+        buf_putf(&refused, "%s%s: %s", refused.len ? "; " : "", refusal_names[refusal], why.text);
         timetable->refused(timetable->arg, "approval", ref->approvals[i].hash, refusal, why.text);
     }
-    return n;
+    entry->refused = arena_strndup(arena, buf_text(&refused), refused.len);
+    buf_done(&refused);
 }
 
 static void take_media(struct entry *entry, const struct bulletin *bulletin, const struct config *config)
@@ -106,8 +119,7 @@ static bool media_here(const struct timetable *timetable, const struct entry *en
     return true;
 }
 
-static void judge_one(struct timetable *timetable, size_t i, const struct entry *entry, const struct bulletin *bulletin,
-                      const struct opened_approval *approvals, size_t n_approvals, const char *approval_details)
+static void judge_one(struct timetable *timetable, size_t i, const struct entry *entry, const struct bulletin *bulletin)
 {
     const struct playlist_item *item = &timetable->playlist->items[timetable->rows[i].item];
     const char *hash = timetable->playlist->bulletins[item->bulletin].hash;
@@ -117,14 +129,14 @@ static void judge_one(struct timetable *timetable, size_t i, const struct entry 
     timetable->items[i].length_ms = programme.length_ms;
     timetable->rows[i].media = media_mask(entry, bulletin, &programme);
     enum item_verdict verdict =
-        judge_item(timetable->authority, bulletin, hash, approvals, n_approvals, &timetable->config->areas,
-                   (enum air_class)item->class, item->start_ms, &why);
+        judge_item(timetable->authority, bulletin, hash, entry->approvals, entry->n_approvals,
+                   &timetable->config->areas, (enum air_class)item->class, item->start_ms, &why);
     char detail[900];
     if (verdict != ITEM_APPROVED && entry->approvals_missing) {
         set_verdict(timetable, i, REASON_NO_MEDIA, "approval_missing: an approval of it has not arrived");
     } else if (verdict != ITEM_APPROVED) {
         snprintf(detail, sizeof(detail), "%s: %s%s%s", item_verdict_names[verdict], why.text,
-                 approval_details[0] ? "; " : "", approval_details);
+                 entry->refused[0] ? "; " : "", entry->refused);
         set_verdict(timetable, i, REASON_NOT_APPROVED, detail);
     } else if (programme.length_ms == 0) {
         set_verdict(timetable, i, REASON_NO_MEDIA, "nothing_here: there is nothing in it for this device");
@@ -163,15 +175,12 @@ static void judge_entry(struct timetable *timetable, size_t e)
     } else if (r < 0) {
         block_all(timetable, e, REASON_NO_MEDIA, "bulletin_missing: the bulletin itself has not arrived");
     } else {
-        struct opened_approval approvals[APPROVALS_MAX];
-        struct buf details = {0};
         entry->use = bulletin_use(bulletin, &timetable->config->languages, (enum device_kind)timetable->config->kind);
         take_media(entry, bulletin, timetable->config);
-        size_t n = open_approvals(timetable, e, arena, approvals, &details);
+        open_approvals(timetable, e);
         for (size_t i = 0; i < timetable->n; i++)
             if ((size_t)timetable->playlist->items[timetable->rows[i].item].bulletin == e)
-                judge_one(timetable, i, entry, bulletin, approvals, n, buf_text(&details));
-        buf_done(&details);
+                judge_one(timetable, i, entry, bulletin);
     }
     arena_free(arena);
 }

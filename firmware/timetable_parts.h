@@ -16,8 +16,12 @@ struct entry {
     bool dirty;
     bool here;              /* its document is in the vault and decodes */
     bool approvals_missing; /* one of them is not here yet */
-    bool unusable;          /* it is here and will never do */
-    struct media *media;    /* sounds that this device plays; owned */
+    struct arena *said;     /* owns what its approvals say, opened under the authority in force; NULL: they are not */
+    struct opened_approval *approvals;
+    size_t n_approvals;
+    const char *refused; /* sentences of those that do not hold */
+    bool unusable;       /* it is here and will never do */
+    struct media *media; /* sounds that this device plays; owned */
     size_t n_media;
     struct bulletin_use use;
     char *detail;         /* owned */
@@ -55,6 +59,8 @@ struct timetable {
  * is taken over is `old`'s no more. */
 void timetable_carry(struct timetable *old, struct timetable *timetable);
 
+/* What its approvals say is to be read and verified again. */
+void timetable_doubt(struct entry *entry);
 /* Read and decode one bulletin. ERR_FORMAT with a sentence: it will never do. */
 MUST_USE int timetable_read(struct timetable *timetable, size_t e, struct arena *arena, struct bulletin **ret,
                             struct complaint *why);

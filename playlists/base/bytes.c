@@ -193,7 +193,7 @@ struct arena {
 };
 
 /* Each chunk is twice the one before: few of them, and little is left over. */
-enum { CHUNK_MIN = 4096, CHUNK_MAX = 65536 };
+enum { CHUNK_MIN = 1024, CHUNK_MAX = 65536 };
 
 struct arena *arena_new(void)
 {

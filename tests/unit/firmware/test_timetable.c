@@ -280,6 +280,34 @@ static void only_what_is_new_is_judged(void **state)
     assert_int_equal(n, 0);
 }
 
+/* To verify an approval costs much; a playlist that comes leaves what was verified as it was, other keys do not. */
+static void an_approval_is_verified_once_under_the_same_keys(void **state)
+{
+    struct world *w = *state;
+    struct playlist_item items[2] = {w->item, w->item};
+    struct playlist next = w->playlist;
+    char path[BLOB_PATH_MAX];
+    size_t n;
+    items[1].id = "r1.2000";
+    items[1].start_ms = 2000000;
+    items[1].end_ms = 2100000;
+    next.items = items;
+    next.n_items = 2;
+    fill(w);
+    assert_int_equal(judged(w), REASON_ON_TIME);
+    blobs_path(w->blobs, w->hashes[1], path);
+    assert_int_equal(unlink(path), 0);
+    timetable_replace(w->timetable, &next);
+    assert_true(timetable_judge(w->timetable));
+    assert_int_equal(timetable_items(w->timetable, &n)[1].blocked, REASON_ON_TIME);
+    timetable_set(w->timetable, &next, &w->config, &w->authority);
+    assert_true(timetable_judge(w->timetable));
+    assert_int_equal(timetable_items(w->timetable, &n)[1].blocked, REASON_NO_MEDIA);
+    put_blob(w, w->hashes[1], w->approval_bytes, strlen(w->approval_bytes));
+    assert_true(timetable_judge(w->timetable));
+    assert_int_equal(timetable_items(w->timetable, &n)[1].blocked, REASON_ON_TIME);
+}
+
 static void altered_sound_is_blocked_and_wanted(void **state)
 {
     struct world *w = *state;
@@ -384,6 +412,7 @@ int main(void)
         TEST(waits_until_all_is_here),
         TEST(says_why_it_is_not_approved),
         TEST(only_what_is_new_is_judged),
+        TEST(an_approval_is_verified_once_under_the_same_keys),
         TEST(altered_sound_is_blocked_and_wanted),
         TEST(a_damaged_bulletin_is_fetched_again),
         TEST(a_relay_says_what_is_missing),
