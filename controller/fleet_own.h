@@ -26,6 +26,7 @@ struct fleet {
     uint32_t next_id;
     json_t *news; /* [kind, device, store, n]: told once they are committed */
     int64_t pumped_at_ms;
+    bool cut; /* welcomes are due that the last turn had no time for */
     int64_t spread_s,
         counted_at_ms;           /* window over which devices come back; elapsed, when they were counted (0: never) */
     int64_t last_ver, noted_ver; /* of welcomes and commands; none at or above the noted one was used */

@@ -16,7 +16,7 @@ enum {
     AGAIN_MS = 1000,        /* the link had no room */
     TWINS_MS = 25 * 60 * 1000,
     TWINS_EVERY_MS = 5000, /* what one twin is told the other refuses, and tells */
-    TURN_MS = 4,           /* of sealing, then others have their turn */
+    TURN_MS = 4,           /* of sealing, or as long as the commit before it took: then others have their turn */
     COUNT_MS = 60 * 1000,  /* boxes are counted so often */
 };
 #define LIFE_S INT64_C(1200)
@@ -32,7 +32,7 @@ static void set_timer(struct fleet *f)
     if (!first || !f->online)
         return;
     int64_t now_ms = clock_elapsed_ms(), at_ms = first->welcome_at_ms;
-    if (at_ms < f->pumped_at_ms + GATHER_MS) /* together: one commit for all of them */
+    if (!f->cut && at_ms < f->pumped_at_ms + GATHER_MS) /* together: one commit for all of them */
         at_ms = f->pumped_at_ms + GATHER_MS;
     uv_timer_start(&f->welcomes, on_due, at_ms > now_ms ? (uint64_t)(at_ms - now_ms) : 0, 0);
 }
@@ -153,10 +153,14 @@ void welcome_pump(struct fleet *f)
     }
     /* What a welcome calls stored is committed. */
     f->pumped_at_ms = now_ms;
+    f->cut = false;
     if (store_settle(f->c->store) == 0 && store_snapshot(f->c->store) == 0) {
-        while ((guest = guests_first(f->guests)) != NULL && guest->welcome_at_ms <= now_ms && place_of(f, 0) >= 0)
-            if (welcome(f, guest) < 0 || clock_elapsed_ms() - now_ms >= TURN_MS)
+        int64_t began_ms = clock_elapsed_ms(), turn_ms = began_ms - now_ms > TURN_MS ? began_ms - now_ms : TURN_MS;
+        while ((guest = guests_first(f->guests)) != NULL && guest->welcome_at_ms <= now_ms && place_of(f, 0) >= 0) {
+            f->cut = clock_elapsed_ms() - began_ms >= turn_ms;
+            if (f->cut || welcome(f, guest) < 0)
                 break;
+        }
         if (store_commit(f->c->store) < 0)
             log_warn("fleet", "the versions of welcomes may not be noted");
     }

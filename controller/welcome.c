@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-enum { MARKS_MAX = 64, BACK_A_SECOND = 250, SPREAD_MIN_S = 5, SPREAD_MAX_S = 3600 };
+enum { MARKS_MAX = 64, BACK_A_SECOND = 220, SPREAD_MIN_S = 5, SPREAD_MAX_S = 3600 };
 
 /* Floors: what was published and the broker has. */
 static size_t floors_of(struct store *store, const char *device, struct arena *arena, struct doc_floor **ret)

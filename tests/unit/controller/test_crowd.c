@@ -203,8 +203,8 @@ static void the_window_grows_with_the_fleet(void **state)
     (void)state;
     assert_int_equal(welcome_spread_s(0), 5);
     assert_int_equal(welcome_spread_s(1000), 5);
-    assert_int_equal(welcome_spread_s(10000), 40);
-    assert_int_equal(welcome_spread_s(100000), 400);
+    assert_int_equal(welcome_spread_s(10000), 45);
+    assert_int_equal(welcome_spread_s(100000), 454);
     assert_int_equal(welcome_spread_s(INT64_MAX), 3600);
 }
 
