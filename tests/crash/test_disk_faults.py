@@ -19,7 +19,7 @@ from cutting import DEADLINE_S, Peek, until
 from kit import read, sha
 from link_kit import FETCHED, NOT_FETCHED, ONLINE, PUBLISH
 
-FULL_SIZE, LATE_MS = "1m", 15000
+FULL_SIZE, LATE_MS = "1m", 60000
 
 
 def run(*argv, fine=(0,)):
