@@ -291,7 +291,7 @@ struct sound_evidence {
     int64_t frames_expected; /* at 48 kHz */
     int64_t frames;          /* consumed by the DAC */
     int64_t xruns;
-    int64_t start_error_us; /* first frame against the planned instant; positive: late */
+    int64_t start_error_us; /* first frame against the instant aimed at; positive: after it */
 };
 
 struct amplifier_evidence {
