@@ -1,4 +1,5 @@
-/* api_groups.c - named groups of devices. */
+/* api_groups.c - named groups of devices. A group may have ten thousand: they are read aside, and written as what
+ * changes. */
 #include "controller/api.h"
 #include "controller/groups.h"
 #include "controller/places.h"
@@ -67,27 +68,19 @@ static int check_members(struct request *r, const json_t *devices, const char *u
     return result;
 }
 
-/* In a transaction of the caller. */
-static int put_members(struct request *r, const char *id, const json_t *devices)
+static const char *about(const struct request *r, const char *name)
 {
-    int n = store_run(r->c->store, "DELETE FROM group_members WHERE grp = ?", "s", id);
-    return n < 0 ? n
-                 : store_run(r->c->store, "INSERT INTO group_members SELECT ?, value FROM json_each(?)", "sj", id,
-                             devices);
+    return json_string_value(json_object_get(r->about, name));
 }
 
-static int insert(struct request *r, const char *id, const char *unit, const char *name, const json_t *devices)
+static int told_new(struct request *r)
 {
-    if (quota_check(r, QUOTA_GROUPS, unit) < 0)
-        return -1;
-    if (store_begin(r->c->store) < 0)
-        return request_store_failed(r);
-    if (store_run(r->c->store, "INSERT INTO groups VALUES (?, ?, ?, ?)", "sssi", id, unit, name, r->now_ms) < 0 ||
-        put_members(r, id, devices) < 0 || store_commit(r->c->store) < 0) {
-        store_rollback(r->c->store);
-        return request_store_failed(r);
-    }
-    return reply(r, 201, id);
+    return reply(r, 201, about(r, "id"));
+}
+
+static int told(struct request *r)
+{
+    return reply(r, 200, r->param[0]);
 }
 
 static int compare_ids(const void *a, const void *b)
@@ -110,15 +103,35 @@ static json_t *sorted(const json_t *list)
 }
 
 /* The id exists: the same again is fine, anything else a conflict. */
-static int there_already(struct request *r, const char *id, const char *unit, const char *name, const json_t *devices)
+static int there_already(struct request *r)
 {
-    json_t *row = find(r, id), *want = sorted(devices);
-    bool same = row && strcmp(json_string_value(json_object_get(row, "unit")), unit) == 0 &&
-                strcmp(json_string_value(json_object_get(row, "name")), name) == 0 &&
+    const char *id = about(r, "id");
+    json_t *row = find(r, id), *want = sorted(json_object_get(r->about, "devices"));
+    bool same = row && strcmp(json_string_value(json_object_get(row, "unit")), about(r, "unit")) == 0 &&
+                json_equal(json_object_get(row, "name"), json_object_get(r->json, "name")) &&
                 json_equal(json_object_get(row, "devices"), want);
     json_decref(want);
     json_decref(row);
     return same ? reply(r, 200, id) : refuse_taken(&r->problem, "group", id);
+}
+
+static int make(struct request *r)
+{
+    const char *id = about(r, "id");
+    if (group_exists(r->c->store, id))
+        return request_aside(r, there_already, json_incref(r->about));
+    if (quota_check(r, QUOTA_GROUPS, about(r, "unit")) < 0)
+        return -1;
+    if (store_begin(r->c->store) < 0 ||
+        store_run(r->c->store, "INSERT INTO groups VALUES (?, ?, ?, ?)", "sssi", id, about(r, "unit"),
+                  json_string_value(json_object_get(r->json, "name")), r->now_ms) < 0 ||
+        store_run(r->c->store, "INSERT INTO group_members SELECT ?, value FROM json_each(?)", "sj", id,
+                  json_object_get(r->about, "devices")) < 0 ||
+        store_commit(r->c->store) < 0) {
+        store_rollback(r->c->store);
+        return request_store_failed(r);
+    }
+    return request_aside(r, told_new, json_incref(r->about));
 }
 
 int api_groups_new(struct request *r)
@@ -138,41 +151,68 @@ int api_groups_new(struct request *r)
         return refuse(&r->problem, 403, "scope", "unit", WORD_SCOPE, unit, r->token.unit);
     if (check_members(r, devices, unit) < 0)
         return -1;
-    json_t *none = json_array();
-    const json_t *members = devices ? devices : none;
-    int result =
-        group_exists(r->c->store, id) ? there_already(r, id, unit, name, members) : insert(r, id, unit, name, members);
-    json_decref(none);
-    return result;
+    return request_on_loop(r, make,
+                           json_pack("{s:s, s:s, s:o}", "id", id, "unit", unit, "devices",
+                                     devices ? json_incref((json_t *)(uintptr_t)devices) : json_array()));
 }
 
-/* Members as they will be: `devices`, or those that are there with `add` and without `remove`. New reference. */
-static json_t *members_then(const json_t *now, const json_t *devices, const json_t *add, const json_t *gone)
+static json_t *set_of(const json_t *ids)
 {
-    json_t *set = json_object(), *list = json_array(), *value;
-    const char *id;
+    json_t *set = json_object(), *id;
     size_t i;
-    json_array_foreach(devices ? devices : now, i, value) json_object_set(set, json_string_value(value), value);
-    json_array_foreach(add, i, value) json_object_set(set, json_string_value(value), value);
-    json_array_foreach(gone, i, value) json_object_del(set, json_string_value(value));
-    json_object_foreach(set, id, value) json_array_append(list, value);
-    json_decref(set);
+    json_array_foreach(ids, i, id) json_object_set(set, json_string_value(id), id);
+    return set;
+}
+
+/* What is in one set and not in the other, as a list; new reference. */
+static json_t *without(json_t *set, json_t *other)
+{
+    json_t *list = json_array(), *value;
+    const char *id;
+    json_object_foreach(set, id, value) if (!json_object_get(other, id)) json_array_append(list, value);
     return list;
 }
 
-static int change(struct request *r, const char *name, const json_t *before, const json_t *after)
+/* {"added", "removed", "members": how many there will be} by `devices`, or by what is there with `add` and without
+ * `gone`. New reference. */
+static json_t *difference(const json_t *now, const json_t *devices, const json_t *add, const json_t *gone)
 {
-    if (store_begin(r->c->store) < 0)
-        return request_store_failed(r);
-    if (store_run(r->c->store, "UPDATE groups SET name = coalesce(?, name) WHERE id = ?", "ss", name, r->param[0]) <
-            0 ||
-        put_members(r, r->param[0], after) < 0 || store_commit(r->c->store) < 0) {
+    json_t *before = set_of(now), *after = set_of(devices ? devices : now), *value;
+    size_t i;
+    json_array_foreach(add, i, value) json_object_set(after, json_string_value(value), value);
+    json_array_foreach(gone, i, value) json_object_del(after, json_string_value(value));
+    json_t *made = json_pack("{s:o, s:o, s:I}", "added", without(after, before), "removed", without(before, after),
+                             "members", (json_int_t)json_object_size(after));
+    json_decref(before);
+    json_decref(after);
+    return made;
+}
+
+/* What names the group follows where something changes, and nowhere else. */
+static int change(struct request *r)
+{
+    const json_t *added = json_object_get(r->about, "added"), *removed = json_object_get(r->about, "removed");
+    const char *id = r->param[0];
+    int n = store_begin(r->c->store);
+    if (n == 0)
+        n = store_run(r->c->store, "UPDATE groups SET name = coalesce(?, name) WHERE id = ?", "ss",
+                      json_string_value(json_object_get(r->json, "name")), id);
+    if (n == 0) { /* it ended meanwhile */
+        store_rollback(r->c->store);
+        return request_missing(r, "group", id);
+    }
+    if (n < 0 ||
+        store_run(r->c->store, "DELETE FROM group_members WHERE grp = ? AND device IN (SELECT value FROM json_each(?))",
+                  "sj", id, removed) < 0 ||
+        store_run(r->c->store, "INSERT OR IGNORE INTO group_members SELECT ?, value FROM json_each(?)", "sj", id,
+                  added) < 0 ||
+        store_commit(r->c->store) < 0) {
         store_rollback(r->c->store);
         return request_store_failed(r);
     }
-    publisher_touch_list(r->c->publisher, before);
-    publisher_touch_list(r->c->publisher, after);
-    return reply(r, 200, r->param[0]);
+    publisher_touch_list(r->c->publisher, added);
+    publisher_touch_list(r->c->publisher, removed);
+    return request_aside(r, told, NULL);
 }
 
 int api_group_change(struct request *r)
@@ -189,17 +229,16 @@ int api_group_change(struct request *r)
     if (!group)
         return request_missing(r, "group", r->param[0]);
     const char *unit = json_string_value(json_object_get(group, "unit"));
-    const json_t *before = json_object_get(group, "devices");
-    json_t *after = members_then(before, devices, add, gone);
+    json_t *made = difference(json_object_get(group, "devices"), devices, add, gone);
     int result = check_members(r, devices, unit);
     if (result == 0)
         result = check_members(r, add, unit);
-    if (result == 0 && json_array_size(after) > MEMBERS_MAX)
+    if (result == 0 && json_integer_value(json_object_get(made, "members")) > MEMBERS_MAX)
         result = refuse(&r->problem, 422, "value", "add", WORD_VALUE_LIST, "devices", (size_t)0, (size_t)MEMBERS_MAX);
-    if (result == 0)
-        result = change(r, name, before, after);
-    json_decref(after);
     json_decref(group);
+    if (result == 0)
+        return request_on_loop(r, change, made);
+    json_decref(made);
     return result;
 }
 

@@ -92,7 +92,7 @@ class Timetables(unittest.TestCase):
 
     def start_and_rest(self):
         self.w.start()
-        wait_for("every device has been looked at", lambda: self.w.get("status")["compiling"] == 0, 120)
+        wait_for("every device has been looked at", lambda: self.w.get("status").get("compiling") == 0, 120)
 
     def test_3_a_restart_changes_nothing(self):
         sealed, left_out = "SELECT word, device, era, ver, hash, sealed FROM documents", "SELECT * FROM problems"
@@ -130,6 +130,18 @@ class Timetables(unittest.TestCase):
         problem, = wait_for("the clash", told)
         self.assertEqual((problem["why"], problem["other"], problem["warning"]), ("clash", "x-first", False))
         self.assertIn(problem["count"], range(30, 34))
+
+    def test_6_a_group_s_change_touches_who_comes_and_who_goes(self):
+        self.w.want(201, "POST", "groups", {"id": "market", "name": "Chợ", "devices": self.names[:100]})
+        self.add("market-day", self.w.add_bulletin(title="Tin chợ")["hash"], groups=["market"], times=["15:00"])
+        names = {"market-day"}
+        before = self.wait_rules("in the group", names, {d: names if i < 100 else set() for i, d in enumerate(self.names)})
+        made = self.w.want(200, "PATCH", "groups/market", {"name": "Chợ phiên", "add": self.names[99:102], "remove": self.names[:1]})
+        self.assertEqual((made["name"], made["devices"]), ("Chợ phiên", self.names[1:102]))
+        self.wait_rules("others in the group", names, {d: names if 1 <= i < 102 else set() for i, d in enumerate(self.names)})
+        self.assertEqual(self.unchanged(before, self.names[1:100] + self.names[102:]), [])
+        self.assertEqual(self.w.want(200, "PATCH", "groups/market", {"devices": self.names[5:7]})["devices"], self.names[5:7])
+        self.wait_rules("two in the group", names, {d: names if 5 <= i < 7 else set() for i, d in enumerate(self.names)})
 
     def sound(self, seconds, hz):
         path = self.w.path(f"s{seconds}-{hz}.wav")
