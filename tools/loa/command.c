@@ -161,6 +161,12 @@ static const struct option_spec *find_option(const struct option_spec *specs, co
     return NULL;
 }
 
+/* Keys are 43 letters of base64url, which may begin with hyphens; an option as long has a '=' in it. */
+static bool is_value(const char *word)
+{
+    return strncmp(word, "--", 2) != 0 || (strlen(word) == 43 && !strchr(word, '='));
+}
+
 /* One option at argv[*i]; moves *i over its value. */
 static int read_option(struct call *call, int argc, char **argv, int *i)
 {
@@ -175,7 +181,7 @@ static int read_option(struct call *call, int argc, char **argv, int *i)
     const char *value = "";
     if (spec->value && equals)
         value = equals + 1;
-    else if (spec->value && *i + 1 < argc && strncmp(argv[*i + 1], "--", 2) != 0)
+    else if (spec->value && *i + 1 < argc && is_value(argv[*i + 1]))
         value = argv[++*i];
     else if (spec->value)
         return misused(call, "--%s needs a value: %s", spec->name, spec->value);

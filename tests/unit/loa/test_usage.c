@@ -13,6 +13,8 @@
 
 #define HASH "0000000000000000000000000000000000000000000000000000000000000000"
 
+#define KEY "--AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA" /* one in 4,096 begins like an option */
+
 struct wrong {
     const char *line; /* of the shell, in a folder with the key pair a.jwk and the public key open.jwk (mode 0644) */
     int code;
@@ -37,6 +39,7 @@ static const struct wrong wrongs[] = {
     {"trust make", 2, "--root"},
     {"trust make --root a.jwk --registrar a.jwk --scheduler a.jwk --era 0 --out o", 2, "--era"},
     {"trust make --root a.jwk --registrar a.jwk --scheduler a.jwk --era x --out o", 2, "--era"},
+    {"trust make --root a.jwk --registrar " KEY " --scheduler " KEY " --era 0 --out o", 2, "--era"},
     {"trust make --root a.jwk --registrar xyz --scheduler a.jwk --era 1 --out o", 1, "xyz"},
     {"trust make --root a.jwk --registrar a.jwk --scheduler not.jwk --era 1 --out o", 1, "not.jwk"},
     {"trust make --root missing --registrar a.jwk --scheduler a.jwk --era 1 --out o", 1, "missing"},
