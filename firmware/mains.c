@@ -291,6 +291,5 @@ void mains_report(const struct mains *mains, size_t index, struct part_report *r
     const struct points *points = mains->meters[index - site->n_relays].points;
     *ret = (struct part_report){
         .name = part->name, .reachable = points_reachable(points), .since_elapsed_ms = points_reachable_since(points)};
-    if (!ret->reachable && !points_hang(points, ret->problem, sizeof(ret->problem)))
-        snprintf(ret->problem, sizeof(ret->problem), "%s: does not answer", part->name);
+    points_problem(points, "", ret->problem, sizeof(ret->problem));
 }

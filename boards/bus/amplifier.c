@@ -113,8 +113,7 @@ void amplifier_status(const struct amplifier *a, struct amplifier_status *ret_st
     s.power_proven = proven(a, SETTING_POWER);
     s.mute_proven = proven(a, SETTING_MUTE);
     s.gain_proven = proven(a, SETTING_GAIN);
-    if (!points_hang(a->points, s.problem, sizeof(s.problem)))
-        snprintf(s.problem, sizeof(s.problem), "%s", a->problem);
+    points_problem(a->points, a->problem, s.problem, sizeof(s.problem));
     *ret_status = s;
 }
 

@@ -167,12 +167,14 @@ bool points_reachable(const struct points *points)
     return points->reachable && !bus_stuck(points->bus);
 }
 
-bool points_hang(const struct points *points, char *ret_problem, size_t size)
+void points_problem(const struct points *points, const char *own, char *ret_problem, size_t size)
 {
-    if (!bus_stuck(points->bus))
-        return false;
-    snprintf(ret_problem, size, "%s: the bus %s hangs in its device", points->name, bus_name(points->bus));
-    return true;
+    if (bus_stuck(points->bus))
+        snprintf(ret_problem, size, "%s: the bus %s hangs in its device", points->name, bus_name(points->bus));
+    else if (own[0] == '\0' && points_polls(points) && !points->reachable)
+        snprintf(ret_problem, size, "%s: does not answer on %s", points->name, bus_name(points->bus));
+    else
+        snprintf(ret_problem, size, "%s", own);
 }
 
 int64_t points_reachable_since(const struct points *points)

@@ -30,8 +30,8 @@ void points_abandon(struct points *points, bool deaf);
 struct reading points_reading(const struct points *points, int index);
 const char *points_text(const struct points *points, int index); /* last text read; "" when none */
 bool points_reachable(const struct points *points);              /* false also while its bus hangs */
-/* True when the bus hangs in its device, so that nothing is known of the unit: with a sentence. */
-bool points_hang(const struct points *points, char *ret_problem, size_t size);
+/* What is wrong, in a sentence: its bus hangs, `own` (what the driver has to say), or it does not answer; else "". */
+void points_problem(const struct points *points, const char *own, char *ret_problem, size_t size);
 int64_t points_reachable_since(const struct points *points);
 
 /* Write without proof. */

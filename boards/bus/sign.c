@@ -109,8 +109,7 @@ void sign_status(const struct sign *sign, struct sign_status *ret_status)
             s->faults |= 1U << i;
     }
     s->brightness = points_reading(sign->points, p->brightness);
-    if (!points_hang(sign->points, s->problem, sizeof(s->problem)))
-        snprintf(s->problem, sizeof(s->problem), "%s", sign->problem);
+    points_problem(sign->points, sign->problem, s->problem, sizeof(s->problem));
 }
 
 static bool same_status(const struct sign_status *a, const struct sign_status *b)

@@ -134,7 +134,13 @@ static const struct amplifier_want loud = {.power = true};
 static void test_begins_muted_and_off(void **state)
 {
     struct site *site = *state;
+    struct amplifier_status status;
+    amplifier_status(site->amplifier, &status);
+    assert_false(status.reachable);
+    assert_non_null(strstr(status.problem, "does not answer")); /* one that never did has its sentence, too */
     run_until(site, is_settled(site));
+    amplifier_status(site->amplifier, &status);
+    assert_string_equal(status.problem, "");
     assert_int_equal(atomic_load(&site->slave.coil[1]), 1);
     assert_int_equal(atomic_load(&site->slave.coil[0]), 0);
     assert_int_equal(atomic_load(&site->slave.unmutes), 0);
