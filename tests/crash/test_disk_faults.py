@@ -14,7 +14,7 @@ import unittest
 import controller_scenario
 import link_scenario
 from agent_scenario import AgentScenario
-from cutting import DEADLINE_S, Peek, until
+from cutting import DEADLINE_S, Peek, Violation, until
 
 from kit import read, sha
 from link_kit import FETCHED, NOT_FETCHED, ONLINE, PUBLISH
@@ -84,8 +84,12 @@ class BadDiskAgent(AgentScenario):
 
     def wait_begun(self, index):
         due = self.items[self.order[index]]["start_ms"] / 1000
-        until(lambda: self.begun(index), f"item {index} to begin (due in {due - time.time():.1f} s): {self.program.log()[-1500:]}",
-              max(due - time.time(), 0) + LATE_MS / 1000)
+        wait_s = max(due - time.time(), 0) + LATE_MS / 1000
+        try:
+            until(lambda: self.begun(index), f"item {index} to begin (due in {due - time.time():.1f} s)", wait_s)
+        except Violation as e:
+            raise Violation(f"{e}\nreceipts {self.centre.receipts()}\nlife {self.program.process.poll()}\n"
+                            f"{self.program.log()[-4000:]}") from e
 
     def told(self):
         return self.centre.seen("event", code="vault_trouble") and self.centre.seen("event", code="vault_back")
