@@ -136,32 +136,42 @@ static void guessing_is_throttled_for_a_while(void **state)
     free(t);
 }
 
-/* The conversions of a format, in order, by position when it says so. */
-static void conversions(const char *format, char ret[64])
+enum { ARGUMENTS_MAX = 16 };
+typedef char conversion[4]; /* "s", "d", "lld" */
+
+/* What a format takes: the conversion of each argument, by its position where the format says so. */
+static void conversions(const char *format, conversion ret[ARGUMENTS_MAX])
 {
+    memset(ret, 0, ARGUMENTS_MAX * sizeof(conversion));
     size_t n = 0;
     for (const char *at = format; (at = strchr(at, '%')) != NULL; at++) {
         at++;
         if (*at == '%')
             continue;
+        size_t digits = strspn(at, "0123456789"), place = n++;
+        if (at[digits] == '$') {
+            place = strtoul(at, NULL, 10) - 1;
+            at += digits + 1;
+        }
         at += strspn(at, "0123456789.");
-        while (strchr("lzh", *at))
-            ret[n++] = *at++;
-        ret[n++] = *at;
+        size_t length = strspn(at, "lzh");
+        assert_true(place < ARGUMENTS_MAX && length + 1 < sizeof(conversion));
+        memcpy(ret[place], at, length + 1);
+        at += length;
     }
-    ret[n] = '\0';
 }
 
 static void both_languages_take_the_same_arguments(void **state)
 {
     (void)state;
     for (int w = 0; w < WORDS; w++) {
-        char vi[64], en[64];
+        conversion vi[ARGUMENTS_MAX], en[ARGUMENTS_MAX];
         assert_non_null(word_text((enum word)w, true));
         assert_non_null(word_text((enum word)w, false));
         conversions(word_text((enum word)w, true), vi);
         conversions(word_text((enum word)w, false), en);
-        assert_string_equal(vi, en);
+        for (int i = 0; i < ARGUMENTS_MAX; i++)
+            assert_string_equal(vi[i], en[i]);
     }
 }
 
