@@ -285,11 +285,11 @@ static struct MHD_Response *problem_response(struct request *r)
     return response;
 }
 
-/* Who changed what: for the audit log. */
-static void note_action(struct request *r)
+void request_note(struct request *r)
 {
-    if (strcmp(r->route->method, "GET") == 0 || r->status >= 300)
+    if (r->noted || strcmp(r->route->method, "GET") == 0 || r->problem.status || r->status >= 300)
         return;
+    r->noted = true;
     if (store_run(r->c->store, "INSERT INTO actions (at_ms, token, method, path, status) VALUES (?, ?, ?, ?, ?)",
                   "isssi", r->now_ms, r->token.id, r->route->method, r->path, (int64_t)r->status) < 0)
         log_warn("http", "path=%s action not noted", r->path);
@@ -307,8 +307,8 @@ static enum MHD_Result answer(struct request *r)
     answer_headers(response, page);
     if (!page)
         MHD_add_response_header(response, "Cache-Control", "no-store");
-    if (r->route && !r->problem.status)
-        note_action(r);
+    if (r->route)
+        request_note(r);
     enum MHD_Result queued = MHD_queue_response(r->connection, r->status, response);
     MHD_destroy_response(response);
     return queued;

@@ -58,6 +58,7 @@ struct request {
     json_t *reply;                 /* owned */
     struct MHD_Response *response; /* instead of reply; owned */
     bool suspended, finished;
+    bool noted;  /* for the audit log */
     void *later; /* what works on it while it is suspended; told by later_gone when the request dies */
     void (*later_gone)(void *later);
     route_fn step; /* what comes when this one has done its part; NULL: the answer */
@@ -67,6 +68,8 @@ struct request {
 };
 
 int request_reply(struct request *r, unsigned status, json_t *reply); /* consumes reply; returns 0 */
+/* Who changed what, for the audit log; once, and nothing for what only reads or was refused. */
+void request_note(struct request *r);
 /* Answer a suspended request: with `reply`, or with r->problem when NULL. */
 void request_finish(struct request *r, unsigned status, json_t *reply);
 /* Wait for request_finish(). Returns REQUEST_LATER. */

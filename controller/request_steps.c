@@ -2,6 +2,9 @@
 #include "controller/aside.h"
 #include "controller/listener.h"
 #include "controller/request.h"
+#include "controller/store.h"
+
+#include <string.h>
 
 int request_suspend(struct request *r, void *later, void (*later_gone)(void *later))
 {
@@ -32,13 +35,25 @@ int request_on_loop(struct request *r, route_fn step, json_t *about)
     return set_step(r, step, about, false);
 }
 
+/* A change and its line in the audit log are one commit, with what devices have said meanwhile. */
+static int change(struct request *r, route_fn step)
+{
+    if (store_enter(r->c->store) < 0)
+        return request_store_failed(r);
+    int result = step(r);
+    if (result == 0 && !r->step)
+        request_note(r);
+    store_leave(r->c->store);
+    return store_settle(r->c->store) < 0 && result != REQUEST_LATER ? request_store_failed(r) : result;
+}
+
 /* As long as the steps are for this thread. */
 static int take_steps(struct request *r, bool aside, int result)
 {
     while (result == 0 && r->step && r->step_aside == aside) {
         route_fn step = r->step;
         r->step = NULL;
-        result = step(r);
+        result = aside || strcmp(r->route->method, "GET") == 0 ? step(r) : change(r, step);
     }
     return result;
 }
