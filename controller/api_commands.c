@@ -81,6 +81,15 @@ static int store_command(struct request *r, const struct asked *asked, const cha
     return 0;
 }
 
+/* Stored, so that it may leave. */
+static int tell_command(struct request *r)
+{
+    fleet_command(r->c->fleet);
+    json_t *row = store_one(r->c->store, SQL_COMMAND "WHERE id = ?", "s", json_string_value(r->about));
+    feed_emit(r->c->feed, r->param[0], "command", row);
+    return request_reply(r, 202, row);
+}
+
 int api_commands_new(struct request *r)
 {
     unsigned char bytes[8];
@@ -94,10 +103,5 @@ int api_commands_new(struct request *r)
     sodium_bin2hex(id, sizeof(id), bytes, sizeof(bytes));
     int result = read_asked(r, store_now, &asked) < 0 ? -1 : store_command(r, &asked, id);
     free(store_now);
-    if (result < 0)
-        return -1;
-    fleet_command(r->c->fleet);
-    json_t *row = store_one(r->c->store, SQL_COMMAND "WHERE id = ?", "s", id);
-    feed_emit(r->c->feed, r->param[0], "command", row);
-    return request_reply(r, 202, row);
+    return result < 0 ? -1 : request_on_loop(r, tell_command, json_string(id));
 }

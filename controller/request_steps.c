@@ -35,7 +35,8 @@ int request_on_loop(struct request *r, route_fn step, json_t *about)
     return set_step(r, step, about, false);
 }
 
-/* A change and its line in the audit log are one commit, with what devices have said meanwhile. */
+/* A step's change and its line in the audit log are one commit, with what devices have said meanwhile: what a step
+ * tells to others, the step before it has stored. */
 static int change(struct request *r, route_fn step)
 {
     if (store_enter(r->c->store) < 0)
